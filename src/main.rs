@@ -1,0 +1,6 @@
+//! The command line `expunge`.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    expunge::cli::main()
+}

@@ -1,0 +1,195 @@
+//! The plan: exactly what will be done to one drive, as data with a digest.
+use serde::{Deserialize, Serialize};
+
+use super::request::Ratio;
+use crate::device::{Content, ContentType, Identity};
+use crate::unit::pattern::FixedBytes;
+use crate::unit::term::{Basis, DriveKind, Method, Standard, Technique};
+use crate::unit::{BlockCount, Digest, Geometry};
+
+/// Schema name of a plan.
+pub const PLAN_SCHEMA: &str = "urn:expunge:plan:v1";
+
+/// What will be done to one drive. Keys, seeds, times and the node's name are not in it, so the digest is the
+/// same at approval, at the run and on the record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Plan {
+    /// [`PLAN_SCHEMA`].
+    pub schema: String,
+    /// Stable identity of the drive.
+    pub identity: Identity,
+    /// What the drive is.
+    pub kind: DriveKind,
+    /// Its shape.
+    pub geometry: Geometry,
+    /// Method of sanitization that the plan aims at.
+    pub method: Method,
+    /// How.
+    pub technique: Technique,
+    /// The row of policy that accepts the technique for the method on this medium.
+    pub policy: PolicyRow,
+    /// The named scheme whose patterns these are, if any.
+    pub scheme: Option<SchemeRef>,
+    /// Passes in the order of writing; never empty.
+    pub passes: Vec<PassSpec>,
+    /// How the last pass is read back.
+    pub verification: VerificationPlan,
+    /// What lies on the drive and will be lost.
+    pub content: Vec<Content>,
+    /// Content whose loss the user accepted by name.
+    pub known_content: Vec<ContentType>,
+    /// What the record will claim if all goes well; `None` when nothing can be claimed.
+    pub claim: Option<Claim>,
+    /// What this plan does not reach or show.
+    pub limits: Vec<Limit>,
+}
+
+impl Plan {
+    /// SHA-256 of the canonical JSON of the plan.
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(self)
+    }
+}
+
+/// A row of policy: which technique is accepted for which method on which kind of medium, and on what that
+/// rests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PolicyRow {
+    /// Name of the policy, such as `builtin`.
+    pub name: String,
+    /// Digest of the whole policy table.
+    pub digest: Digest,
+    /// Standard under which the row stands.
+    pub standard: Standard,
+    /// On what the row rests.
+    pub basis: Basis,
+    /// Where it comes from, in words; no clause number of a text that was not read.
+    pub source: String,
+}
+
+/// A named legacy scheme: patterns, not a level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SchemeRef {
+    /// Name as given on the command line.
+    pub name: String,
+    /// Title for people.
+    pub title: String,
+    /// Source of its bytes.
+    pub source: String,
+}
+
+/// One pass over the whole drive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PassSpec {
+    /// What it writes.
+    pub pattern: PassPattern,
+}
+
+/// What a pass writes, before keys and job bytes are drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum PassPattern {
+    /// Known bytes, repeated.
+    Fixed {
+        /// One period.
+        bytes: FixedBytes,
+    },
+    /// The keyed stream with a key of its own, drawn at arming.
+    Keyed,
+    /// One byte drawn at arming and recorded: the "random character" of some schemes.
+    JobByte {
+        /// Which of the job's bytes; the same slot is the same byte throughout a job.
+        slot: u8,
+        /// Written as its complement.
+        complement: bool,
+    },
+}
+
+/// How the last pass is read back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum VerificationPlan {
+    /// Every block.
+    Full {
+        /// Why a full reading takes the place of the sample that was asked for, when it does.
+        instead_of_sample: Option<String>,
+    },
+    /// SP 800-88 Rev. 1, 4.7: two non-overlapping runs in each subsection, plus first and last block.
+    SampledR1 {
+        /// Number of equal subsections, at least 1,000.
+        subsections: u64,
+        /// Blocks in each run: at least 5 % of the largest subsection.
+        run_blocks: BlockCount,
+    },
+    /// One block drawn in each of `strata` equal strata, plus first and last block.
+    Sampled {
+        /// Probability asked for of finding the residue.
+        confidence: Ratio,
+        /// Share of residual blocks that is to be found with it.
+        fraction: Ratio,
+        /// Number of strata and draws.
+        strata: u64,
+    },
+    /// Nothing is read back.
+    None,
+}
+
+/// What a record may claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Claim {
+    /// Level of sanitization.
+    pub method: Method,
+    /// Technique used.
+    pub technique: Technique,
+    /// Under which standard.
+    pub standard: Standard,
+    /// On what the mapping of technique to method rests.
+    pub basis: Basis,
+    /// For which blocks, in words ("the N blocks the drive presents").
+    pub scope: String,
+}
+
+/// A limit of what a plan reaches or a record shows: a code for programs, a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Limit {
+    /// For programs.
+    pub code: LimitCode,
+    /// For people.
+    pub text: String,
+}
+
+/// Codes of limits. Added, never renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LimitCode {
+    /// HPA, DCO and accessible maximum address were not examined.
+    HiddenAreasNotExamined,
+    /// Over-provisioned, retired and cached flash cells are not reached by an overwrite.
+    FlashCellsNotReached,
+    /// Remapped blocks keep old data that no address reaches.
+    RemappedBlocksNotReached,
+    /// Other units of the same drive are not covered.
+    OtherUnitsNotCovered,
+    /// A test object: never stands for a drive.
+    TestObject,
+    /// A volume of something else: never stands for a drive.
+    LogicalVolume,
+    /// Verification is by sample and misses small residues.
+    SampledVerification,
+    /// Nothing was read back.
+    NotVerified,
+    /// A fixed pattern cannot show dropped or misplaced writes of the same pattern.
+    FixedPatternNotAddressed,
+    /// The serial number comes through a bridge.
+    BridgedIdentity,
+    /// The mapping to the standard was not checked against its text.
+    MappingNotChecked,
+    /// Pass counts and scheme names say nothing about the level.
+    SchemeIsNoLevel,
+}

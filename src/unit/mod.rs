@@ -1,0 +1,16 @@
+//! Vocabulary: blocks and ranges, patterns, and the standards' words. Pure; depends on nothing in the crate.
+
+pub mod digest;
+pub mod geometry;
+pub mod lba;
+pub mod pattern;
+pub mod range;
+pub mod reason;
+pub mod term;
+
+pub use digest::Digest;
+pub use geometry::Geometry;
+pub use lba::{BlockCount, BlockSize, Lba};
+pub use pattern::{Pattern, PatternKey};
+pub use range::{LbaRange, RangeSet};
+pub use reason::{Reason, ReasonClass, ReasonCode};

@@ -1,0 +1,152 @@
+//! Why not: a reason that a program can match on and a person can act on.
+use serde::{Deserialize, Serialize};
+
+/// What kind of obstacle a reason is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonClass {
+    /// Something on this host uses the drive.
+    InUse,
+    /// It is not certain which drive this is, or it is not the one that was confirmed.
+    Identity,
+    /// The request contradicts itself or names something impossible.
+    Request,
+    /// The policy does not allow it.
+    Policy,
+    /// The medium answered with errors or wrong data.
+    Medium,
+    /// The drive, the kernel or this version cannot do it.
+    Capability,
+}
+
+macro_rules! reason_codes {
+    ($($(#[$doc:meta])* $name:ident => $class:ident,)*) => {
+        /// The published list of reason codes. Codes are added, never renamed: automation matches on them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum ReasonCode {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl ReasonCode {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The class of obstacle the code belongs to.
+            pub const fn class(self) -> ReasonClass {
+                match self { $(Self::$name => ReasonClass::$class,)* }
+            }
+        }
+    };
+}
+
+reason_codes! {
+    /// The kernel says another holder has claimed the drive exclusively, and no guard could name it.
+    ClaimedElsewhere => InUse,
+    /// The drive or a partition of it is mounted, in some mount namespace.
+    Mounted => InUse,
+    /// The drive or a partition of it is swap space in use.
+    Swap => InUse,
+    /// Another block device (md, dm, bcache, ...) stands on the drive.
+    Holder => InUse,
+    /// A loop device is backed by the drive, or by a file whose name leads to it.
+    LoopBacking => InUse,
+    /// A process holds the drive or a partition of it open.
+    OpenElsewhere => InUse,
+    /// The drive carries the root file system, or something that it stands on.
+    RootDevice => InUse,
+    /// The drive carries the records, the journal or the key of this job.
+    StateDevice => InUse,
+    /// The drive carries a member of a set that may be alive elsewhere, not named with --known-content.
+    MemberContent => InUse,
+    /// What the drive carries could not be found out.
+    ProbeFailed => InUse,
+    /// A guard could not see what it must see (for example without the right to look at other processes).
+    GuardBlind => Capability,
+    /// The drive has no serial number and no world wide name.
+    Unidentified => Identity,
+    /// The confirmation is not the text of this drive.
+    ConfirmationMismatch => Identity,
+    /// No confirmation was given and there is no terminal to ask on.
+    ConfirmationMissing => Identity,
+    /// The drive is not the one that was planned or opened before.
+    IdentityChanged => Identity,
+    /// Two drives answer with the same identity, or two names lead to one drive.
+    DuplicateIdentity => Identity,
+    /// The drive is listed but not present.
+    Missing => Identity,
+    /// Not one whole drive: a partition, a dm or md node, a directory, a character device.
+    NotADrive => Request,
+    /// The options contradict each other or this drive.
+    BadRequest => Request,
+    /// Today's plan has another digest than the one given.
+    PlanChanged => Request,
+    /// A choice that has no default on this kind of drive was not made.
+    MethodRequired => Policy,
+    /// The policy does not accept the technique for the method on this medium.
+    MethodNotReachable => Policy,
+    /// The drive or its node is set to read-only.
+    ReadOnly => Capability,
+    /// A zoned drive that must be written in sequence.
+    Zoned => Capability,
+    /// The drive answers, but reports no capacity.
+    NoCapacity => Capability,
+    /// The drive is formatted with blocks that cannot be addressed here (520 or 528 bytes).
+    UnsupportedFormat => Capability,
+    /// The drive did not answer within its time.
+    NotAnswering => Medium,
+    /// Some blocks could not be written.
+    WriteErrors => Medium,
+    /// The drive could not make written data durable.
+    FlushFailed => Medium,
+    /// Some blocks could not be read back.
+    Unreadable => Medium,
+    /// Some blocks hold something else than was written.
+    Mismatch => Medium,
+    /// The drive vanished, or its size became zero.
+    DriveGone => Medium,
+    /// Somebody stopped the job.
+    Stopped => Request,
+    /// The worker process of the drive ended without an answer.
+    WorkerDied => Capability,
+    /// A self-test of Expunge failed.
+    SelfTestFailed => Capability,
+    /// The journal or the record could not be written.
+    StateFailed => Capability,
+}
+
+/// One reason: a code to match on, and sentences that name the drive, the obstacle and the way out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// From the published list.
+    pub code: ReasonCode,
+    /// Class of the code, repeated for readers that know only classes.
+    pub class: ReasonClass,
+    /// What is the matter, in one sentence without a full stop.
+    pub text: String,
+    /// What releases it or what to do next; empty only where nothing can be done.
+    pub remedy: String,
+}
+
+impl Reason {
+    /// A reason; its class follows from the code.
+    pub fn new(code: ReasonCode, text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { code, class: code.class(), text: text.into(), remedy: remedy.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::unit::term::word;
+
+    #[test]
+    fn codes_are_distinct_and_readable() {
+        let words: BTreeSet<String> = ReasonCode::ALL.iter().map(word).collect();
+        assert_eq!(words.len(), ReasonCode::ALL.len());
+        assert!(words.contains("loop-backing") && words.contains("confirmation-mismatch"));
+    }
+}

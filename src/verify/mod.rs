@@ -1,0 +1,7 @@
+//! What to read back, how it compares, and the verdict. The verifier is given a reader: it cannot write.
+
+pub mod tally;
+pub mod verdict;
+
+pub use tally::VerificationTally;
+pub use verdict::{Ending, Evidence, Verdict};

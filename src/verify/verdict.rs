@@ -1,0 +1,245 @@
+//! From tallies to an outcome. [`Evidence`] has no public constructor: the only way to one is [`judge`], and
+//! a record of success can be built from nothing else.
+use serde::Serialize;
+
+use super::VerificationTally;
+use crate::engine::{FlushState, PassTally};
+use crate::plan::{Claim, Plan, VerificationPlan};
+use crate::unit::term::{Disposition, Exit, Outcome};
+use crate::unit::{Reason, ReasonCode};
+
+/// How the work on the drive came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every step of the plan was carried out, well or badly.
+    Completed,
+    /// Somebody stopped it.
+    Stopped,
+    /// The drive vanished.
+    DriveGone(Reason),
+    /// It is not known what happened since the last report.
+    Lost(Reason),
+}
+
+/// Proof that one drive was written and read back as its plan asked. Made by [`judge`] only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    claim: Claim,
+}
+
+impl Evidence {
+    /// What may be claimed on this evidence.
+    pub const fn claim(&self) -> &Claim {
+        &self.claim
+    }
+}
+
+/// The outcome of a job on one drive, with what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    outcome: Outcome,
+    reasons: Vec<Reason>,
+    evidence: Option<Evidence>,
+    disposition: Disposition,
+    exit: Exit,
+}
+
+impl Verdict {
+    /// How it ended.
+    pub const fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Why it is not `done`; empty only for `done` and `written`.
+    pub fn reasons(&self) -> &[Reason] {
+        &self.reasons
+    }
+
+    /// The proof, for `done` only.
+    pub const fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_ref()
+    }
+
+    /// What should happen to the drive.
+    pub const fn disposition(&self) -> Disposition {
+        self.disposition
+    }
+
+    /// What the shell is told.
+    pub const fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// A drive that cannot be sanitized here: dead, or in a format that cannot be addressed.
+    pub fn unsanitizable(reasons: Vec<Reason>) -> Self {
+        Self::without_evidence(Outcome::Unsanitizable, reasons, Disposition::ToDestroy, Exit::Failed)
+    }
+
+    fn without_evidence(
+        outcome: Outcome,
+        reasons: Vec<Reason>,
+        disposition: Disposition,
+        exit: Exit,
+    ) -> Self {
+        Self { outcome, reasons, evidence: None, disposition, exit }
+    }
+}
+
+/// Judges a job on one drive by what was counted. Total: every combination has one outcome, and only the one
+/// where everything asked for was written, made durable and read back right is `done` (P3, P5).
+pub fn judge(
+    plan: &Plan,
+    passes: &[PassTally],
+    verification: Option<&VerificationTally>,
+    ending: &Ending,
+) -> Verdict {
+    match ending {
+        Ending::Lost(reason) => Verdict::without_evidence(
+            Outcome::Unknown,
+            vec![reason.clone()],
+            Disposition::Quarantined,
+            Exit::Unknown,
+        ),
+        Ending::Stopped => Verdict::without_evidence(
+            Outcome::Aborted,
+            vec![Reason::new(
+                ReasonCode::Stopped,
+                "the job was stopped before its end",
+                "run the same command again to start over",
+            )],
+            Disposition::Quarantined,
+            Exit::Aborted,
+        ),
+        Ending::DriveGone(reason) => Verdict::without_evidence(
+            Outcome::Failed,
+            vec![reason.clone()],
+            Disposition::ToDestroy,
+            Exit::Failed,
+        ),
+        Ending::Completed => judge_completed(plan, passes, verification),
+    }
+}
+
+fn judge_completed(plan: &Plan, passes: &[PassTally], verification: Option<&VerificationTally>) -> Verdict {
+    let accounted = passes.len() == plan.passes.len()
+        && passes.iter().all(|pass| pass.accounts_for(&plan.geometry))
+        && verification.is_none_or(|tally| tally.accounts_for(&plan.geometry));
+    if !accounted {
+        let reason = Reason::new(
+            ReasonCode::WorkerDied,
+            "the counts of the job do not add up to the capacity of the drive",
+            "treat the drive as not sanitized and report this as a defect",
+        );
+        return Verdict::without_evidence(
+            Outcome::Unknown,
+            vec![reason],
+            Disposition::Quarantined,
+            Exit::Unknown,
+        );
+    }
+    let writing = write_reasons(passes);
+    let reading = verification.map(read_reasons).unwrap_or_default();
+    if !writing.is_empty() {
+        let reasons = writing.into_iter().chain(reading).collect();
+        return Verdict::without_evidence(Outcome::Failed, reasons, Disposition::ToDestroy, Exit::Failed);
+    }
+    match (&plan.verification, verification) {
+        (VerificationPlan::None, None) => {
+            Verdict::without_evidence(Outcome::Written, Vec::new(), Disposition::Quarantined, Exit::Success)
+        }
+        (VerificationPlan::None, Some(_)) | (_, None) => Verdict::without_evidence(
+            Outcome::Unknown,
+            vec![Reason::new(
+                ReasonCode::WorkerDied,
+                "the verification that was reported is not the one that was planned",
+                "treat the drive as not sanitized and report this as a defect",
+            )],
+            Disposition::Quarantined,
+            Exit::Unknown,
+        ),
+        (_, Some(tally)) => judge_read_back(plan, tally, reading),
+    }
+}
+
+fn judge_read_back(plan: &Plan, tally: &VerificationTally, reading: Vec<Reason>) -> Verdict {
+    if reading.is_empty()
+        && tally.is_clean()
+        && let Some(claim) = &plan.claim
+    {
+        return Verdict {
+            outcome: Outcome::Done,
+            reasons: Vec::new(),
+            evidence: Some(Evidence { claim: claim.clone() }),
+            disposition: Disposition::Releasable,
+            exit: Exit::Success,
+        };
+    }
+    let reasons = if reading.is_empty() {
+        vec![Reason::new(
+            ReasonCode::Unreadable,
+            "the read-back ended before everything that was asked for was read",
+            "run the job again; if it happens again, destroy the drive",
+        )]
+    } else {
+        reading
+    };
+    Verdict::without_evidence(Outcome::Failed, reasons, Disposition::ToDestroy, Exit::Verification)
+}
+
+fn write_reasons(passes: &[PassTally]) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for pass in passes {
+        let number = pass.index + 1;
+        if let Some(first) = pass.failed.ranges().first() {
+            reasons.push(Reason::new(
+                ReasonCode::WriteErrors,
+                format!("pass {number}: {} blocks could not be written, first {first}", pass.failed.count()),
+                "destroy the drive, or try again if the cause was the cable or the power",
+            ));
+        }
+        if let Some(first) = pass.unreached.ranges().first() {
+            reasons.push(Reason::new(
+                ReasonCode::WriteErrors,
+                format!("pass {number}: {} blocks were never reached, from {first}", pass.unreached.count()),
+                "destroy the drive, or try again if the cause was the cable or the power",
+            ));
+        }
+        if pass.flush == FlushState::Failed {
+            reasons.push(Reason::new(
+                ReasonCode::FlushFailed,
+                format!("pass {number}: the drive did not confirm that the data is durable"),
+                "destroy the drive, or try again if the cause was the cable or the power",
+            ));
+        }
+        if pass.flush == FlushState::NotAsked && pass.unreached.is_empty() {
+            reasons.push(Reason::new(
+                ReasonCode::FlushFailed,
+                format!("pass {number}: the data was never made durable"),
+                "run the job again",
+            ));
+        }
+    }
+    reasons
+}
+
+fn read_reasons(tally: &VerificationTally) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if let (Some(first), Some(last)) = (tally.mismatched.first(), tally.mismatched.last()) {
+        reasons.push(Reason::new(
+            ReasonCode::Mismatch,
+            format!(
+                "{} blocks hold something else than was written, first LBA {first}, last LBA {last}",
+                tally.mismatched.count()
+            ),
+            "destroy the drive: it acknowledged writes that it did not keep",
+        ));
+    }
+    if let Some(first) = tally.unreadable.ranges().first() {
+        reasons.push(Reason::new(
+            ReasonCode::Unreadable,
+            format!("{} blocks could not be read back, first {first}", tally.unreadable.count()),
+            "destroy the drive",
+        ));
+    }
+    reasons
+}
