@@ -46,7 +46,8 @@ pub fn read_back(
         while !buffers.is_empty()
             && let Some(range) = frontier.advance()
         {
-            let buffer = buffers.pop().expect("the loop's condition saw a buffer");
+            let mut buffer = buffers.pop().expect("the loop's condition saw a buffer");
+            comparison.poison(range, &mut buffer);
             if port.submit_read(Transfer { range, buffer }).is_err() {
                 unreachable!("a port takes as many transfers as it has buffers");
             }
@@ -102,6 +103,23 @@ impl<'p> Comparison<'p> {
         let block = geometry.block_size.bytes() as usize;
         let expected = vec![0; COMPARE_BYTES.max(block)];
         Self { pattern, geometry, expected, prepared: None, mismatched: RangeSet::new() }
+    }
+
+    /// Spoils the first eight bytes of every block before it is read: a buffer still holds what it held before, which
+    /// may be just what is expected, and a read that says "done" and moves nothing must not pass (P7).
+    fn poison(&self, range: LbaRange, buffer: &mut Buffer) {
+        let poison = match self.pattern {
+            Pattern::Fixed { bytes } => {
+                (0..=u8::MAX).find(|byte| !bytes.bytes().contains(byte)).expect("64 bytes are not all 256")
+            }
+            // Eight such bytes in a row are in the stream of one block in 2^64.
+            Pattern::Keyed { .. } => 0xA5,
+        };
+        let block = self.geometry.block_size.bytes() as usize;
+        let blocks = usize::try_from(range.count().0).unwrap_or(usize::MAX);
+        for block in buffer.as_mut_slice().chunks_mut(block).take(blocks) {
+            block[..8].fill(poison);
+        }
     }
 
     fn compare(&mut self, range: LbaRange, bytes: &[u8]) {
@@ -194,6 +212,48 @@ mod tests {
                     assert!(!tally.is_clean());
                 }
             }
+        }
+    }
+
+    /// A drive that answers reads with success and moves nothing.
+    struct Idle(MemoryDisk, Vec<Completion>);
+
+    impl BlockRead for Idle {
+        fn geometry(&self) -> Geometry {
+            self.0.geometry()
+        }
+        fn submit_read(&mut self, transfer: Transfer) -> Result<(), Transfer> {
+            self.1.push(Completion { transfer, result: Ok(()) });
+            Ok(())
+        }
+        fn reap(&mut self, done: &mut Vec<Completion>) -> io::Result<()> {
+            done.append(&mut self.1);
+            Ok(())
+        }
+        fn take_buffers(&mut self) -> Vec<Buffer> {
+            self.0.take_buffers()
+        }
+        fn transfer_bytes(&self) -> u64 {
+            self.0.transfer_bytes()
+        }
+        fn current_bytes(&mut self) -> io::Result<u64> {
+            self.0.current_bytes()
+        }
+    }
+
+    #[test]
+    fn a_read_that_moves_nothing_never_matches_what_the_buffer_held_before() {
+        for pattern in patterns() {
+            let disk = written(1000, 512, &pattern);
+            let whole = disk.geometry().whole().unwrap();
+            let mut idle = Idle(disk, Vec::new());
+            let mut buffers = idle.take_buffers();
+            for buffer in &mut buffers {
+                pattern.fill(0, buffer.as_mut_slice());
+            }
+            let wanted = [whole].into_iter().collect();
+            let end = read_back(&mut idle, &mut buffers, &pattern, &wanted, &mut Unobserved).unwrap();
+            assert_eq!(end.tally.matched, BlockCount::ZERO, "{pattern:?}");
         }
     }
 
