@@ -1,7 +1,9 @@
 //! What to read back, how it compares, and the verdict. The verifier is given a reader: it cannot write.
 
+pub mod sample;
 pub mod tally;
 pub mod verdict;
 
+pub use sample::{Sample, Seed};
 pub use tally::VerificationTally;
 pub use verdict::{Ending, Evidence, Verdict};
