@@ -1,5 +1,11 @@
 //! Overwrite passes as state machines that decide what next but do nothing, and the one loop that does.
 
+pub mod frontier;
+pub mod observe;
+pub mod pass;
 pub mod tally;
 
+pub use frontier::{Frontier, Settled};
+pub use observe::{Observer, Phase, Progress, Unobserved};
+pub use pass::{PassEnd, write_pass};
 pub use tally::{FlushState, PassTally};

@@ -1,12 +1,18 @@
 //! The ports to a drive, and their real adapters. The engine and the verifier know only these traits; a real
 //! device and a simulated drive both stand behind them.
 
+pub mod disk;
 pub mod fault;
+pub mod memory;
+mod sync;
+mod uring;
 
 use crate::sys::Buffer;
 use crate::unit::{Geometry, LbaRange};
 
+pub use disk::{Adapter, Tuning, reader, writer};
 pub use fault::{Fault, FaultKind};
+pub use memory::MemoryDisk;
 
 /// One read or write of consecutive blocks. It owns its buffer from submission to completion.
 #[derive(Debug)]

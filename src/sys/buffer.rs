@@ -12,6 +12,7 @@ pub struct Buffer {
     layout: Layout,
     /// Position among the buffers registered with a ring, given by [`super::ring::Ring`].
     pub(super) registered: Option<u16>,
+    stamp: u64,
 }
 
 // SAFETY: a Buffer owns its memory alone, as a Box<[u8]> does; nothing in it belongs to a thread.
@@ -29,7 +30,7 @@ impl Buffer {
         // SAFETY: the layout has a size above zero, asserted above.
         let memory = unsafe { alloc_zeroed(layout) };
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
-        Self { memory, layout, registered: None }
+        Self { memory, layout, registered: None, stamp: 0 }
     }
 
     /// Length in bytes, a multiple of [`ALIGNMENT`].
@@ -48,10 +49,22 @@ impl Buffer {
         unsafe { std::slice::from_raw_parts(self.memory.as_ptr(), self.layout.size()) }
     }
 
-    /// The bytes, to be changed.
+    /// The bytes, to be changed. Takes the stamp away.
     pub const fn as_mut_slice(&mut self) -> &mut [u8] {
+        self.stamp = 0;
         // SAFETY: as in as_slice, and &mut self makes the loan exclusive.
         unsafe { std::slice::from_raw_parts_mut(self.memory.as_ptr(), self.layout.size()) }
+    }
+
+    /// The owner's mark of what the buffer holds, 0 for unknown. Lending the bytes mutably or reading into
+    /// the buffer resets it, so a mark cannot outlive the bytes that it speaks of.
+    pub const fn stamp(&self) -> u64 {
+        self.stamp
+    }
+
+    /// Marks what the buffer holds.
+    pub const fn set_stamp(&mut self, stamp: u64) {
+        self.stamp = stamp;
     }
 
     pub(super) const fn pointer(&self) -> *mut u8 {
@@ -82,7 +95,10 @@ mod tests {
         assert_eq!(buffer.len(), 8192);
         assert_eq!(buffer.pointer() as usize % ALIGNMENT, 0);
         assert!(buffer.as_slice().iter().all(|byte| *byte == 0));
+        buffer.set_stamp(7);
+        assert_eq!(buffer.stamp(), 7);
         buffer.as_mut_slice().fill(0xAB);
+        assert_eq!(buffer.stamp(), 0, "changed bytes have no mark");
         assert_eq!(format!("{buffer:?}"), "Buffer(8192 bytes)");
     }
 }

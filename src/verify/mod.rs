@@ -1,7 +1,9 @@
 //! What to read back, how it compares, and the verdict. The verifier is given a reader: it cannot write.
 
+pub mod read_back;
 pub mod tally;
 pub mod verdict;
 
+pub use read_back::{ReadBackEnd, read_back};
 pub use tally::VerificationTally;
-pub use verdict::{Ending, Evidence, Verdict};
+pub use verdict::{Ending, Evidence, Verdict, judge};

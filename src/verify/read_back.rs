@@ -1,0 +1,275 @@
+//! Reads blocks back and compares them with the pattern made again. Nothing here can write.
+use std::io;
+
+use crate::engine::frontier::{Frontier, Settled, pieces};
+use crate::engine::observe::{Observer, Phase, Progress};
+use crate::engine::pass::{is_gone, smallest_piece};
+use crate::io::{BlockRead, Completion, Transfer};
+use crate::sys::Buffer;
+use crate::unit::{BlockCount, Digest, Geometry, Lba, LbaRange, Pattern, RangeSet};
+
+use super::VerificationTally;
+
+/// Bytes compared at a time: what is expected is made in a piece that stays in the second-level cache.
+const COMPARE_BYTES: usize = 64 << 10;
+
+/// A verification and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadBackEnd {
+    /// Every block, counted once.
+    pub tally: VerificationTally,
+    /// How the reading ended.
+    pub settled: Settled,
+}
+
+/// Reads the blocks of `wanted` and compares them with `pattern`. `buffers` are the port's own.
+///
+/// # Errors
+/// When the port itself cannot go on; a drive that fails is a [`VerificationTally`], not an error.
+pub fn read_back(
+    port: &mut dyn BlockRead,
+    buffers: &mut Vec<Buffer>,
+    pattern: &Pattern,
+    wanted: &RangeSet,
+    observer: &mut dyn Observer,
+) -> io::Result<ReadBackEnd> {
+    let geometry = port.geometry();
+    let transfer_blocks = geometry.blocks_in(port.transfer_bytes());
+    let sweep = wanted.ranges().iter().flat_map(|range| pieces(*range, transfer_blocks));
+    let mut frontier = Frontier::new(sweep, smallest_piece(&geometry));
+    let mut comparison = Comparison::new(pattern, geometry);
+    let mut done = Vec::new();
+    loop {
+        if observer.should_stop() {
+            frontier.stop();
+        }
+        while !buffers.is_empty()
+            && let Some(range) = frontier.advance()
+        {
+            let mut buffer = buffers.pop().expect("the loop's condition saw a buffer");
+            comparison.poison(range, &mut buffer);
+            if port.submit_read(Transfer { range, buffer }).is_err() {
+                unreachable!("a port takes as many transfers as it has buffers");
+            }
+        }
+        if frontier.in_flight() == 0 {
+            break;
+        }
+        let sweeping = frontier.sweeping();
+        port.reap(&mut done)?;
+        for Completion { transfer, result } in done.drain(..) {
+            frontier.apply(transfer.range, result, sweeping);
+            match result {
+                Ok(()) => comparison.compare(transfer.range, transfer.buffer.as_slice()),
+                Err(fault) if is_gone(port, fault) => frontier.gone(fault),
+                Err(_) => {}
+            }
+            buffers.push(transfer.buffer);
+        }
+        observer.progress(Progress {
+            at: Phase::Verifying,
+            done: frontier.succeeded().count(),
+            total: wanted.count(),
+            errors: frontier.failed().count() + comparison.mismatched.count(),
+        });
+    }
+    let settled = frontier.end().unwrap_or(Settled::Stopped);
+    let unreadable = frontier.failed();
+    let mismatched = comparison.mismatched;
+    let matched = frontier.succeeded().count().saturating_sub(mismatched.count());
+    let read = matched + mismatched.count() + unreadable.count();
+    let tally = VerificationTally {
+        wanted: wanted.count(),
+        matched,
+        mismatched,
+        unreadable,
+        not_read: geometry.capacity.saturating_sub(read),
+        wanted_digest: Digest::of_json(wanted),
+    };
+    Ok(ReadBackEnd { tally, settled })
+}
+
+struct Comparison<'p> {
+    pattern: &'p Pattern,
+    geometry: Geometry,
+    expected: Vec<u8>,
+    /// What `expected` holds, when it is a fixed pattern: its phase. It need not be made again then.
+    prepared: Option<u64>,
+    mismatched: RangeSet,
+}
+
+impl<'p> Comparison<'p> {
+    fn new(pattern: &'p Pattern, geometry: Geometry) -> Self {
+        let block = geometry.block_size.bytes() as usize;
+        let expected = vec![0; COMPARE_BYTES.max(block)];
+        Self { pattern, geometry, expected, prepared: None, mismatched: RangeSet::new() }
+    }
+
+    /// Spoils the first eight bytes of every block before it is read: a buffer still holds what it held before, which
+    /// may be just what is expected, and a read that says "done" and moves nothing must not pass (P7).
+    fn poison(&self, range: LbaRange, buffer: &mut Buffer) {
+        let poison = match self.pattern {
+            Pattern::Fixed { bytes } => {
+                (0..=u8::MAX).find(|byte| !bytes.bytes().contains(byte)).expect("64 bytes are not all 256")
+            }
+            // Eight such bytes in a row are in the stream of one block in 2^64.
+            Pattern::Keyed { .. } => 0xA5,
+        };
+        let block = self.geometry.block_size.bytes() as usize;
+        let blocks = usize::try_from(range.count().0).unwrap_or(usize::MAX);
+        for block in buffer.as_mut_slice().chunks_mut(block).take(blocks) {
+            block[..8].fill(poison);
+        }
+    }
+
+    fn compare(&mut self, range: LbaRange, bytes: &[u8]) {
+        let blocks = self.geometry.blocks_in(self.expected.len() as u64);
+        let mut bytes = bytes;
+        for piece in pieces(range, blocks) {
+            let length = usize::try_from(self.geometry.byte_length(piece.count())).unwrap_or(usize::MAX);
+            let (found, rest) = bytes.split_at(length);
+            bytes = rest;
+            self.expect(self.geometry.byte_offset(piece.first()), length);
+            if found != &self.expected[..length] {
+                self.locate(piece, found);
+            }
+        }
+    }
+
+    fn expect(&mut self, offset: u64, length: usize) {
+        let phase = self.pattern.phase(offset);
+        if phase.is_some() && phase == self.prepared {
+            return;
+        }
+        // A fixed pattern fills all of it, to serve pieces of any length.
+        let length = if phase.is_some() { self.expected.len() } else { length };
+        self.pattern.fill(offset, &mut self.expected[..length]);
+        self.prepared = phase;
+    }
+
+    /// Finds out which blocks of a piece differ.
+    fn locate(&mut self, piece: LbaRange, found: &[u8]) {
+        let block = self.geometry.block_size.bytes() as usize;
+        let pairs = found.chunks(block).zip(self.expected.chunks(block));
+        for (lba, (found, expected)) in (piece.first().0..).zip(pairs) {
+            if found != expected
+                && let Some(single) = LbaRange::new(Lba(lba), BlockCount(1))
+            {
+                self.mismatched.insert(single);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Unobserved, write_pass};
+    use crate::io::MemoryDisk;
+    use crate::unit::{BlockSize, PatternKey, pattern::FixedBytes};
+
+    fn written(blocks: u64, block_size: u32, pattern: &Pattern) -> MemoryDisk {
+        let size = BlockSize::new(block_size).unwrap();
+        let geometry = Geometry { block_size: size, physical_block_size: size, capacity: BlockCount(blocks) };
+        let mut disk = MemoryDisk::new(geometry, 1 << 18, 2);
+        let mut buffers = disk.take_buffers();
+        write_pass(&mut disk, &mut buffers, 0, pattern, &mut Unobserved).unwrap();
+        disk
+    }
+
+    fn verify(disk: &mut MemoryDisk, pattern: &Pattern, wanted: &RangeSet) -> VerificationTally {
+        let mut buffers = disk.take_buffers();
+        let end = read_back(disk, &mut buffers, pattern, wanted, &mut Unobserved).unwrap();
+        assert_eq!(end.settled, Settled::Complete);
+        assert!(end.tally.accounts_for(&disk.geometry()));
+        end.tally
+    }
+
+    fn patterns() -> [Pattern; 3] {
+        [
+            Pattern::byte(0),
+            Pattern::Fixed { bytes: FixedBytes::new(&[0x92, 0x49, 0x24]).unwrap() },
+            Pattern::Keyed { key: PatternKey([3; 32]) },
+        ]
+    }
+
+    /// One changed bit anywhere is found, and only its block is named. Positions: first, last and the middle
+    /// byte of the drive, and both sides of a border between compared pieces and between transfers.
+    #[test]
+    fn one_changed_bit_is_found_in_its_block() {
+        for (blocks, block_size) in [(1u64, 512u32), (1100, 512), (140, 4096)] {
+            let length = blocks * u64::from(block_size);
+            let borders = [0, length / 2, length - 1, (64 << 10) - 1, 64 << 10, (1 << 18) - 1, 1 << 18];
+            for pattern in patterns() {
+                for byte in borders.into_iter().filter(|byte| *byte < length) {
+                    let mut disk = written(blocks, block_size, &pattern);
+                    let whole = disk.geometry().whole().unwrap();
+                    disk.bytes_mut()[usize::try_from(byte).unwrap()] ^= 0x10;
+                    let tally = verify(&mut disk, &pattern, &[whole].into_iter().collect());
+                    let lba = Lba(byte / u64::from(block_size));
+                    assert_eq!(tally.mismatched.ranges(), [LbaRange::single(lba).unwrap()]);
+                    assert_eq!(tally.matched, BlockCount(blocks - 1));
+                    assert!(!tally.is_clean());
+                }
+            }
+        }
+    }
+
+    /// A drive that answers reads with success and moves nothing.
+    struct Idle(MemoryDisk, Vec<Completion>);
+
+    impl BlockRead for Idle {
+        fn geometry(&self) -> Geometry {
+            self.0.geometry()
+        }
+        fn submit_read(&mut self, transfer: Transfer) -> Result<(), Transfer> {
+            self.1.push(Completion { transfer, result: Ok(()) });
+            Ok(())
+        }
+        fn reap(&mut self, done: &mut Vec<Completion>) -> io::Result<()> {
+            done.append(&mut self.1);
+            Ok(())
+        }
+        fn take_buffers(&mut self) -> Vec<Buffer> {
+            self.0.take_buffers()
+        }
+        fn transfer_bytes(&self) -> u64 {
+            self.0.transfer_bytes()
+        }
+        fn current_bytes(&mut self) -> io::Result<u64> {
+            self.0.current_bytes()
+        }
+    }
+
+    #[test]
+    fn a_read_that_moves_nothing_never_matches_what_the_buffer_held_before() {
+        for pattern in patterns() {
+            let disk = written(1000, 512, &pattern);
+            let whole = disk.geometry().whole().unwrap();
+            let mut idle = Idle(disk, Vec::new());
+            let mut buffers = idle.take_buffers();
+            for buffer in &mut buffers {
+                pattern.fill(0, buffer.as_mut_slice());
+            }
+            let wanted = [whole].into_iter().collect();
+            let end = read_back(&mut idle, &mut buffers, &pattern, &wanted, &mut Unobserved).unwrap();
+            assert_eq!(end.tally.matched, BlockCount::ZERO, "{pattern:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_right_is_clean_and_what_was_not_asked_is_not_read() {
+        for pattern in patterns() {
+            let mut disk = written(1000, 512, &pattern);
+            let wanted: RangeSet = [(0, 1), (300, 77), (999, 1)]
+                .map(|(first, count)| (Lba(first), BlockCount(count)))
+                .into_iter()
+                .filter_map(|(first, count)| LbaRange::new(first, count))
+                .collect();
+            disk.bytes_mut()[512 * 500] ^= 1;
+            let tally = verify(&mut disk, &pattern, &wanted);
+            assert!(tally.is_clean(), "block 500 is outside the sample");
+            assert_eq!((tally.matched, tally.not_read), (BlockCount(79), BlockCount(921)));
+        }
+    }
+}
