@@ -45,16 +45,6 @@ pub enum Command {
     /// Practice drives: loop devices (as root) or files with known content
     #[command(subcommand)]
     Lab(LabCommand),
-    /// (internal) drive one drive for a parent process
-    #[command(name = "__worker", hide = true)]
-    Worker,
-    /// (internal) open or look at one node for a parent process
-    #[command(name = "__helper", hide = true)]
-    Helper {
-        /// Arguments of the helper.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<std::ffi::OsString>,
-    },
 }
 
 /// Where journals, records and the key are.

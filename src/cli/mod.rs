@@ -1,10 +1,103 @@
-//! Flags, rendering, progress, exit codes.
-pub mod certificate;
-pub mod key;
+//! Flags, rendering, progress, exit codes. stdout is the answer, stderr the talk.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod args;
+pub mod certificate;
+pub mod confirm;
+pub mod inspect;
+pub mod key;
+pub mod lab;
+pub mod list;
+pub mod manifest;
+pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod sanitize;
+pub mod selftest;
+pub mod signals;
+pub mod verify;
+
+use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::device::{HelperMode, helper_main};
+use crate::sys::process::keep_descriptors_from_children;
+use crate::unit::term::Exit;
+use crate::worker;
+use args::{CertificateCommand, Cli, Command, KeyCommand, LabCommand};
 
 /// Entry of the command line.
 pub fn main() -> ExitCode {
-    ExitCode::from(2)
+    if let Some(internal) = internal() {
+        return internal;
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout and are no error.
+            let _unseen = error.print();
+            return exit_code(if error.use_stderr() { Exit::Usage } else { Exit::Success });
+        }
+    };
+    if let Err(error) = keep_descriptors_from_children() {
+        eprintln!("expunge: open files could not be kept from worker processes: {error}");
+        return exit_code(Exit::Internal);
+    }
+    exit_code(run(cli.command))
+}
+
+/// The program as worker or helper of another of its processes; these have no flags and no help.
+fn internal() -> Option<ExitCode> {
+    let mut arguments = std::env::args().skip(1);
+    let word = arguments.next()?;
+    if word == "__worker" {
+        return Some(worker::child::main());
+    }
+    let mode = HelperMode::ALL.into_iter().find(|mode| mode.subcommand() == word)?;
+    Some(helper_main(mode, &arguments.next().unwrap_or_default()))
+}
+
+fn run(command: Command) -> Exit {
+    let mut out = io::stdout().lock();
+    let exit = match command {
+        Command::List(args) => list::run(&args, &mut out),
+        Command::Inspect(args) => inspect::run(&args, &mut out),
+        Command::Plan(args) => plan::run(&args, &mut out),
+        Command::Sanitize(args) => {
+            drop(out);
+            return sanitize::run(&args);
+        }
+        Command::Verify(args) => {
+            drop(out);
+            return verify::run(&args);
+        }
+        Command::Certificate(CertificateCommand::Check(args)) => certificate::check(&args, &mut out),
+        Command::Certificate(CertificateCommand::Show(args)) => certificate::show(&args, &mut out),
+        Command::Key(KeyCommand::Generate(args)) => key::generate(&args, &mut out),
+        Command::Key(KeyCommand::Show(args)) => key::show(&args, &mut out),
+        Command::Selftest(args) => selftest::run(&args, &mut out),
+        Command::Lab(LabCommand::Up(args)) => lab::up(&args, &mut out),
+        Command::Lab(LabCommand::Down(args)) => lab::down(&args, &mut out),
+        Command::Lab(LabCommand::Demo(args)) => lab::demo(&args, &mut out),
+    };
+    // An answer that nobody could read is no answer; a reader that went away early got what it wanted.
+    match out.flush() {
+        Ok(()) => exit,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
+        Err(error) => {
+            eprintln!("expunge: the answer could not be written: {error}");
+            exit.gravest(Exit::Internal)
+        }
+    }
+}
+
+fn exit_code(exit: Exit) -> ExitCode {
+    ExitCode::from(exit.code())
+}
+
+/// Says something about the command itself on stderr.
+pub(crate) fn complain(text: &str) {
+    let _unseen = writeln!(io::stderr(), "expunge: {text}");
 }

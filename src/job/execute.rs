@@ -109,7 +109,7 @@ pub fn execute(
     let armed = Entry::Armed { at: clock.now(), passes: patterns.clone() };
     keep(&mut journal, &armed).map_err(|reason| not_begun(vec![reason]))?;
     // The last look before the first write: nothing may have changed since the plan.
-    claimed.recheck().map_err(not_begun)?;
+    claimed.recheck(&shared.host.root).map_err(not_begun)?;
     let mut run = carry_out(
         &plan,
         &patterns,
@@ -123,7 +123,7 @@ pub fn execute(
             keeper: &mut journal,
         },
     );
-    let after = identity_after(&claimed, &mut run);
+    let after = identity_after(shared.host, &claimed, &mut run);
     let tallies: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
     let verdict =
         judge(&plan, &tallies, run.verification.as_ref().map(|run| &run.tally), &run.ending);
@@ -263,8 +263,8 @@ fn inconsistent(work: &Work<'_>, findings: &[&str]) -> Verdict {
 
 /// Who the drive is after the last step (P1). One that is not the drive any more, or cannot be asked, leaves
 /// the outcome unknown; a drive that vanished has said so already.
-fn identity_after(claimed: &Claimed, run: &mut Run) -> Option<(Identity, Geometry)> {
-    match claimed.recheck() {
+fn identity_after(host: &Host, claimed: &Claimed, run: &mut Run) -> Option<(Identity, Geometry)> {
+    match claimed.recheck(&host.root) {
         Ok(()) => {
             let facts = claimed.facts();
             facts.geometry().map(|geometry| (facts.identity.clone(), *geometry))

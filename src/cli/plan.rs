@@ -1,0 +1,114 @@
+//! `expunge plan`: exactly what would be done, or everything against it at once. Changes nothing.
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use super::args::PlanArgs;
+use super::complain;
+use crate::certificate::provenance::Given;
+use crate::device::DriveFacts;
+use crate::job::prepare::{Host, Order, Prepared, RefusedDrive, prepare};
+use crate::job::Directories;
+use crate::plan::render::{PlanReport, report, text};
+use crate::plan::{Decision, Rates, Request};
+use crate::unit::Reason;
+use crate::unit::term::Exit;
+
+/// Plans for every drive named.
+pub fn run(args: &PlanArgs, out: &mut dyn Write) -> Exit {
+    let state = &args.state;
+    let directories =
+        match Directories::choose(state.state.as_deref(), state.out.as_deref(), state.key.as_deref()) {
+            Ok(directories) => directories,
+            Err(error) => {
+                complain(&error.to_string());
+                return Exit::Internal;
+            }
+        };
+    let host = Host::own(directories);
+    let request = args.request.request();
+    let orders: Vec<Order> = args
+        .devices
+        .iter()
+        .map(|device| Order { device: device.clone(), request: request.clone(), given: Given::default() })
+        .collect();
+    let prepared = prepare(&host, &orders);
+    let exit = prepared.iter().map(exit_of).fold(Exit::Success, Exit::gravest);
+    let written = if args.json {
+        let plans: Vec<Value> = prepared.iter().map(|one| as_json(one, &request)).collect();
+        writeln!(out, "{}", json!({"schema": "urn:expunge:plans:v1", "plans": plans}))
+    } else {
+        prepared.iter().try_for_each(|one| writeln!(out, "{}", as_text(one, &request)))
+    };
+    if let Err(error) = written {
+        complain(&format!("the plan could not be written: {error}"));
+        return Exit::Internal;
+    }
+    exit
+}
+
+fn exit_of(prepared: &Prepared) -> Exit {
+    match prepared {
+        Prepared::Ready(_) => Exit::Success,
+        Prepared::Dead(_) => Exit::Failed,
+        Prepared::Refused(_) => Exit::Refused,
+    }
+}
+
+/// The report on one prepared drive; `None` when nothing is known about it but why it was refused.
+pub fn report_of(prepared: &Prepared, request: &Request) -> Option<(PlanReport, DriveFacts)> {
+    let facts = prepared.facts()?.clone();
+    let decision = match prepared {
+        Prepared::Ready(ready) => Decision::Planned(Box::new(ready.plan.clone())),
+        Prepared::Dead(dead) => Decision::Unsanitizable(dead.reasons.clone()),
+        Prepared::Refused(refused) => Decision::Refused(refused.reasons.clone()),
+    };
+    let report = report(&decision, request, &facts, Rates::assumed(facts.kind));
+    Some((report, facts))
+}
+
+/// A prepared drive as text: its plan, or every reason against it.
+pub fn as_text(prepared: &Prepared, request: &Request) -> String {
+    match report_of(prepared, request) {
+        Some((report, facts)) => text(&report, &facts),
+        None => match prepared {
+            Prepared::Refused(refused) => refusal_text(refused),
+            Prepared::Ready(_) | Prepared::Dead(_) => String::new(),
+        },
+    }
+}
+
+fn as_json(prepared: &Prepared, request: &Request) -> Value {
+    match report_of(prepared, request) {
+        Some((report, _)) => json!(report),
+        None => match prepared {
+            Prepared::Refused(refused) => json!({
+                "schema": crate::plan::render::PLAN_REPORT_SCHEMA,
+                "node": refused.device,
+                "decision": "refused",
+                "reasons": refused.reasons,
+            }),
+            Prepared::Ready(_) | Prepared::Dead(_) => Value::Null,
+        },
+    }
+}
+
+/// A refusal without facts.
+pub fn refusal_text(refused: &RefusedDrive) -> String {
+    let mut text = format!("{}: REFUSED, nothing was written\n", refused.device);
+    text.push_str(&reasons_text(&refused.reasons));
+    text
+}
+
+/// Reasons with their remedies, one below the other.
+pub fn reasons_text(reasons: &[Reason]) -> String {
+    use crate::unit::term::word;
+    let mut text = String::new();
+    for reason in reasons {
+        text.push_str(&format!("  - {} [{}]\n", reason.text, word(reason.code)));
+        if !reason.remedy.is_empty() {
+            text.push_str(&format!("    to go on: {}\n", reason.remedy));
+        }
+    }
+    text
+}

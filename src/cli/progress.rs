@@ -1,0 +1,295 @@
+//! Shows where the jobs stand: lines that are drawn over on a terminal, plain lines at intervals elsewhere,
+//! events as JSON lines for programs.
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::engine::{Phase, Progress};
+use crate::job::listen::{Happening, Listener};
+use crate::plan::estimate::{duration_text, size_text};
+use crate::unit::BlockSize;
+
+/// How often a terminal is drawn over.
+const DRAW_EVERY: Duration = Duration::from_millis(250);
+
+/// How often plain lines and JSON progress are printed.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// Over how long a time "now" in a throughput reaches.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Silence that is worth showing.
+const SILENCE_SHOWN: Duration = Duration::from_secs(5);
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Drawn over on stderr.
+    Terminal,
+    /// Lines on stderr.
+    Plain,
+    /// JSON lines on stdout.
+    Json,
+}
+
+/// The board with one line for each drive.
+pub struct Board {
+    style: Style,
+    drives: Mutex<Vec<DriveLine>>,
+    over: AtomicBool,
+}
+
+struct DriveLine {
+    title: String,
+    job: String,
+    passes: usize,
+    block_size: BlockSize,
+    at: Option<Progress>,
+    phase_began: Instant,
+    window: VecDeque<(Instant, u64)>,
+    silent: Duration,
+    ended: Option<String>,
+    line_printed: Option<Instant>,
+}
+
+impl Board {
+    /// An empty board.
+    pub fn new(style: Style) -> Self {
+        Self { style, drives: Mutex::new(Vec::new()), over: AtomicBool::new(false) }
+    }
+
+    /// Adds a drive and gives its listener.
+    pub fn add(&self, title: String, job: String, passes: usize, block_size: BlockSize) -> DriveListener<'_> {
+        let mut drives = self.lock();
+        drives.push(DriveLine {
+            title,
+            job,
+            passes,
+            block_size,
+            at: None,
+            phase_began: Instant::now(),
+            window: VecDeque::new(),
+            silent: Duration::ZERO,
+            ended: None,
+            line_printed: None,
+        });
+        DriveListener { board: self, index: drives.len() - 1 }
+    }
+
+    /// Draws until [`Self::finish`]; to be run in a thread of its own.
+    pub fn keep_drawing(&self) {
+        let mut drawn = 0;
+        while !self.over.load(Ordering::Relaxed) {
+            std::thread::sleep(DRAW_EVERY);
+            drawn = self.draw(drawn);
+        }
+        self.draw(drawn);
+    }
+
+    /// Ends the drawing.
+    pub fn finish(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<DriveLine>> {
+        // The lines are only shown: a panic elsewhere leaves them as good as they were.
+        self.drives.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn draw(&self, drawn_before: usize) -> usize {
+        let mut drives = self.lock();
+        let now = Instant::now();
+        let mut text = String::new();
+        match self.style {
+            Style::Terminal => {
+                if drawn_before > 0 {
+                    let _infallible = write!(text, "\x1b[{drawn_before}A");
+                }
+                for line in drives.iter() {
+                    let _infallible = writeln!(text, "\r\x1b[2K{}", line.text(now));
+                }
+            }
+            Style::Plain => {
+                for line in drives.iter_mut().filter(|line| line.is_due(now)) {
+                    line.line_printed = Some(now);
+                    let _infallible = writeln!(text, "{}", line.text(now));
+                }
+            }
+            Style::Json => {}
+        }
+        let count = drives.len();
+        drop(drives);
+        // A lost terminal must not stop a job: what cannot be shown is not shown.
+        let _unseen = std::io::stderr().write_all(text.as_bytes());
+        count
+    }
+}
+
+impl DriveLine {
+    fn is_due(&self, now: Instant) -> bool {
+        let printed = self.line_printed.is_some_and(|printed| now.duration_since(printed) < LINE_EVERY);
+        self.at.is_some() && self.ended.is_none() && !printed
+    }
+
+    fn bytes(&self, blocks: u64) -> u64 {
+        blocks.saturating_mul(self.block_size.bytes_u64())
+    }
+
+    fn take(&mut self, progress: Progress, now: Instant) {
+        if self.at.map(|at| at.at) != Some(progress.at) {
+            self.phase_began = now;
+            self.window.clear();
+            self.line_printed = None;
+        }
+        self.at = Some(progress);
+        self.silent = Duration::ZERO;
+        self.window.push_back((now, self.bytes(progress.done.0)));
+        while self.window.len() > 2 && now.duration_since(self.window[0].0) > WINDOW {
+            self.window.pop_front();
+        }
+    }
+
+    fn rate_now(&self) -> u64 {
+        match (self.window.front(), self.window.back()) {
+            (Some((from, first)), Some((to, last))) => rate(last - first, to.duration_since(*from)),
+            _ => 0,
+        }
+    }
+
+    fn text(&self, now: Instant) -> String {
+        let title = &self.title;
+        if let Some(ended) = &self.ended {
+            return format!("{title}: {ended}");
+        }
+        let Some(at) = self.at else { return format!("{title}: starting") };
+        let phase = self.phase(at.at);
+        let percent = (at.done.0.saturating_mul(1000)).checked_div(at.total.0).unwrap_or(0);
+        let done = self.bytes(at.done.0);
+        let average = rate(done, now.duration_since(self.phase_began));
+        let left = self.bytes(at.total.0).saturating_sub(done).checked_div(average);
+        let left = left.map_or_else(|| "?".to_owned(), duration_text);
+        let mut text = format!(
+            "{title}: {phase} {}.{} %, {}/s now, {}/s average, {left} left, {} errors",
+            percent / 10,
+            percent % 10,
+            size_text(self.rate_now()),
+            size_text(average),
+            at.errors
+        );
+        if self.silent >= SILENCE_SHOWN {
+            let _infallible = write!(text, ", NO ANSWER for {} s", self.silent.as_secs());
+        }
+        text
+    }
+
+    fn phase(&self, phase: Phase) -> String {
+        match phase {
+            Phase::Writing { pass } => format!("pass {}/{}", pass + 1, self.passes),
+            Phase::Flushing { pass } => format!("pass {}/{} flushing", pass + 1, self.passes),
+            Phase::Verifying => "verifying".to_owned(),
+        }
+    }
+}
+
+fn rate(bytes: u64, time: Duration) -> u64 {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    bytes.saturating_mul(1000).checked_div(millis).unwrap_or(0)
+}
+
+/// Writes one line of JSON to stdout, whole.
+pub fn print_json(value: &serde_json::Value) {
+    let mut line = value.to_string();
+    line.push('\n');
+    // A reader that went away must not stop a job; its end is in the record.
+    let _unread = std::io::stdout().write_all(line.as_bytes());
+}
+
+/// Hears one job for the board.
+pub struct DriveListener<'a> {
+    board: &'a Board,
+    index: usize,
+}
+
+impl DriveListener<'_> {
+    /// Shows how the job ended.
+    pub fn ended(&self, text: String) {
+        if let Some(line) = self.board.lock().get_mut(self.index) {
+            line.ended = Some(text);
+        }
+    }
+
+    fn event(&self, line: &mut DriveLine, happening: &Happening<'_>, now: Instant) {
+        let every = match happening {
+            Happening::Progress(_) => Duration::from_secs(1),
+            Happening::Silence { .. } => Duration::from_secs(10),
+            Happening::PassEnded { .. } | Happening::Verified { .. } => Duration::ZERO,
+        };
+        if line.line_printed.is_some_and(|at| now.duration_since(at) < every) {
+            return;
+        }
+        let body = match happening {
+            Happening::Progress(progress) => json!({"event": "progress", "progress": progress}),
+            Happening::PassEnded { tally } => json!({"event": "pass-ended", "tally": tally}),
+            Happening::Verified { tally } => json!({"event": "verified", "tally": tally}),
+            Happening::Silence { silent } if *silent >= SILENCE_SHOWN => {
+                json!({"event": "silence", "seconds": silent.as_secs()})
+            }
+            Happening::Silence { .. } => return,
+        };
+        line.line_printed = Some(now);
+        let mut value = json!({"schema": "urn:expunge:event:v1", "job": line.job, "drive": line.title});
+        if let (Some(value), Some(body)) = (value.as_object_mut(), body.as_object()) {
+            value.extend(body.clone());
+        }
+        print_json(&value);
+    }
+}
+
+impl Listener for DriveListener<'_> {
+    fn hear(&mut self, happening: &Happening<'_>) {
+        let now = Instant::now();
+        let mut drives = self.board.lock();
+        let Some(line) = drives.get_mut(self.index) else { return };
+        match happening {
+            Happening::Progress(progress) => line.take(*progress, now),
+            Happening::Silence { silent } => line.silent = *silent,
+            Happening::PassEnded { .. } | Happening::Verified { .. } => {}
+        }
+        if self.board.style == Style::Json {
+            self.event(line, happening, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::BlockCount;
+
+    #[test]
+    fn a_line_tells_pass_percent_rates_time_and_errors() {
+        let board = Board::new(Style::Plain);
+        let _listener = board.add("/dev/x".into(), "j".into(), 3, BlockSize::new(512).unwrap());
+        let mut drives = board.lock();
+        let line = &mut drives[0];
+        let start = Instant::now();
+        let progress = |done| Progress {
+            at: Phase::Writing { pass: 1 },
+            done: BlockCount(done),
+            total: BlockCount(2_000_000),
+            errors: BlockCount(7),
+        };
+        line.take(progress(0), start);
+        line.take(progress(500_000), start + Duration::from_secs(4));
+        line.phase_began = start;
+        let text = line.text(start + Duration::from_secs(4));
+        // 500,000 blocks of 512 bytes in 4 s are 64,000,000 B/s; 768,000,000 bytes are left: 12 s.
+        assert!(text.starts_with("/dev/x: pass 2/3 25.0 %"), "{text}");
+        assert!(text.contains("64") && text.contains("12 s left") && text.ends_with("7 errors"), "{text}");
+    }
+}

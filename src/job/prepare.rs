@@ -1,0 +1,240 @@
+//! Everything before the first effect: resolve, claim, guards, facts, decision. Nothing here writes to a drive.
+use std::time::Duration;
+
+use super::dirs::Directories;
+use super::execute::new_job_name;
+use crate::certificate::provenance::Given;
+use crate::device::claim::Order as ClaimOrder;
+use crate::device::{
+    Claimed, DriveFacts, Helper, Reach, StatePaths, SysRoot, claim, duplicate_identities, resolve,
+};
+use crate::plan::{Decision, Plan, Policy, Request, decide};
+use crate::unit::{Digest, Reason, ReasonCode};
+use crate::worker::parent::Program;
+
+/// How long opening, guarding and reading the content of one drive may take. A drive that spins up needs half a
+/// minute, and a look at its content a few retried reads.
+const CLAIM_WAIT: Duration = Duration::from_secs(60);
+
+/// What a job needs of this host.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Where journals, records and the key are.
+    pub directories: Directories,
+    /// Where sysfs and procfs are.
+    pub root: SysRoot,
+    /// How helpers are started.
+    pub helper: Helper,
+    /// How workers are started.
+    pub program: Program,
+    /// What is accepted.
+    pub policy: Policy,
+}
+
+impl Host {
+    /// This host, with our own executable.
+    pub fn own(directories: Directories) -> Self {
+        Self {
+            directories,
+            root: SysRoot::host(),
+            helper: Helper::own(),
+            program: Program::own(),
+            policy: Policy::builtin(),
+        }
+    }
+}
+
+/// One drive of a request.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// As the user named it.
+    pub device: String,
+    /// What to do.
+    pub request: Request,
+    /// What people said.
+    pub given: Given,
+}
+
+/// A drive that is claimed, planned for and can be armed.
+#[derive(Debug)]
+pub struct Ready {
+    /// Name of the job.
+    pub job: String,
+    /// The drive.
+    pub claimed: Claimed,
+    /// What will be done.
+    pub plan: Plan,
+    /// What people said.
+    pub given: Given,
+}
+
+/// A drive that cannot be sanitized here; it gets a record, not a refusal.
+#[derive(Clone, Debug)]
+pub struct Dead {
+    /// Name of the job.
+    pub job: String,
+    /// What is known about it.
+    pub facts: DriveFacts,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// What people said.
+    pub given: Given,
+}
+
+/// A drive that is refused, with every reason.
+#[derive(Clone, Debug)]
+pub struct RefusedDrive {
+    /// As the user named it.
+    pub device: String,
+    /// What could be seen nevertheless.
+    pub facts: Option<DriveFacts>,
+    /// Why, all at once.
+    pub reasons: Vec<Reason>,
+}
+
+/// What preparation came to, for one drive.
+#[derive(Debug)]
+pub enum Prepared {
+    /// It can begin.
+    Ready(Box<Ready>),
+    /// It cannot be sanitized here.
+    Dead(Box<Dead>),
+    /// It is refused.
+    Refused(Box<RefusedDrive>),
+}
+
+impl Prepared {
+    /// What is known about the drive.
+    pub fn facts(&self) -> Option<&DriveFacts> {
+        match self {
+            Self::Ready(ready) => Some(ready.claimed.facts()),
+            Self::Dead(dead) => Some(&dead.facts),
+            Self::Refused(refused) => refused.facts.as_ref(),
+        }
+    }
+
+    /// Turns the drive down after all; its claim is given up.
+    #[must_use]
+    pub fn refuse(self, device: &str, reasons: Vec<Reason>) -> Self {
+        let facts = self.facts().cloned();
+        let mut all = match self {
+            Self::Refused(refused) => refused.reasons,
+            Self::Ready(_) | Self::Dead(_) => Vec::new(),
+        };
+        all.extend(reasons);
+        Self::Refused(Box::new(RefusedDrive { device: device.to_owned(), facts, reasons: all }))
+    }
+}
+
+/// Prepares every drive of a request, side by side: a sick one holds up none. Two names of one drive refuse
+/// both.
+pub fn prepare(host: &Host, orders: &[Order]) -> Vec<Prepared> {
+    let mut prepared: Vec<Prepared> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            orders.iter().map(|order| scope.spawn(move || prepare_one(host, order))).collect();
+        threads
+            .into_iter()
+            .zip(orders)
+            .map(|(thread, order)| thread.join().unwrap_or_else(|_| panicked(order)))
+            .collect()
+    });
+    let facts: Vec<DriveFacts> = prepared.iter().filter_map(|one| one.facts().cloned()).collect();
+    let doubles = duplicate_identities(&facts);
+    if !doubles.is_empty() {
+        prepared = prepared
+            .into_iter()
+            .zip(orders)
+            .map(|(one, order)| {
+                let node = one.facts().map(|facts| facts.node.display().to_string());
+                let concerned = |reason: &&Reason| node.as_ref().is_some_and(|node| reason.text.contains(node));
+                let reasons: Vec<Reason> = doubles.iter().filter(concerned).cloned().collect();
+                if reasons.is_empty() { one } else { one.refuse(&order.device, reasons) }
+            })
+            .collect();
+    }
+    prepared
+}
+
+fn panicked(order: &Order) -> Prepared {
+    let reason = Reason::new(
+        ReasonCode::WorkerDied,
+        format!("preparing {} failed inside Expunge", order.device),
+        "report this as a defect",
+    );
+    Prepared::Refused(Box::new(RefusedDrive {
+        device: order.device.clone(),
+        facts: None,
+        reasons: vec![reason],
+    }))
+}
+
+fn prepare_one(host: &Host, order: &Order) -> Prepared {
+    let refused = |facts, reasons| {
+        Prepared::Refused(Box::new(RefusedDrive { device: order.device.clone(), facts, reasons }))
+    };
+    let drive = match resolve(&order.device, &host.root) {
+        Ok(drive) => drive,
+        Err(reason) => return refused(None, vec![reason]),
+    };
+    let claim_order = ClaimOrder { drive, state: StatePaths(host.directories.all()) };
+    match claim(&host.helper, &claim_order, CLAIM_WAIT) {
+        Ok(claimed) => match decide(&order.request, claimed.facts(), &host.policy) {
+            Decision::Planned(plan) => Prepared::Ready(Box::new(Ready {
+                job: new_job_name(),
+                claimed,
+                plan: *plan,
+                given: order.given.clone(),
+            })),
+            Decision::Refused(reasons) => refused(Some(claimed.facts().clone()), reasons),
+            Decision::Unsanitizable(reasons) => dead(order, claimed.facts().clone(), reasons),
+        },
+        Err(refusal) => {
+            let facts = refusal.seen.map(|seen| seen.facts);
+            let mut reasons = refusal.reasons;
+            // Everything against it at once: what the plan would say, too.
+            if let Some(facts) = &facts {
+                match decide(&order.request, facts, &host.policy) {
+                    Decision::Planned(_) => {}
+                    Decision::Refused(more) => extend_with_new(&mut reasons, more),
+                    Decision::Unsanitizable(more) => {
+                        if matches!(facts.reach, Reach::Dead(_)) && !in_use(&reasons) {
+                            return dead(order, facts.clone(), more);
+                        }
+                        extend_with_new(&mut reasons, more);
+                    }
+                }
+            }
+            refused(facts, reasons)
+        }
+    }
+}
+
+fn in_use(reasons: &[Reason]) -> bool {
+    reasons.iter().any(|reason| reason.class == crate::unit::ReasonClass::InUse)
+}
+
+fn extend_with_new(reasons: &mut Vec<Reason>, more: Vec<Reason>) {
+    for reason in more {
+        if !reasons.iter().any(|held| held.code == reason.code && held.text == reason.text) {
+            reasons.push(reason);
+        }
+    }
+}
+
+fn dead(order: &Order, facts: DriveFacts, reasons: Vec<Reason>) -> Prepared {
+    let given = order.given.clone();
+    Prepared::Dead(Box::new(Dead { job: new_job_name(), facts, reasons, given }))
+}
+
+/// Refuses when today's plan is not the one that was given.
+pub fn check_plan_digest(ready: &Ready, given: Digest) -> Result<(), Reason> {
+    let today = ready.plan.digest();
+    if today == given {
+        return Ok(());
+    }
+    Err(Reason::new(
+        ReasonCode::PlanChanged,
+        format!("the plan of {} is {today} today, not {given}", ready.claimed.facts().title()),
+        "look at today's plan with expunge plan, and give its digest",
+    ))
+}
