@@ -4,5 +4,9 @@
 //! safe wrapper in nix; all of it stays in this module, so that the rest can forbid unsafe code.
 
 pub mod buffer;
+pub mod ioctl;
+pub mod open;
+pub mod passing;
+pub mod stat;
 
 pub use buffer::Buffer;
