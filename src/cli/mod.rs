@@ -15,6 +15,7 @@ pub mod report;
 pub mod sanitize;
 pub mod selftest;
 pub mod signals;
+pub mod table;
 pub mod verify;
 
 use std::io::{self, Write as _};

@@ -16,7 +16,7 @@ const GUARD_CHECK: &str = "the guard over open files sees a file that another pr
 /// Runs everything that is checked before arming.
 pub fn everything() -> SelfTest {
     let mut result = selftest::run();
-    match guard_self_test(&Helper::own(), &SysRoot::host()) {
+    match guard_self_test(&SysRoot::host(), &Helper::own()) {
         Ok(()) => result.passed.push(GUARD_CHECK.to_owned()),
         Err(reason) => result.failed.push(format!("{GUARD_CHECK}: {}", reason.text)),
     }

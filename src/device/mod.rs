@@ -1,12 +1,34 @@
 //! What a drive is, whether anything uses it, and what lies on it.
 //!
 //! The model ([`facts`], [`identity`], [`content`]) is plain data; the shells that read sysfs, procfs and the
-//! opened node fill it in.
+//! opened node fill it in. Whatever opens a node runs in a helper process with a deadline ([`helper`]), since a
+//! sick drive hangs its opener beyond the reach of any signal.
 
+pub mod claim;
+pub mod claimed;
+pub mod classify;
 pub mod content;
+pub mod discover;
 pub mod facts;
+pub mod gather;
+pub mod guard;
+pub mod helper;
 pub mod identity;
+pub mod probe;
+pub mod procfs;
+pub mod resolve;
+pub mod root;
+pub mod source;
+pub mod stack;
+pub mod sysfs;
 
+pub use claim::StatePaths;
+pub use claimed::{Claimed, claim, duplicate_identities};
 pub use content::{Content, ContentType};
+pub use discover::{Discovery, Listed, discover};
 pub use facts::{DeviceNumber, DriveFacts, Fact, QueueLimits, Reach, Zoned};
+pub use guard::{Guard, GuardSet, guard_self_test};
+pub use helper::{Helper, HelperMode, helper_main};
 pub use identity::Identity;
+pub use resolve::{Resolved, resolve};
+pub use root::SysRoot;

@@ -1,9 +1,9 @@
 //! One sanitization, from request to record.
 //!
 //! ```text
-//! order ─resolve, claim, guards, facts─▶ Claimed ─decide─▶ Ready ─intent, keys durable─▶ worker ─▶ verdict ─▶ record
-//!                 │                          │                │
-//!                 └──▶ Refused (a line in a journal) ◀────────┘      Dead ─▶ record "cannot be sanitized here"
+//! order ─resolve, claim, guards─▶ Claimed ─decide─▶ Ready ─intent, keys durable─▶ worker ─▶ verdict ─▶ record
+//!                 │                          │         │
+//!                 └──▶ Refused (a journal) ◀─┘         └─▶ Dead ─▶ record "cannot be sanitized here"
 //! ```
 //!
 //! All drives of a request are prepared before the first of them is written.
@@ -14,16 +14,13 @@ pub mod clock;
 pub mod conclude;
 pub mod dirs;
 pub mod entry;
-
+pub mod execute;
 pub mod host;
-
+pub mod inspect;
 pub mod listen;
-
+pub mod prepare;
 pub mod selftest;
 pub mod tuning;
 
 pub use conclude::Signer;
 pub use dirs::Directories;
-
-pub use listen::{Happening, Listener};
-

@@ -14,7 +14,7 @@ use crate::worker::parent::Program;
 
 /// How long opening, guarding and reading the content of one drive may take. A drive that spins up needs half a
 /// minute, and a look at its content a few retried reads.
-const CLAIM_WAIT: Duration = Duration::from_secs(60);
+pub const CLAIM_WAIT: Duration = Duration::from_secs(60);
 
 /// What a job needs of this host.
 #[derive(Clone, Debug)]

@@ -5,7 +5,11 @@
 
 pub mod buffer;
 pub mod clock;
+pub mod ioctl;
+pub mod open;
+pub mod passing;
 pub mod process;
 pub mod ring;
+pub mod stat;
 
 pub use buffer::Buffer;

@@ -1,0 +1,338 @@
+//! `expunge sanitize`: prepares all drives, asks, works on them side by side, and tells.
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::AtomicBool;
+
+use super::args::{GivenArgs, SanitizeArgs, StateArgs, TuningArgs};
+use super::confirm::{counted, named};
+use super::manifest::{self, Row};
+use super::plan::{as_text, refusal_text};
+use super::progress::{Board, Style, print_json};
+use super::report::{Fate, json_result, short, table};
+use super::{complain, selftest, signals};
+use crate::certificate::provenance::{Given, Person, SelfTest};
+use crate::job::conclude::{KeyPlace, SelfMade};
+use crate::job::execute::{Shared, execute, execute_dead, keep_refusal};
+use crate::job::prepare::{Host, Order, Prepared, Ready, RefusedDrive, check_plan_digest, prepare};
+use crate::job::tuning::Wish;
+use crate::job::{Directories, Signer};
+use crate::unit::term::Exit;
+use crate::unit::{Reason, ReasonCode};
+
+/// Set when somebody wants all jobs to stop.
+pub static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Sanitizes every drive named.
+pub fn run(args: &SanitizeArgs) -> Exit {
+    let (host, place) = match host(&args.state) {
+        Ok(host) => host,
+        Err(exit) => return exit,
+    };
+    let orders = match orders(args) {
+        Ok(orders) => orders,
+        Err(exit) => return exit,
+    };
+    let self_test = selftest::everything();
+    let mut prepared = prepare(&host, &orders);
+    prepared = refuse_failed_self_test(prepared, &orders, &self_test);
+    if let Some(digest) = args.plan {
+        prepared = check_each(prepared, &orders, |ready| check_plan_digest(ready, digest).err());
+    }
+    if !args.json {
+        show(&prepared, &orders);
+    }
+    // What is refused already is not asked about, and nothing is asked when one refusal refuses all.
+    if args.each || !any_refused(&prepared) {
+        prepared = confirm(args, prepared, &orders);
+    }
+    let stopped_by_one = !args.each && any_refused(&prepared);
+    let fates = if stopped_by_one {
+        prepared.into_iter().map(held_back).collect()
+    } else {
+        match work(args, &host, place, &self_test, prepared) {
+            Ok(fates) => fates,
+            Err(exit) => return exit,
+        }
+    };
+    keep_refusals(&host, &orders, &fates);
+    let exit = fates.iter().map(Fate::exit).fold(Exit::Success, Exit::gravest);
+    tell(args, &fates, exit);
+    exit
+}
+
+/// The host with the places that were asked for.
+pub fn host(state: &StateArgs) -> Result<(Host, KeyPlace), Exit> {
+    let place = if state.key.is_some() { KeyPlace::Named } else { KeyPlace::Default };
+    Directories::choose(state.state.as_deref(), state.out.as_deref(), state.key.as_deref())
+        .map(|directories| (Host::own(directories), place))
+        .map_err(|error| {
+            complain(&error.to_string());
+            Exit::Internal
+        })
+}
+
+/// The key, with a word about it when it was made just now.
+pub fn signer(host: &Host, place: KeyPlace) -> Result<Signer, Exit> {
+    let made = host
+        .directories
+        .create()
+        .map_err(|error| error.to_string())
+        .and_then(|()| Signer::load_or_make(&host.directories, place).map_err(|fault| fault.to_string()));
+    match made {
+        Ok(signer) => {
+            if signer.self_made == SelfMade::Now {
+                complain(&format!(
+                    "made a signing key: {}\nexpunge: its fingerprint is {}\nexpunge: records say that it is not \
+                     enrolled; give auditors the output of: expunge key show",
+                    host.directories.key.display(),
+                    signer.fingerprint()
+                ));
+            }
+            Ok(signer)
+        }
+        Err(text) => {
+            complain(&format!("no record could be signed, so nothing was written: {text}"));
+            Err(Exit::Internal)
+        }
+    }
+}
+
+/// Flags as a wish for tuning.
+pub fn wish(tuning: TuningArgs) -> Wish {
+    Wish {
+        depth: tuning.depth,
+        transfer_bytes: tuning.transfer_kib.map(|kib| kib << 10),
+        adapter: tuning.adapter.map(Into::into),
+    }
+}
+
+/// Flags as what people said.
+pub fn given(args: &GivenArgs) -> Given {
+    let person = |name: &Option<String>| Person { name: name.clone(), ..Person::default() };
+    Given {
+        operator: Person {
+            title: args.operator_title.clone(),
+            contact: args.operator_contact.clone(),
+            ..person(&args.operator)
+        },
+        verifier: person(&args.verifier),
+        ticket: args.ticket.clone(),
+        asset_tag: args.asset_tag.clone(),
+        location: args.location.clone(),
+        source: args.source.clone(),
+        destination: args.destination.clone(),
+        organization: args.organization.clone(),
+        classification_before: args.classification_before.clone(),
+        classification_after: args.classification_after.clone(),
+        notes: args.notes.clone(),
+        ..Given::default()
+    }
+}
+
+fn orders(args: &SanitizeArgs) -> Result<Vec<Order>, Exit> {
+    let usage = |text: String| {
+        complain(&text);
+        Exit::Usage
+    };
+    let Some(manifest) = &args.manifest else {
+        let several = args.devices.len() > 1;
+        if several && args.plan.is_some() {
+            return Err(usage("--plan names the plan of one drive; give one drive".to_owned()));
+        }
+        if several && (args.given.asset_tag.is_some() || args.given.ticket.is_some()) {
+            let text = "--asset-tag and --ticket belong to one drive; for several give --manifest FILE";
+            return Err(usage(text.to_owned()));
+        }
+        let order = |device: &String| Order {
+            device: device.clone(),
+            request: args.request.request(),
+            given: given(&args.given),
+        };
+        return Ok(args.devices.iter().map(order).collect());
+    };
+    let rows = manifest::read(manifest)
+        .map_err(|fault| usage(format!("{}: {fault}; nothing was done", manifest.display())))?;
+    Ok(rows.iter().map(|row| order_of(args, row)).collect())
+}
+
+fn order_of(args: &SanitizeArgs, row: &Row) -> Order {
+    let mut request = args.request.request();
+    // The manifest was read with this check before.
+    request.known_content.extend(row.content().unwrap_or_default());
+    let common = given(&args.given);
+    let or = |own: &Option<String>, common: Option<String>| own.clone().or(common);
+    let given = Given {
+        asset_tag: or(&row.asset_tag, common.asset_tag.clone()),
+        ticket: or(&row.ticket, common.ticket.clone()),
+        source: or(&row.source, common.source.clone()),
+        location: or(&row.location, common.location.clone()),
+        destination: or(&row.destination, common.destination.clone()),
+        profile: row.profile.clone(),
+        ..common
+    };
+    Order { device: row.name().unwrap_or_default(), request, given }
+}
+
+fn refuse_failed_self_test(
+    prepared: Vec<Prepared>,
+    orders: &[Order],
+    self_test: &SelfTest,
+) -> Vec<Prepared> {
+    let Some(failed) = self_test.failed.first() else { return prepared };
+    check_each(prepared, orders, |_| {
+        Some(Reason::new(
+            ReasonCode::SelfTestFailed,
+            format!("a self-test failed: {failed}"),
+            "see all of them with: expunge selftest",
+        ))
+    })
+}
+
+fn check_each(
+    prepared: Vec<Prepared>,
+    orders: &[Order],
+    check: impl Fn(&Ready) -> Option<Reason>,
+) -> Vec<Prepared> {
+    let judge = |(one, order): (Prepared, &Order)| {
+        let reason = match &one {
+            Prepared::Ready(ready) => check(ready),
+            Prepared::Dead(_) | Prepared::Refused(_) => None,
+        };
+        match reason {
+            Some(reason) => one.refuse(&order.device, vec![reason]),
+            None => one,
+        }
+    };
+    prepared.into_iter().zip(orders).map(judge).collect()
+}
+
+fn any_refused(prepared: &[Prepared]) -> bool {
+    prepared.iter().any(|one| matches!(one, Prepared::Refused(_)))
+}
+
+fn show(prepared: &[Prepared], orders: &[Order]) {
+    for (one, order) in prepared.iter().zip(orders) {
+        let text = match one {
+            Prepared::Refused(refused) if refused.facts.is_none() => refusal_text(refused),
+            Prepared::Ready(_) | Prepared::Dead(_) | Prepared::Refused(_) => as_text(one, &order.request),
+        };
+        let _unseen = writeln!(io::stderr(), "{text}");
+    }
+}
+
+fn confirm(args: &SanitizeArgs, prepared: Vec<Prepared>, orders: &[Order]) -> Vec<Prepared> {
+    let reasons = if args.manifest.is_some() {
+        let reason = counted(&prepared, &args.confirm);
+        let ready = |one: &Prepared| matches!(one, Prepared::Ready(_));
+        prepared.iter().map(|one| if ready(one) { reason.clone() } else { None }).collect()
+    } else {
+        named(&prepared, &args.confirm)
+    };
+    let judge = |((one, order), reason): ((Prepared, &Order), Option<Reason>)| match reason {
+        Some(reason) => one.refuse(&order.device, vec![reason]),
+        None => one,
+    };
+    prepared.into_iter().zip(orders).zip(reasons).map(judge).collect()
+}
+
+/// One refusal refuses the whole request: what was ready is let go untouched.
+fn held_back(prepared: Prepared) -> Fate {
+    match prepared {
+        Prepared::Refused(refused) => Fate::Refused(refused),
+        Prepared::Ready(ready) => Fate::HeldBack(Box::new(ready.claimed.facts().clone())),
+        Prepared::Dead(dead) => {
+            let RefusedDrive { device, facts, reasons } =
+                RefusedDrive { device: dead.facts.title(), facts: Some(dead.facts), reasons: dead.reasons };
+            Fate::Refused(Box::new(RefusedDrive { device, facts, reasons }))
+        }
+    }
+}
+
+fn work(
+    args: &SanitizeArgs,
+    host: &Host,
+    place: KeyPlace,
+    self_test: &SelfTest,
+    prepared: Vec<Prepared>,
+) -> Result<Vec<Fate>, Exit> {
+    if prepared.iter().all(|one| matches!(one, Prepared::Refused(_))) {
+        return Ok(prepared.into_iter().map(held_back).collect());
+    }
+    let signer = signer(host, place)?;
+    if let Err(error) = signals::watch(&STOP) {
+        complain(&format!("signals could not be watched, so nothing was written: {error}"));
+        return Err(Exit::Internal);
+    }
+    let shared =
+        Shared { host, signer: &signer, self_test, stop: &STOP, wish: wish(args.tuning) };
+    let board = Board::new(style(args));
+    let fates = std::thread::scope(|scope| {
+        let drawing = scope.spawn(|| board.keep_drawing());
+        let threads: Vec<_> = prepared
+            .into_iter()
+            .map(|one| {
+                let (board, shared) = (&board, &shared);
+                scope.spawn(move || work_on(board, shared, one))
+            })
+            .collect();
+        let fates: Vec<_> = threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        board.finish();
+        drop(drawing.join());
+        fates
+    });
+    let whole: Option<Vec<Fate>> = fates.into_iter().map(Result::ok).collect();
+    whole.ok_or_else(|| {
+        complain("a job failed inside Expunge; see its journal and treat its drive as NOT sanitized");
+        Exit::Internal
+    })
+}
+
+fn work_on(board: &Board, shared: &Shared<'_>, prepared: Prepared) -> Fate {
+    let fate = |result: Result<_, _>| match result {
+        Ok(finished) => Fate::Finished(Box::new(finished)),
+        Err(not_begun) => Fate::NotBegun(not_begun),
+    };
+    match prepared {
+        Prepared::Refused(refused) => Fate::Refused(refused),
+        Prepared::Dead(dead) => fate(execute_dead(shared, *dead)),
+        Prepared::Ready(ready) => {
+            let title = ready.claimed.facts().title();
+            let passes = ready.plan.passes.len();
+            let block_size = ready.plan.geometry.block_size;
+            let mut listener = board.add(title, ready.job.clone(), passes, block_size);
+            let fate = fate(execute(shared, *ready, &mut listener));
+            listener.ended(short(&fate));
+            fate
+        }
+    }
+}
+
+fn style(args: &SanitizeArgs) -> Style {
+    if args.json {
+        Style::Json
+    } else if io::stderr().is_terminal() {
+        Style::Terminal
+    } else {
+        Style::Plain
+    }
+}
+
+/// What was refused is kept as loudly as what worked (P9); when even that fails, it is said.
+fn keep_refusals(host: &Host, orders: &[Order], fates: &[Fate]) {
+    for (order, fate) in orders.iter().zip(fates) {
+        let reasons = match fate {
+            Fate::Refused(_) | Fate::NotBegun(_) => fate.reasons(),
+            Fate::Finished(_) | Fate::HeldBack(_) => continue,
+        };
+        if let Err(reason) = keep_refusal(host, &order.device, reasons) {
+            complain(&format!("the refusal could not be kept: {}", reason.text));
+        }
+    }
+}
+
+fn tell(args: &SanitizeArgs, fates: &[Fate], exit: Exit) {
+    if args.json {
+        print_json(&json_result(fates, exit));
+    } else {
+        let _unread = write!(io::stdout(), "{}", table(fates));
+    }
+}

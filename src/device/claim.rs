@@ -1,0 +1,401 @@
+//! Opening a drive, for a look or for a job, and judging what was opened. This runs in the helper process;
+//! tests call it directly to take guards away.
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use serde::{Deserialize, Serialize};
+
+use super::guard::{FileTarget, Findings, Guard, GuardSet, Scene, Target};
+use super::helper::Seen;
+use super::identity::BackingFile;
+use super::resolve::Resolved;
+use super::root::SysRoot;
+use super::{DeviceNumber, DriveFacts, Identity, QueueLimits, Reach, Zoned, gather, probe, source};
+use crate::io::{Fault, FaultKind};
+use crate::sys::open::{self, Access, Direct};
+use crate::sys::{ioctl, stat};
+use crate::unit::term::DriveKind;
+use crate::unit::{Reason, ReasonCode};
+
+/// How long a passing opener, such as udev that looks at a new drive, is waited for in all.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE_STEP: Duration = Duration::from_millis(250);
+
+/// Where records, journal, ledger and key are or will be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatePaths(pub Vec<PathBuf>);
+
+/// What a helper is asked to open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// The one drive, as resolved.
+    pub drive: Resolved,
+    /// What must not lie on it.
+    pub state: StatePaths,
+}
+
+impl Order {
+    /// How messages call the drive before it is known better.
+    pub fn title(&self) -> String {
+        self.drive.node().display().to_string()
+    }
+}
+
+/// A drive opened for a job in this process.
+#[derive(Debug)]
+pub struct ClaimedHere {
+    /// The open drive; it carries the exclusive claim and the lock.
+    pub file: File,
+    /// What was found out on it.
+    pub seen: Seen,
+}
+
+/// Why a drive was not claimed, and what is known about it all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Every blocker.
+    pub reasons: Vec<Reason>,
+    /// What could be seen without claiming it.
+    pub seen: Option<Seen>,
+}
+
+/// Opens the drive for a look and tells everything, with what uses it.
+///
+/// # Errors
+/// Why it could not be looked at.
+pub fn look_here(root: &SysRoot, order: &Order, own: Vec<u32>) -> Result<Seen, Vec<Reason>> {
+    let opened = open_drive(&order.drive, Access::Look).map_err(|failure| vec![failure.reason(order)])?;
+    let mut seen = examine(root, order, &opened)?;
+    let target = target(&opened, &order.drive);
+    let found = Scene::new(root, &target, own, &order.state).run(&GuardSet::all());
+    seen.blockers.extend(found.reasons);
+    seen.notes.extend(found.notes);
+    Ok(seen)
+}
+
+/// Opens the drive for a job: exclusive first, then everything else under that claim (see the guards).
+///
+/// # Errors
+/// Every blocker, and what could be seen without the claim.
+pub fn claim_here(
+    root: &SysRoot,
+    order: &Order,
+    own: Vec<u32>,
+    set: &GuardSet,
+) -> Result<ClaimedHere, Refusal> {
+    let access = if set.has(Guard::Exclusive) { Access::Claim } else { Access::ClaimShared };
+    let begin = Instant::now();
+    loop {
+        let attempt = attempt(root, order, &own, set, access);
+        let passing = |refusal: &Refusal| {
+            let codes = [ReasonCode::ClaimedElsewhere, ReasonCode::OpenElsewhere];
+            refusal.reasons.iter().all(|reason| codes.contains(&reason.code))
+        };
+        match attempt {
+            Err(refusal) if passing(&refusal) && begin.elapsed() < PATIENCE => {
+                std::thread::sleep(PATIENCE_STEP);
+            }
+            settled => return settled,
+        }
+    }
+}
+
+fn attempt(
+    root: &SysRoot,
+    order: &Order,
+    own: &[u32],
+    set: &GuardSet,
+    access: Access,
+) -> Result<ClaimedHere, Refusal> {
+    let opened = match open_drive(&order.drive, access) {
+        Ok(opened) => opened,
+        Err(failure) => return Err(refused_opening(root, order, own, set, &failure)),
+    };
+    let mut reasons = Vec::new();
+    if let Err(error) = open::lock_exclusive(opened.file.as_fd())
+        && set.has(Guard::Exclusive)
+    {
+        reasons.push(locked(order, &error));
+    }
+    let mut seen = examine(root, order, &opened).map_err(|reasons| Refusal { reasons, seen: None })?;
+    let target = target(&opened, &order.drive);
+    let Findings { reasons: found, notes } = Scene::new(root, &target, own.to_vec(), &order.state).run(set);
+    reasons.append(&mut seen.blockers);
+    reasons.extend(found);
+    seen.notes.extend(notes);
+    if seen.facts.read_only {
+        reasons.push(read_only(order));
+    }
+    if reasons.is_empty() {
+        Ok(ClaimedHere { file: opened.file, seen })
+    } else {
+        Err(Refusal { reasons, seen: Some(seen) })
+    }
+}
+
+/// All guards run although the opening failed, so that every blocker is named at once.
+fn refused_opening(root: &SysRoot, order: &Order, own: &[u32], set: &GuardSet, failure: &Failure) -> Refusal {
+    let mut reasons = Vec::new();
+    if let Some(target) = failure.target(&order.drive) {
+        reasons = Scene::new(root, &target, own.to_vec(), &order.state).run(set).reasons;
+    }
+    let seen = open_drive(&order.drive, Access::Look)
+        .map_err(|failure| vec![failure.reason(order)])
+        .and_then(|opened| examine(root, order, &opened))
+        .ok();
+    // The kernel's bare "busy" says nothing more once something was named.
+    let busy = failure.errno() == Some(libc::EBUSY);
+    if !busy || reasons.is_empty() {
+        reasons.insert(0, failure.reason(order));
+    }
+    Refusal { reasons, seen }
+}
+
+/// A drive opened, and what was found behind its path.
+struct Opened {
+    file: File,
+    attributes: stat::Attributes,
+    direct: Direct,
+}
+
+/// Why nothing was opened.
+enum Failure {
+    Open(std::io::Error),
+    /// The path leads to something else than what was resolved.
+    Replaced,
+}
+
+impl Failure {
+    fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Open(error) => error.raw_os_error(),
+            Self::Replaced => None,
+        }
+    }
+
+    /// What the guards can look at without an open descriptor.
+    fn target(&self, drive: &Resolved) -> Option<Target> {
+        match (self, drive) {
+            (Self::Replaced, _) => None,
+            (Self::Open(_), Resolved::Node { name, number, .. }) => {
+                Some(Target::Device { name: name.clone(), number: *number })
+            }
+            (Self::Open(_), Resolved::File { path }) => {
+                let found = stat::attributes(path).ok()?;
+                let (filesystem, inode) = (found.filesystem, found.inode);
+                Some(Target::File(FileTarget { path: path.clone(), filesystem, inode }))
+            }
+        }
+    }
+
+    fn reason(&self, order: &Order) -> Reason {
+        let node = order.title();
+        let Self::Open(error) = self else {
+            let text = format!("{node} is not what it was a moment ago: it leads to another drive or file");
+            return Reason::new(ReasonCode::IdentityChanged, text, "look at the drives again: expunge list");
+        };
+        let (code, text, remedy) = match error.raw_os_error() {
+            Some(libc::EBUSY) => (
+                ReasonCode::ClaimedElsewhere,
+                format!(
+                    "the kernel says that {node} is claimed exclusively by something that could not be named"
+                ),
+                "look for a lazily unmounted file system still in use, a pool or array in use, or a target export; stop it",
+            ),
+            Some(libc::EROFS) => return read_only(order),
+            Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => (
+                ReasonCode::Missing,
+                format!("{node} is not there: {error}"),
+                "check the drive's seat and look at the drives again: expunge list",
+            ),
+            Some(libc::ELOOP) => (
+                ReasonCode::IdentityChanged,
+                format!("{node} became a link after it was resolved"),
+                "look at the drives again: expunge list",
+            ),
+            Some(libc::EACCES | libc::EPERM) => {
+                (ReasonCode::GuardBlind, format!("{node} may not be opened: {error}"), "run as root")
+            }
+            _ => (
+                ReasonCode::ProbeFailed,
+                format!("{node} could not be opened: {error}"),
+                "see the kernel's log for the drive's state",
+            ),
+        };
+        Reason::new(code, text, remedy)
+    }
+}
+
+fn open_drive(drive: &Resolved, access: Access) -> Result<Opened, Failure> {
+    let (file, direct) = match drive {
+        Resolved::Node { node, .. } => {
+            (open::open_node(node, access).map_err(Failure::Open)?, Direct::Direct)
+        }
+        Resolved::File { path } => {
+            let opened = open::open_plain(path, access).map_err(Failure::Open)?;
+            (opened.file, opened.direct)
+        }
+    };
+    open::set_blocking(&file).map_err(Failure::Open)?;
+    let descriptor = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file)));
+    let attributes = stat::attributes(&descriptor).map_err(Failure::Open)?;
+    let same = match drive {
+        Resolved::Node { number, .. } => {
+            attributes.file_type == stat::FileType::Block && attributes.device == (number.major, number.minor)
+        }
+        Resolved::File { .. } => attributes.file_type == stat::FileType::Plain,
+    };
+    if same { Ok(Opened { file, attributes, direct }) } else { Err(Failure::Replaced) }
+}
+
+fn target(opened: &Opened, drive: &Resolved) -> Target {
+    match drive {
+        Resolved::Node { name, number, .. } => Target::Device { name: name.clone(), number: *number },
+        Resolved::File { path } => Target::File(FileTarget {
+            path: path.clone(),
+            filesystem: opened.attributes.filesystem,
+            inode: opened.attributes.inode,
+        }),
+    }
+}
+
+/// Facts of what was opened: sysfs by the descriptor's own device number, ioctls, and what lies on it.
+fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<Reason>> {
+    let (mut facts, mut sources) = match &order.drive {
+        Resolved::Node { node, number, name } => node_facts(root, opened, node, *number, name)?,
+        Resolved::File { path } => file_facts(path, opened),
+    };
+    let mut blockers = Vec::new();
+    if let Reach::Addressable(geometry) = &facts.reach {
+        match probe::probe_file(&opened.file, geometry.bytes()) {
+            Ok(content) => facts.content = content,
+            Err(error) => blockers.push(Reason::new(
+                ReasonCode::ProbeFailed,
+                format!("what {} carries could not be found out: {error}", order.title()),
+                "see the kernel's log; what cannot be read must be taken to be in use",
+            )),
+        }
+    }
+    sources.extend(source::content(&facts));
+    let mut notes = Vec::new();
+    if opened.direct == Direct::Cached {
+        let path = order.title();
+        notes.push(format!(
+            "the file system of {path} has no direct I/O: a read-back may be answered from memory"
+        ));
+    }
+    Ok(Seen { facts, sources, blockers, notes })
+}
+
+fn node_facts(
+    root: &SysRoot,
+    opened: &Opened,
+    node: &Path,
+    number: DeviceNumber,
+    name: &str,
+) -> Result<(DriveFacts, Vec<super::Fact>), Vec<Reason>> {
+    let gone = || {
+        let text = format!("{} has left the kernel's list of devices", node.display());
+        vec![Reason::new(ReasonCode::DriveGone, text, "check its seat and look again: expunge list")]
+    };
+    let named = root.name_of(number).filter(|found| found == name).ok_or_else(gone)?;
+    let mut facts = super::discover::facts_with_siblings(root, &named).ok_or_else(gone)?;
+    facts.node = node.to_owned();
+    let file = opened.file.as_fd();
+    let asked = |error: std::io::Error| {
+        let text = format!("{} does not tell its shape: {error}", node.display());
+        vec![Reason::new(ReasonCode::ProbeFailed, text, "see the kernel's log for the drive's state")]
+    };
+    let bytes = ioctl::size_bytes(file).map_err(asked)?;
+    let logical = ioctl::logical_block_bytes(file).map_err(asked)?;
+    let physical = ioctl::physical_block_bytes(file).map_err(asked)?;
+    facts.reach = gather::reach(bytes, logical.into(), physical.into());
+    facts.read_only |= ioctl::is_read_only(file).map_err(asked)?;
+    let before = facts.diskseq;
+    match ioctl::diskseq(file) {
+        Ok(now) if before.is_some_and(|before| before != now) => {
+            let text = format!("{} was exchanged while it was looked at", node.display());
+            return Err(vec![Reason::new(ReasonCode::IdentityChanged, text, "look again: expunge list")]);
+        }
+        Ok(now) => facts.diskseq = Some(now),
+        // Before Linux 5.15 there is none.
+        Err(_) => {}
+    }
+    if let Some(backing) = &mut facts.identity.backing
+        && let Ok(found) = ioctl::loop_backing(file)
+    {
+        backing.filesystem = format!("{}:{}", found.filesystem.0, found.filesystem.1);
+        backing.inode = found.inode.to_string();
+    }
+    let sources = source::of_node(root, &facts, source::Shape::Opened);
+    Ok((facts, sources))
+}
+
+/// Block size of a plain file that stands for a drive.
+const FILE_BLOCK: u64 = 512;
+
+fn file_facts(path: &Path, opened: &Opened) -> (DriveFacts, Vec<super::Fact>) {
+    let found = &opened.attributes;
+    let backing = BackingFile {
+        path: path.to_owned(),
+        filesystem: format!("{}:{}", found.filesystem.0, found.filesystem.1),
+        inode: found.inode.to_string(),
+    };
+    let facts = DriveFacts {
+        node: path.to_owned(),
+        kernel_name: super::root::file_name(path).unwrap_or_else(|| path.display().to_string()),
+        device: None,
+        diskseq: None,
+        identity: Identity { backing: Some(backing), ..Identity::default() },
+        kind: DriveKind::TestObject,
+        transport: Some("file".to_owned()),
+        bay: None,
+        reach: gather::reach(found.bytes, FILE_BLOCK, FILE_BLOCK),
+        queue: QueueLimits::default(),
+        zoned: Zoned::None,
+        read_only: false,
+        removable: false,
+        other_units: Vec::new(),
+        other_paths: Vec::new(),
+        content: Vec::new(),
+    };
+    let sources = source::of_file(&facts);
+    (facts, sources)
+}
+
+fn read_only(order: &Order) -> Reason {
+    let node = order.title();
+    Reason::new(
+        ReasonCode::ReadOnly,
+        format!("{node} is read-only"),
+        format!("blockdev --setrw {node}; if it comes back, the drive itself is write-protected or worn out"),
+    )
+}
+
+fn locked(order: &Order, error: &std::io::Error) -> Reason {
+    let node = order.title();
+    match Fault::from_error(error).kind {
+        FaultKind::Other => Reason::new(
+            ReasonCode::ClaimedElsewhere,
+            format!(
+                "{node} is locked (flock) by another program, such as udev, a partitioning tool or Expunge"
+            ),
+            format!("wait until it has ended: lslocks, fuser {node}"),
+        ),
+        FaultKind::Medium
+        | FaultKind::Transport
+        | FaultKind::Target
+        | FaultKind::Protection
+        | FaultKind::Reservation
+        | FaultKind::Gone
+        | FaultKind::Refused
+        | FaultKind::Short => Reason::new(
+            ReasonCode::ProbeFailed,
+            format!("{node} could not be locked: {error}"),
+            "see the kernel's log for the drive's state",
+        ),
+    }
+}

@@ -1,0 +1,155 @@
+//! What kind of medium it is and how it is attached, from names and attributes; pure. In doubt the answer is
+//! unknown, which counts as flash.
+use super::sysfs::Rotation;
+use crate::unit::term::DriveKind;
+
+/// What the kernel shows about one device, as far as it tells the kind.
+#[derive(Clone, Debug)]
+pub struct Signs<'a> {
+    /// Kernel name.
+    pub name: &'a str,
+    /// Vendor, where there is one.
+    pub vendor: &'a str,
+    /// Model, where there is one.
+    pub model: &'a str,
+    /// As [`transport`] gives it.
+    pub transport: Option<&'a str>,
+    /// `queue/rotational`.
+    pub rotational: Option<u64>,
+    /// From VPD page B1h.
+    pub rotation: Rotation,
+    /// `raid_level` of Smart Array drivers (`hpsa`, `smartpqi`).
+    pub raid_level: Option<&'a str>,
+}
+
+/// Transport from the resolved path of the device folder and, for NVMe, the controller's attribute.
+pub fn transport(name: &str, path: &str, nvme: Option<&str>) -> Option<String> {
+    if name.starts_with("nvme") {
+        return Some(match nvme {
+            None | Some("pcie") => "nvme".to_owned(),
+            Some(fabric) => format!("nvme-{fabric}"),
+        });
+    }
+    let named = [("loop", "loop"), ("zram", "memory"), ("mmcblk", "mmc"), ("vd", "virtio"), ("xvd", "xen")];
+    if let Some((_, transport)) = named.iter().find(|(prefix, _)| name.starts_with(prefix)) {
+        return Some((*transport).to_owned());
+    }
+    // From the most specific: a USB bridge, a SAS expander and a SATA port all hang below a PCI device.
+    let parts = [
+        ("/usb", "usb"),
+        ("/end_device-", "sas"),
+        ("/rport-", "fc"),
+        ("/session", "iscsi"),
+        ("/virtio", "virtio"),
+        ("/ata", "sata"),
+        ("/vmbus", "hyper-v"),
+    ];
+    parts.iter().find(|(part, _)| path.contains(part)).map(|(_, transport)| (*transport).to_owned())
+}
+
+/// The kind of medium.
+pub fn kind(signs: &Signs<'_>) -> DriveKind {
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| signs.name.starts_with(prefix));
+    if starts(&["loop", "zram", "ram", "nullb"]) || signs.model == "scsi_debug" {
+        return DriveKind::TestObject;
+    }
+    if starts(&["vd", "xvd", "nbd", "rbd", "drbd", "ublk", "dasd"]) || is_logical(signs) {
+        return DriveKind::LogicalVolume;
+    }
+    if starts(&["mmcblk"]) {
+        return DriveKind::Flash;
+    }
+    match (signs.rotation, signs.rotational, signs.transport) {
+        (Rotation::PerMinute(_), _, _) => DriveKind::Rotating,
+        (Rotation::None, _, _) | (Rotation::NotReported, Some(0), _) => DriveKind::Flash,
+        // The kernel takes silence for rotation, and bridges and unknown attachments are often silent.
+        (Rotation::NotReported, Some(1), Some("sata" | "sas" | "fc")) => DriveKind::Rotating,
+        (Rotation::NotReported, _, _) => DriveKind::Unknown,
+    }
+}
+
+/// Volumes of RAID controllers, hypervisors and clouds, by the names they give. From memory of drivers and
+/// field reports; a name missing here ends as an ordinary drive, so the list is generous.
+fn is_logical(signs: &Signs<'_>) -> bool {
+    if signs.raid_level.is_some_and(|level| !matches!(level, "N/A" | "HBA")) {
+        return true;
+    }
+    if matches!(signs.transport, Some("virtio" | "xen" | "hyper-v" | "iscsi")) {
+        return true;
+    }
+    let vendor = signs.vendor.to_ascii_uppercase();
+    let model = signs.model.to_ascii_uppercase();
+    let vendors = ["AVAGO", "BROADCOM", "LSI", "LSILOGIC", "ADAPTEC", "3WARE", "AMCC", "ARECA", "SERVERA"];
+    let virtual_vendors = ["QEMU", "VMWARE", "VBOX", "MSFT", "GOOGLE", "NUTANIX", "XENSRC"];
+    let models = [
+        "LOGICAL VOLUME",
+        "PERC",
+        "MEGARAID",
+        "SERVERAID",
+        "SMART ARRAY",
+        "VIRTUAL DISK",
+        "QEMU",
+        "VBOX",
+        "VMWARE",
+        "PERSISTENTDISK",
+        "AMAZON ELASTIC BLOCK STORE",
+        "AMAZON EC2 NVME INSTANCE STORAGE",
+        "RAID ",
+        "BOSS VD",
+        "DELLBOSS",
+        "MARVELL_NVME_RAID",
+    ];
+    vendors.contains(&vendor.as_str())
+        || virtual_vendors.contains(&vendor.as_str())
+        || models.iter().any(|part| model.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signs<'a>(name: &'a str, vendor: &'a str, model: &'a str, transport: Option<&'a str>) -> Signs<'a> {
+        let (rotational, rotation) = (Some(1), Rotation::NotReported);
+        Signs { name, vendor, model, transport, rotational, rotation, raid_level: None }
+    }
+
+    #[test]
+    fn volumes_that_are_no_drive_are_told_from_drives() {
+        let logical = [
+            signs("sda", "HP", "LOGICAL VOLUME", None),
+            signs("sda", "DELL", "PERC H730P Mini", None),
+            signs("sda", "AVAGO", "MR9361-8i", None),
+            signs("sda", "QEMU", "QEMU HARDDISK", None),
+            signs("vda", "", "", Some("virtio")),
+            signs("nvme0n1", "", "Amazon Elastic Block Store", Some("nvme")),
+            Signs { raid_level: Some("RAID 5"), ..signs("sda", "HPE", "VOLUME", Some("sas")) },
+        ];
+        for sign in logical {
+            assert_eq!(kind(&sign), DriveKind::LogicalVolume, "{sign:?}");
+        }
+        let through = Signs { raid_level: Some("N/A"), ..signs("sdb", "HPE", "MB4000JVYZQ", Some("sas")) };
+        assert_eq!(kind(&through), DriveKind::Rotating);
+        assert_eq!(kind(&signs("sda", "ATA", "ST4000NM0035-1V4", Some("sata"))), DriveKind::Rotating);
+    }
+
+    #[test]
+    fn silence_behind_a_bridge_is_not_taken_for_platters() {
+        let stick = signs("sdc", "SanDisk", "Ultra", Some("usb"));
+        assert_eq!(kind(&stick), DriveKind::Unknown);
+        assert_eq!(kind(&Signs { rotational: Some(0), ..stick.clone() }), DriveKind::Flash);
+        assert_eq!(kind(&Signs { rotation: Rotation::PerMinute(5400), ..stick }), DriveKind::Rotating);
+        assert_eq!(kind(&signs("pmem0", "", "", None)), DriveKind::Unknown);
+    }
+
+    #[test]
+    fn transports_are_read_from_the_path() {
+        let of = |name, path| transport(name, path, None).unwrap_or_default();
+        let pci = "/sys/devices/pci0000:00/0000:00:1f.2";
+        assert_eq!(of("sda", &format!("{pci}/ata1/host0/target0:0:0/0:0:0:0")), "sata");
+        assert_eq!(of("sdb", &format!("{pci}/usb2/2-1/2-1:1.0/host7/target7:0:0/7:0:0:0")), "usb");
+        let sas = format!("{pci}/host1/port-1:0/end_device-1:0/target1:0:0/1:0:0:0");
+        assert_eq!(of("sdc", &sas), "sas");
+        assert_eq!(transport("nvme0n1", pci, Some("tcp")).unwrap(), "nvme-tcp");
+        assert_eq!(transport("sdd", pci, None), None);
+    }
+}

@@ -1,0 +1,259 @@
+//! The guards: each looks for one way in which a drive can be in use and names what releases it. No single
+//! one is enough (each misses what others see), so all run, and all blockers are told at once. Nothing is
+//! ever released here.
+
+mod holders;
+mod mounts;
+mod open_files;
+mod selftest;
+mod swaps;
+mod system;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::claim::StatePaths;
+use super::root::SysRoot;
+use super::stack::{self, Layer, Relation};
+use super::{DeviceNumber, procfs};
+use crate::sys::stat;
+use crate::unit::Reason;
+
+pub use selftest::{guard_self_test, hold};
+
+/// One guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Guard {
+    /// The exclusive open: the kernel refuses while anything else claims the drive.
+    Exclusive,
+    /// Block devices that stand on the drive or on a partition of it.
+    Holders,
+    /// Loop devices over the drive, or over a file on it.
+    LoopBacking,
+    /// Mounts of every process, by device number.
+    Mounts,
+    /// Swap areas in use.
+    Swaps,
+    /// Descriptors of every process.
+    OpenFiles,
+    /// What this system runs from.
+    RootDevice,
+    /// What carries records, journal and key.
+    StateDevice,
+}
+
+impl Guard {
+    /// Every guard.
+    pub const ALL: [Self; 8] = [
+        Self::Exclusive,
+        Self::Holders,
+        Self::LoopBacking,
+        Self::Mounts,
+        Self::Swaps,
+        Self::OpenFiles,
+        Self::RootDevice,
+        Self::StateDevice,
+    ];
+}
+
+/// Which guards run. All of them in the program; tests take some away to show what each does alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardSet(BTreeSet<Guard>);
+
+impl GuardSet {
+    /// All guards.
+    pub fn all() -> Self {
+        Self(Guard::ALL.into())
+    }
+
+    /// One guard alone.
+    pub fn only(guard: Guard) -> Self {
+        Self([guard].into())
+    }
+
+    /// All but one.
+    pub fn without(guard: Guard) -> Self {
+        Self(Guard::ALL.into_iter().filter(|other| *other != guard).collect())
+    }
+
+    /// Those that may be asked again while the drive is held: the exclusive open and the descriptors are our
+    /// own by then.
+    pub fn while_held() -> Self {
+        let own = [Guard::Exclusive, Guard::OpenFiles];
+        Self(Guard::ALL.into_iter().filter(|guard| !own.contains(guard)).collect())
+    }
+
+    /// Whether the guard runs.
+    pub fn has(&self, guard: Guard) -> bool {
+        self.0.contains(&guard)
+    }
+}
+
+/// The plain file that stands for a drive, as the kernel knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileTarget {
+    /// Absolute path without links.
+    pub path: PathBuf,
+    /// Major and minor number of its file system.
+    pub filesystem: (u32, u32),
+    /// Inode number.
+    pub inode: u64,
+}
+
+/// What is guarded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A whole block device.
+    Device {
+        /// Kernel name.
+        name: String,
+        /// Device number.
+        number: DeviceNumber,
+    },
+    /// A plain file.
+    File(FileTarget),
+}
+
+/// Everything the guards look at.
+#[derive(Debug)]
+pub struct Scene<'a> {
+    root: &'a SysRoot,
+    target: &'a Target,
+    layers: Vec<Layer>,
+    /// Processes of this very claim.
+    own: Vec<u32>,
+    state: &'a StatePaths,
+}
+
+/// What guards found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Each blocker, with what releases it.
+    pub reasons: Vec<Reason>,
+    /// What could not be seen but does not refuse.
+    pub notes: Vec<String>,
+}
+
+impl<'a> Scene<'a> {
+    /// Looks at what stands on the target now. `own` are processes that may have it open.
+    pub fn new(root: &'a SysRoot, target: &'a Target, own: Vec<u32>, state: &'a StatePaths) -> Self {
+        let layers = match target {
+            Target::Device { name, .. } => stack::above(root, name),
+            Target::File(file) => stack::above_file(root, |backing| is_file(root, file, backing)),
+        };
+        Self { root, target, layers, own, state }
+    }
+
+    /// Runs the guards of `set` once, but for the exclusive open, which is the opener's.
+    pub fn run(&self, set: &GuardSet) -> Findings {
+        let mut findings = Findings::default();
+        for guard in Guard::ALL.into_iter().filter(|guard| set.has(*guard)) {
+            let found = match guard {
+                Guard::Exclusive => Findings::default(),
+                Guard::Holders => holders::holders(self),
+                Guard::LoopBacking => holders::loops(self),
+                Guard::Mounts => mounts::mounts(self),
+                Guard::Swaps => swaps::swaps(self),
+                Guard::OpenFiles => open_files::open_files(self),
+                Guard::RootDevice => system::root_device(self),
+                Guard::StateDevice => system::state_device(self),
+            };
+            findings.reasons.extend(found.reasons);
+            findings.notes.extend(found.notes);
+        }
+        findings
+    }
+
+    /// Name of the layer with this device number.
+    fn layer(&self, number: DeviceNumber) -> Option<&Layer> {
+        self.layers.iter().find(|layer| layer.number == number)
+    }
+
+    /// How messages call the target.
+    fn title(&self) -> String {
+        match self.target {
+            Target::Device { name, .. } => name.clone(),
+            Target::File(file) => file.path.display().to_string(),
+        }
+    }
+}
+
+impl From<Vec<Reason>> for Findings {
+    fn from(reasons: Vec<Reason>) -> Self {
+        Self { reasons, notes: Vec::new() }
+    }
+}
+
+impl Layer {
+    /// Where in the drive this is, for messages: `sda2`, `dm-0 on sda2`.
+    fn place(&self) -> String {
+        match &self.relation {
+            Relation::Whole | Relation::Partition => self.name.clone(),
+            Relation::Holder { of } | Relation::Loop { of, .. } => format!("{} on {of}", self.name),
+        }
+    }
+}
+
+/// Whether a path named by the kernel is this plain file: by inode where it can be looked at, else by text.
+fn is_file(root: &SysRoot, file: &FileTarget, path: &std::path::Path) -> bool {
+    if root.is_host()
+        && root.may_be_looked_at(path)
+        && let Ok(found) = stat::attributes(path)
+    {
+        return (found.filesystem, found.inode) == (file.filesystem, file.inode);
+    }
+    path == file.path
+}
+
+/// Numbers of all processes in procfs.
+fn processes(root: &SysRoot) -> Vec<u32> {
+    let names = root.names(&root.proc);
+    let mut numbers: Vec<u32> = names.iter().filter_map(|name| name.parse().ok()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// `812 (postgres)`.
+fn process_title(root: &SysRoot, process: u32) -> String {
+    match root.text(&root.proc.join(process.to_string()).join("comm")) {
+        Some(command) => format!("{process} ({command})"),
+        None => process.to_string(),
+    }
+}
+
+/// Whether an error says that the process is gone, or never had what was asked for (kernel threads, zombies).
+fn is_gone(error: &std::io::Error) -> bool {
+    use nix::libc::{EINVAL, ENOENT, ESRCH};
+    matches!(error.raw_os_error(), Some(ENOENT | ESRCH | EINVAL))
+}
+
+/// Summary for lists: what uses the device, without looking at other processes' descriptors.
+pub fn usage(root: &SysRoot, name: &str, number: DeviceNumber) -> Vec<Reason> {
+    let target = Target::Device { name: name.to_owned(), number };
+    let state = StatePaths::default();
+    Scene::new(root, &target, Vec::new(), &state).run(&GuardSet::while_held()).reasons
+}
+
+/// Mount tables of all mount namespaces: one process of each, and its mounts.
+fn mount_tables(root: &SysRoot) -> (Vec<(u32, Vec<procfs::Mount>)>, Vec<u32>) {
+    let (mut tables, mut unseen) = (Vec::new(), Vec::new());
+    let mut known = BTreeSet::new();
+    for process in processes(root) {
+        let folder = root.proc.join(process.to_string());
+        let space = std::fs::read_link(folder.join("ns/mnt"));
+        if let Ok(space) = &space
+            && known.contains(space)
+        {
+            continue;
+        }
+        match std::fs::read(folder.join("mountinfo")) {
+            Ok(text) => {
+                known.extend(space);
+                tables.push((process, procfs::mounts(&String::from_utf8_lossy(&text))));
+            }
+            Err(error) if is_gone(&error) => {}
+            Err(_) => unseen.push(process),
+        }
+    }
+    (tables, unseen)
+}

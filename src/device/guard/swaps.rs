@@ -1,0 +1,31 @@
+//! Swap areas in use, by device number.
+use super::{Findings, Scene, Target, is_file};
+use crate::device::procfs;
+use crate::unit::{Reason, ReasonCode};
+
+/// Swap on the drive or a partition of it; for a plain file, the file as swap.
+pub(super) fn swaps(scene: &Scene<'_>) -> Findings {
+    let text = match std::fs::read_to_string(scene.root.proc.join("swaps")) {
+        Ok(text) => text,
+        // A kernel without swap has no such file.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Findings::default(),
+        Err(error) => {
+            let text = format!("the list of swap areas could not be read: {error}");
+            return vec![Reason::new(ReasonCode::GuardBlind, text, "make /proc/swaps readable")].into();
+        }
+    };
+    let mut reasons = Vec::new();
+    for area in procfs::swaps(&text) {
+        let number = scene.root.number_of_path(&area);
+        let place = number.and_then(|number| scene.layer(number)).map(super::Layer::place);
+        let place = place.or_else(|| match scene.target {
+            Target::File(file) if is_file(scene.root, file, &area) => Some(scene.title()),
+            Target::File(_) | Target::Device { .. } => None,
+        });
+        if let Some(place) = place {
+            let remedy = format!("swapoff {}", area.display());
+            reasons.push(Reason::new(ReasonCode::Swap, format!("{place} is swap space in use"), remedy));
+        }
+    }
+    reasons.into()
+}
