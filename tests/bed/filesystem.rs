@@ -182,6 +182,8 @@ fn store(file: &File, offset: u64, data: &[u8], effects: &Effects) -> Result<(),
 impl Filesystem for FaultFs {
     fn init(&mut self, _: &Request<'_>, config: &mut KernelConfig) -> Result<(), i32> {
         config.set_max_write(LARGEST_WRITE).map_err(|_| libc::EINVAL)?;
+        // Without it the loop driver waits for each request before it sends the next one.
+        config.add_capabilities(consts::FUSE_ASYNC_DIO).map_err(|_| libc::ENOTSUP)?;
         Ok(())
     }
 
