@@ -1,4 +1,6 @@
 //! Flags, rendering, progress, exit codes.
+pub mod lab;
+
 use std::process::ExitCode;
 
 /// Entry of the command line.

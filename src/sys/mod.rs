@@ -4,5 +4,6 @@
 //! safe wrapper in nix; all of it stays in this module, so that the rest can forbid unsafe code.
 
 pub mod buffer;
+pub mod loopdev;
 
 pub use buffer::Buffer;
