@@ -25,9 +25,23 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show every drive, and what was left out and why
-    List(super::list::ListArgs),
+    List {
+        /// What to show.
+        #[command(flatten)]
+        args: super::list::ListArgs,
+        /// Where records are.
+        #[command(flatten)]
+        state: StateArgs,
+    },
     /// Show everything known about one drive, and where each fact came from
-    Inspect(super::inspect::InspectArgs),
+    Inspect {
+        /// What to show.
+        #[command(flatten)]
+        args: super::inspect::InspectArgs,
+        /// Where records are.
+        #[command(flatten)]
+        state: StateArgs,
+    },
     /// Show exactly what would be done to drives, or every reason why not; changes nothing
     Plan(PlanArgs),
     /// Overwrite drives, read them back, and write a signed record of each
@@ -44,7 +58,7 @@ pub enum Command {
     Selftest(SelftestArgs),
     /// Practice drives: loop devices (as root) or files with known content
     #[command(subcommand)]
-    Lab(LabCommand),
+    Lab(super::lab::LabCommand),
 }
 
 /// Where journals, records and the key are.
@@ -247,18 +261,29 @@ pub struct VerifyArgs {
 #[derive(Debug, Subcommand)]
 pub enum CertificateCommand {
     /// Verify a record offline and recompute what can be recomputed
-    Check(super::certificate::CheckArgs),
+    Check(super::certificate::CheckOptions),
     /// Show what a record says; says nothing about its signature
-    Show(super::certificate::ShowArgs),
+    Show(super::certificate::ShowOptions),
 }
 
 /// `key`
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
     /// Make a new signing key
-    Generate(super::key::GenerateArgs),
+    Generate(KeyArgs),
     /// Print the public key in PEM, for auditors' keyrings
-    Show(super::key::ShowKeyArgs),
+    Show(KeyArgs),
+}
+
+/// Which key.
+#[derive(Args, Debug)]
+pub struct KeyArgs {
+    /// The key file and the form of the answer.
+    #[command(flatten)]
+    pub options: super::key::KeyOptions,
+    /// Directory of journals and state, below which the key is by default
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
 }
 
 /// `selftest`
@@ -267,17 +292,6 @@ pub struct SelftestArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// `lab`
-#[derive(Debug, Subcommand)]
-pub enum LabCommand {
-    /// Make practice drives with known content
-    Up(super::lab::UpArgs),
-    /// Remove what `lab up` made, and nothing else
-    Down(super::lab::DownArgs),
-    /// Show the whole story on practice drives, and clean up
-    Demo(super::lab::DemoArgs),
 }
 
 /// `--method`

@@ -4,6 +4,7 @@
 pub mod args;
 pub mod certificate;
 pub mod confirm;
+pub mod find;
 pub mod inspect;
 pub mod key;
 pub mod lab;
@@ -27,7 +28,8 @@ use crate::device::{HelperMode, helper_main};
 use crate::sys::process::keep_descriptors_from_children;
 use crate::unit::term::Exit;
 use crate::worker;
-use args::{CertificateCommand, Cli, Command, KeyCommand, LabCommand};
+use args::{CertificateCommand, Cli, Command, KeyCommand, StateArgs};
+use lab::LabCommand;
 
 /// Entry of the command line.
 pub fn main() -> ExitCode {
@@ -63,8 +65,8 @@ fn internal() -> Option<ExitCode> {
 fn run(command: Command) -> Exit {
     let mut out = io::stdout().lock();
     let exit = match command {
-        Command::List(args) => list::run(&args, &mut out),
-        Command::Inspect(args) => inspect::run(&args, &mut out),
+        Command::List { args, state } => find::list(&args, &state, &mut out),
+        Command::Inspect { args, state } => find::inspect(&args, &state, &mut out),
         Command::Plan(args) => plan::run(&args, &mut out),
         Command::Sanitize(args) => {
             drop(out);
@@ -74,10 +76,13 @@ fn run(command: Command) -> Exit {
             drop(out);
             return verify::run(&args);
         }
-        Command::Certificate(CertificateCommand::Check(args)) => certificate::check(&args, &mut out),
-        Command::Certificate(CertificateCommand::Show(args)) => certificate::show(&args, &mut out),
-        Command::Key(KeyCommand::Generate(args)) => key::generate(&args, &mut out),
-        Command::Key(KeyCommand::Show(args)) => key::show(&args, &mut out),
+        Command::Certificate(CertificateCommand::Check(args)) => {
+            certificate::check(&args, &mut out, &mut io::stderr())
+        }
+        Command::Certificate(CertificateCommand::Show(args)) => {
+            certificate::show(&args, &mut out, &mut io::stderr())
+        }
+        Command::Key(command) => run_key(&command, &mut out),
         Command::Selftest(args) => selftest::run(&args, &mut out),
         Command::Lab(LabCommand::Up(args)) => lab::up(&args, &mut out),
         Command::Lab(LabCommand::Down(args)) => lab::down(&args, &mut out),
@@ -91,6 +96,22 @@ fn run(command: Command) -> Exit {
             eprintln!("expunge: the answer could not be written: {error}");
             exit.gravest(Exit::Internal)
         }
+    }
+}
+
+fn run_key(command: &KeyCommand, out: &mut dyn io::Write) -> Exit {
+    let (KeyCommand::Generate(args) | KeyCommand::Show(args)) = command;
+    let state = StateArgs { state: args.state.clone(), ..StateArgs::default() };
+    let default = match find::directories(&state) {
+        Ok(directories) => directories.key,
+        Err(error) => {
+            complain(&error.to_string());
+            return Exit::Internal;
+        }
+    };
+    match command {
+        KeyCommand::Generate(args) => key::generate(&args.options, &default, out, &mut io::stderr()),
+        KeyCommand::Show(args) => key::show(&args.options, &default, out, &mut io::stderr()),
     }
 }
 

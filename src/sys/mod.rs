@@ -6,6 +6,7 @@
 pub mod buffer;
 pub mod clock;
 pub mod ioctl;
+pub mod loopdev;
 pub mod open;
 pub mod passing;
 pub mod process;
