@@ -113,3 +113,20 @@ fn what_a_drive_says_of_itself_cannot_steer_the_terminal() {
     let text = text(&report_for(&Request::default(), &facts), &facts);
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
 }
+
+#[test]
+fn a_sample_with_numbers_of_its_own_stands_before_the_other_choices() {
+    let facts = sixteen_terabytes();
+    let verification = VerificationChoice::Sampled {
+        confidence: "0.99".parse().unwrap(),
+        fraction: "0.001".parse().unwrap(),
+    };
+    let report = report_for(&Request { verification, ..Request::default() }, &facts);
+    let text = text(&report, &facts);
+    // 4,603 reads at 12 ms each are 55 s, and the bytes take one more.
+    assert!(
+        text.contains("sampled=0.99,0.001 56 s (chosen), full 27 h, r1 sample 2 h 42 min, none"),
+        "{text}"
+    );
+    assert!(report.command.unwrap().contains(" --verify sampled=0.99,0.001 "));
+}

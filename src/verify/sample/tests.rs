@@ -245,8 +245,12 @@ fn plans_that_nobody_could_have_made_do_not_fit() {
         (r1(1000, 501), 1_000_000, DoesNotFit::Runs),
         (r1(1000, 0), 10, DoesNotFit::Runs),
         (r1(1000, u64::MAX), 1_000_000, DoesNotFit::Runs),
+        (r1(0, 1), 1_000_000, DoesNotFit::Subsections),
+        (r1(u64::MAX, 1), 1_000_000, DoesNotFit::Runs),
     ] {
         assert_eq!(Sample::new(&plan, &geometry(blocks), [0; 32]), Err(error), "{plan:?}");
+        // A stranger's record is described all the same, without a panic.
+        assert!(!describe(&plan, &geometry(blocks)).is_empty());
     }
 }
 
