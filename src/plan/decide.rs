@@ -400,4 +400,4 @@ pub fn verification(choice: VerificationChoice, geometry: &Geometry) -> Verifica
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -152,9 +152,9 @@ pub fn duration_text(seconds: u64) -> String {
     let minutes = seconds.saturating_add(30) / 60;
     match (minutes / 60, minutes % 60) {
         (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
+        (hours @ 1..=9, 0) => format!("{hours} h"),
         (hours @ 1..=9, minutes) => format!("{hours} h {minutes} min"),
-        (hours, minutes) => format!("{} h", hours + u64::from(minutes >= 30)),
+        (_, _) => format!("{} h", seconds.saturating_add(1_800) / 3_600),
     }
 }
 

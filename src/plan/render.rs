@@ -4,9 +4,9 @@ use serde::Serialize;
 use super::command::{command_line, completed, default_method};
 use super::estimate::{RateSource, VerificationCost, duration_text, size_text};
 use super::sampling::describe;
-use super::{Decision, Estimate, PassPattern, PassSpec, Plan, Rates, Request, VerificationPlan};
+use super::{Decision, Estimate, LimitCode, PassPattern, PassSpec, Plan, Rates, Request, VerificationPlan};
 use crate::device::{Content, DriveFacts};
-use crate::unit::term::{DriveKind, Method, word};
+use crate::unit::term::{DriveKind, word};
 use crate::unit::{Digest, Reason, ReasonCode};
 
 /// Schema name of the JSON report of a plan.
@@ -73,11 +73,12 @@ fn command(
     if digest.is_some() {
         return Some(command_line(request, facts, digest));
     }
-    let optional =
-        |reason: &Reason| matches!(reason.code, ReasonCode::MemberContent | ReasonCode::MethodRequired);
-    let method = request.method.or(default_method(facts.kind)).unwrap_or(Method::Clear);
-    (!reasons.is_empty() && reasons.iter().all(optional))
-        .then(|| command_line(&completed(request, facts, method), facts, None))
+    let method = request.method.or(default_method(facts.kind))?;
+    let only_to_repeat = reasons.iter().all(|reason| reason.code == ReasonCode::MemberContent);
+    (only_to_repeat && !reasons.is_empty()).then(|| {
+        let completed = Request { method: request.method, ..completed(request, facts, method) };
+        command_line(&completed, facts, None)
+    })
 }
 
 /// The report as text, no line longer than about 100 characters except for digests and commands, which must stay
@@ -138,7 +139,8 @@ fn plan_rows(page: &mut Page, plan: &Plan, estimate: &Estimate) {
     );
     page.row("time", &time_text(estimate));
     page.row("claim", &claim_text(plan));
-    for limit in &plan.limits {
+    // What a sample cannot show stands beside "verify" already.
+    for limit in plan.limits.iter().filter(|limit| limit.code != LimitCode::SampledVerification) {
         page.row("limit", &limit.text);
     }
 }
@@ -269,7 +271,10 @@ impl Page {
     }
 
     fn push(&mut self, line: &str) {
-        self.text.push_str(line.trim_end());
+        // Names and labels come from drives: a control character among them could steer the terminal.
+        let shown =
+            line.trim_end().chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+        self.text.extend(shown);
         self.text.push('\n');
     }
 }

@@ -26,6 +26,9 @@ pub fn part(index: u64, parts: u64, blocks: BlockCount) -> Option<LbaRange> {
 }
 
 /// Size of the largest of `parts` equal parts.
+///
+/// # Panics
+/// When there are no parts.
 pub const fn largest_part(parts: u64, blocks: BlockCount) -> u64 {
     blocks.0.div_ceil(parts)
 }
@@ -131,7 +134,8 @@ fn describe_r1(subsections: u64, run: BlockCount, blocks: BlockCount) -> String 
     let runs = subsections.saturating_mul(2);
     let read = runs.saturating_mul(run.0).min(blocks.0);
     // Both runs at the near end of one subsection, both at the far end of the next.
-    let gap = largest_part(subsections.max(1), blocks).saturating_sub(2 * run.0).saturating_mul(2);
+    let gap =
+        largest_part(subsections.max(1), blocks).saturating_sub(run.0.saturating_mul(2)).saturating_mul(2);
     let share = as_f64(read) / as_f64(blocks.0.max(1));
     let scattered = |miss: f64| draws_for(miss.ln(), (-share).ln_1p());
     format!(
