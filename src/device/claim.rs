@@ -265,7 +265,9 @@ fn target(opened: &Opened, drive: &Resolved) -> Target {
 /// Facts of what was opened: sysfs by the descriptor's own device number, ioctls, and what lies on it.
 fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<Reason>> {
     let (mut facts, mut sources) = match &order.drive {
-        Resolved::Node { node, number, name } => node_facts(root, opened, node, *number, name)?,
+        Resolved::Node { node, number, name, diskseq } => {
+            node_facts(root, opened, node, *number, name, *diskseq)?
+        }
         Resolved::File { path } => file_facts(path, opened),
     };
     let mut blockers = Vec::new();
@@ -296,6 +298,7 @@ fn node_facts(
     node: &Path,
     number: DeviceNumber,
     name: &str,
+    resolved: Option<u64>,
 ) -> Result<(DriveFacts, Vec<super::Fact>), Vec<Reason>> {
     let gone = || {
         let text = format!("{} has left the kernel's list of devices", node.display());
@@ -314,10 +317,10 @@ fn node_facts(
     let physical = ioctl::physical_block_bytes(file).map_err(asked)?;
     facts.reach = gather::reach(bytes, logical.into(), physical.into());
     facts.read_only |= ioctl::is_read_only(file).map_err(asked)?;
-    let before = facts.diskseq;
+    let before = resolved.or(facts.diskseq);
     match ioctl::diskseq(file) {
         Ok(now) if before.is_some_and(|before| before != now) => {
-            let text = format!("{} was exchanged while it was looked at", node.display());
+            let text = format!("{} is another drive than a moment ago (diskseq)", node.display());
             return Err(vec![Reason::new(ReasonCode::IdentityChanged, text, "look again: expunge list")]);
         }
         Ok(now) => facts.diskseq = Some(now),

@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn transports_are_read_from_the_path() {
-        let of = |name, path| transport(name, path, None).unwrap_or_default();
+        let of = |name: &str, path: &str| transport(name, path, None).unwrap_or_default();
         let pci = "/sys/devices/pci0000:00/0000:00:1f.2";
         assert_eq!(of("sda", &format!("{pci}/ata1/host0/target0:0:0/0:0:0:0")), "sata");
         assert_eq!(of("sdb", &format!("{pci}/usb2/2-1/2-1:1.0/host7/target7:0:0/7:0:0:0")), "usb");

@@ -21,6 +21,8 @@ pub enum Resolved {
         name: String,
         /// Device number.
         number: DeviceNumber,
+        /// Number of the attachment, where the kernel has one: another drive at the same node has another.
+        diskseq: Option<u64>,
     },
     /// A plain file.
     File {
@@ -163,5 +165,6 @@ fn whole_drive(root: &SysRoot, path: &Path, node: PathBuf, number: DeviceNumber)
         };
         return Err(not_a_drive(format!("{shown} is {why}, not a drive"), remedy));
     }
-    Ok(Resolved::Node { node, name, number })
+    let diskseq = root.number(&folder.join("diskseq"));
+    Ok(Resolved::Node { node, name, number, diskseq })
 }

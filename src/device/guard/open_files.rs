@@ -26,13 +26,16 @@ pub(super) fn open_files(scene: &Scene<'_>) -> Findings {
             let number = DeviceNumber { major: found.device.0, minor: found.device.1 };
             scene.layer(number).map(super::Layer::place)
         }
-        (Target::File(file), FileType::Plain) => {
-            ((found.filesystem, found.inode) == (file.filesystem, file.inode)).then(|| scene.title())
+        (Target::File(file), FileType::Plain)
+            if (found.filesystem, found.inode) == (file.filesystem, file.inode) =>
+        {
+            Some(scene.title())
         }
-        (
-            Target::File(_) | Target::Device { .. },
-            FileType::Plain | FileType::Character | FileType::Directory | FileType::Other,
-        ) => None,
+        // What keeps a file system alive after it was unmounted lazily: nothing else shows it.
+        (_, FileType::Plain | FileType::Directory | FileType::Character | FileType::Other) => {
+            let number = DeviceNumber { major: found.filesystem.0, minor: found.filesystem.1 };
+            scene.layer(number).map(|layer| format!("a file on {}", layer.place()))
+        }
     });
     let mut findings = Findings::default();
     for (process, what) in &scan.found {
@@ -41,20 +44,30 @@ pub(super) fn open_files(scene: &Scene<'_>) -> Findings {
         let remedy = format!("close it in that process, or stop it: kill {process}");
         findings.reasons.push(Reason::new(ReasonCode::OpenElsewhere, text, remedy));
     }
-    if let Some(first) = scan.unseen.first() {
-        let text = format!(
-            "the open files of {} processes could not be seen, the first is {first}",
-            scan.unseen.len()
-        );
-        if stat::is_root() {
-            let remedy =
-                "run with CAP_SYS_PTRACE and with all of /proc (no hidepid, no private PID namespace)";
-            findings.reasons.push(Reason::new(ReasonCode::GuardBlind, text, remedy));
-        } else {
-            findings.notes.push(text);
-        }
-    }
+    judge_unseen(scan.unseen, &mut findings);
     findings
+}
+
+/// The first process, which hardened hosts protect even from root.
+const INIT: u32 = 1;
+
+/// A process that could not be looked into makes root's guard blind. Only for the first process this is a
+/// note: where a host protects it, nothing could ever be sanitized there, and it runs no databases.
+fn judge_unseen(mut unseen: BTreeSet<u32>, findings: &mut Findings) {
+    if unseen.remove(&INIT) {
+        findings
+            .notes
+            .push("the open files of process 1 are protected on this host and were not seen".to_owned());
+    }
+    let Some(first) = unseen.first() else { return };
+    let text =
+        format!("the open files of {} processes could not be seen, the first is {first}", unseen.len());
+    if stat::is_root() {
+        let remedy = "run with CAP_SYS_PTRACE and with all of /proc (no hidepid, no private PID namespace)";
+        findings.reasons.push(Reason::new(ReasonCode::GuardBlind, text, remedy));
+    } else {
+        findings.notes.push(text);
+    }
 }
 
 /// Looks at every descriptor of every process but `own`; `what` names those that matter.
@@ -62,6 +75,10 @@ pub(super) fn scan(root: &SysRoot, own: &[u32], what: impl Fn(&Attributes) -> Op
     let mut scan = Scan::default();
     for process in processes(root).into_iter().filter(|process| !own.contains(process)) {
         let folder = root.proc.join(process.to_string());
+        // A working directory keeps a file system alive as an open file does.
+        if let Some(name) = stat::attributes(&folder.join("cwd")).ok().as_ref().and_then(&what) {
+            scan.found.insert((process, name));
+        }
         match examine(&folder.join("fd"), &what) {
             // A process whose first thread has ended shows no descriptors there; its other threads do.
             Ok(names) if names.is_none() => {
@@ -111,4 +128,25 @@ fn examine(folder: &Path, what: &impl Fn(&Attributes) -> Option<String>) -> io::
         }
     }
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As root without CAP_SYS_PTRACE every look fails and nothing is found: that must not pass as nothing there.
+    #[test]
+    fn processes_that_cannot_be_seen_refuse_for_root_and_are_noted_for_others() {
+        let mut findings = Findings::default();
+        judge_unseen([1].into(), &mut findings);
+        assert!(findings.reasons.is_empty() && findings.notes.len() == 1);
+        let mut findings = Findings::default();
+        judge_unseen([1, 70].into(), &mut findings);
+        if stat::is_root() {
+            assert_eq!(findings.reasons[0].code, ReasonCode::GuardBlind);
+            assert!(findings.reasons[0].text.contains("first is 70"));
+        } else {
+            assert_eq!(findings.notes.len(), 2);
+        }
+    }
 }
