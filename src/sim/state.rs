@@ -70,6 +70,8 @@ pub(super) struct State {
     faults: Vec<Armed>,
     transfers: u64,
     gone: Option<GoneManner>,
+    /// The errno that every transfer is answered with.
+    mute: Option<i32>,
     blocks_left: u64,
 }
 
@@ -96,6 +98,7 @@ impl State {
             faults: spec.faults.iter().map(|fault| Armed { fault: *fault, met: 0, fired: 0 }).collect(),
             transfers: 0,
             gone: None,
+            mute: None,
             blocks_left: capacity.0,
         }
     }
@@ -195,6 +198,9 @@ impl State {
             let errno = if manner == GoneManner::Enodev { libc::ENODEV } else { libc::EIO };
             return Err(Fault::from_errno(errno));
         }
+        if let Some(errno) = self.mute {
+            return Err(Fault::from_errno(errno));
+        }
         for position in 0..self.faults.len() {
             let current = self.current;
             let Armed { fault, fired, .. } = &mut self.faults[position];
@@ -241,6 +247,10 @@ impl State {
                     self.gone = Some(manner);
                     armed.fired += 1;
                 }
+                SimFault::Mute { transfer, errno } if number >= transfer => {
+                    self.mute = Some(errno);
+                    armed.fired += 1;
+                }
                 SimFault::Shrinks { transfer, blocks } if number >= transfer => {
                     self.blocks_left = blocks;
                     armed.fired += 1;
@@ -273,7 +283,7 @@ impl State {
             Some(GoneManner::Enodev) => Some(Fault::from_errno(libc::ENODEV)),
             Some(GoneManner::NoBytes) => Some(Fault::short(0)),
             None if range.end().0 > self.blocks_left => Some(Fault::from_errno(libc::ENOSPC)),
-            None => None,
+            None => self.mute.map(Fault::from_errno),
         }
     }
 
