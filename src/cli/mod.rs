@@ -1,4 +1,7 @@
 //! Flags, rendering, progress, exit codes.
+pub mod certificate;
+pub mod key;
+
 use std::process::ExitCode;
 
 /// Entry of the command line.

@@ -1,1 +1,29 @@
-//! Placeholder while the skeleton grows.
+//! One sanitization, from request to record.
+//!
+//! ```text
+//! order ─resolve, claim, guards, facts─▶ Claimed ─decide─▶ Ready ─intent, keys durable─▶ worker ─▶ verdict ─▶ record
+//!                 │                          │                │
+//!                 └──▶ Refused (a line in a journal) ◀────────┘      Dead ─▶ record "cannot be sanitized here"
+//! ```
+//!
+//! All drives of a request are prepared before the first of them is written.
+
+pub mod arm;
+pub mod carry_out;
+pub mod clock;
+pub mod conclude;
+pub mod dirs;
+pub mod entry;
+
+pub mod host;
+
+pub mod listen;
+
+pub mod selftest;
+pub mod tuning;
+
+pub use conclude::Signer;
+pub use dirs::Directories;
+
+pub use listen::{Happening, Listener};
+

@@ -52,7 +52,7 @@ impl Store for FileStore {
 ///
 /// # Errors
 /// When the directory cannot be opened or synced.
-pub fn sync_directory(file: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(file: &Path) -> io::Result<()> {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(directory.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }

@@ -1,10 +1,22 @@
 //! The first core: request + facts + policy to a plan or a refusal. Pure and total: no clock, no file, no
 //! randomness, so one digest holds for approval, run and record.
 
+pub mod command;
+pub mod decide;
+pub mod estimate;
+pub mod limit;
+pub mod policy;
+pub mod render;
 pub mod request;
+pub mod sampling;
+pub mod scheme;
 pub mod step;
 
+pub use command::command_line;
+pub use decide::{Decision, decide};
+pub use estimate::{Estimate, Rates};
+pub use policy::Policy;
 pub use request::{PassChoice, Request, VerificationChoice};
 pub use step::{
-    Claim, Limit, LimitCode, PassPattern, PassSpec, Plan, PolicyRow, SchemeRef, VerificationPlan,
+    Claim, Limit, LimitCode, NotAPattern, PassPattern, PassSpec, Plan, PolicyRow, SchemeRef, VerificationPlan,
 };

@@ -1,8 +1,11 @@
 //! The plan: exactly what will be done to one drive, as data with a digest.
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::request::Ratio;
 use crate::device::{Content, ContentType, Identity};
+use crate::unit::digest::{from_hex, to_hex};
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::{Basis, DriveKind, Method, Standard, Technique};
 use crate::unit::{BlockCount, Digest, Geometry};
@@ -109,6 +112,79 @@ pub enum PassPattern {
     },
 }
 
+impl PassPattern {
+    /// Reads the option `--pass`: `zero`, `ones`, `random`, or `0x` and 1 to 64 bytes in hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`NotAPattern`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, NotAPattern> {
+        let bytes = match text {
+            "random" => return Ok(Self::Keyed),
+            "zero" => FixedBytes::byte(0x00),
+            "ones" => FixedBytes::byte(0xFF),
+            other => other
+                .strip_prefix("0x")
+                .and_then(from_hex)
+                .and_then(|bytes| FixedBytes::new(&bytes))
+                .ok_or(NotAPattern)?,
+        };
+        Ok(Self::Fixed { bytes })
+    }
+
+    /// Whether `next` writes the complement of every byte that this pattern writes. Keyed streams have no
+    /// complement: each has a key of its own.
+    pub fn is_complemented_by(&self, next: &Self) -> bool {
+        match (self, next) {
+            (Self::Fixed { bytes }, Self::Fixed { bytes: other }) => {
+                is_complement(bytes.bytes(), other.bytes())
+            }
+            (
+                Self::JobByte { slot, complement },
+                Self::JobByte { slot: other_slot, complement: other_complement },
+            ) => slot == other_slot && complement != other_complement,
+            (Self::Fixed { .. } | Self::Keyed | Self::JobByte { .. }, _) => false,
+        }
+    }
+}
+
+/// Whether two repeated byte strings are complements everywhere, whatever the lengths of their periods.
+fn is_complement(one: &[u8], other: &[u8]) -> bool {
+    let common = one.len() * other.len();
+    one.iter().cycle().zip(other.iter().cycle()).take(common).all(|(one, other)| *one == !*other)
+}
+
+/// The form that `--pass` reads; a job's byte, which only schemes have, in words.
+impl fmt::Display for PassPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed { bytes } => match bytes.bytes() {
+                [0x00] => f.write_str("zero"),
+                [0xFF] => f.write_str("ones"),
+                other => write!(f, "0x{}", to_hex(other)),
+            },
+            Self::Keyed => f.write_str("random"),
+            Self::JobByte { slot, complement: false } => write!(f, "random byte {}", u16::from(*slot) + 1),
+            Self::JobByte { slot, complement: true } => {
+                write!(f, "complement of random byte {}", u16::from(*slot) + 1)
+            }
+        }
+    }
+}
+
+/// Text that is no pattern of `--pass`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAPattern;
+
+impl fmt::Display for NotAPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "expected zero, ones, random, or 0x and 1 to 64 bytes in hexadecimal digits such as 0x55AA",
+        )
+    }
+}
+
+impl std::error::Error for NotAPattern {}
+
 /// How the last pass is read back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
@@ -192,4 +268,45 @@ pub enum LimitCode {
     MappingNotChecked,
     /// Pass counts and scheme names say nothing about the level.
     SchemeIsNoLevel,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pass_patterns_are_read_and_printed_in_the_same_form() {
+        for text in ["zero", "ones", "random", "0x55", "0x924924", "0xdeadbeef"] {
+            assert_eq!(PassPattern::parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(PassPattern::parse("0x00"), PassPattern::parse("zero"));
+        assert_eq!(PassPattern::parse("0xFf"), PassPattern::parse("ones"));
+        assert!(PassPattern::parse(&format!("0x{}", "5a".repeat(64))).is_ok());
+        let too_long = format!("0x{}", "5a".repeat(65));
+        for text in ["", "0x", "0x5", "0xGG", "55", "0X55", "Zero", "one", "0x 55", &too_long] {
+            assert_eq!(PassPattern::parse(text), Err(NotAPattern), "{text}");
+        }
+    }
+
+    #[test]
+    fn complements_are_told_from_other_pairs() {
+        let pattern = |text| PassPattern::parse(text).unwrap();
+        for (one, other, expected) in [
+            ("zero", "ones", true),
+            ("0x55", "0xaa", true),
+            ("0x55", "0xaaaaaa", true),
+            ("0x55aa", "0xaa55aa55", true),
+            ("0x55aa", "0xaa5555aa", false),
+            ("zero", "zero", false),
+            ("0x924924", "0x6db6db", true),
+            ("random", "random", false),
+            ("zero", "random", false),
+        ] {
+            assert_eq!(pattern(one).is_complemented_by(&pattern(other)), expected, "{one} {other}");
+        }
+        let byte = |slot, complement| PassPattern::JobByte { slot, complement };
+        assert!(byte(0, false).is_complemented_by(&byte(0, true)));
+        assert!(!byte(0, false).is_complemented_by(&byte(1, true)));
+        assert!(!byte(0, false).is_complemented_by(&byte(0, false)));
+    }
 }

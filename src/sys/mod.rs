@@ -4,6 +4,7 @@
 //! safe wrapper in nix; all of it stays in this module, so that the rest can forbid unsafe code.
 
 pub mod buffer;
+pub mod clock;
 pub mod process;
 pub mod ring;
 

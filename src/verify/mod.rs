@@ -1,9 +1,11 @@
 //! What to read back, how it compares, and the verdict. The verifier is given a reader: it cannot write.
 
 pub mod read_back;
+pub mod sample;
 pub mod tally;
 pub mod verdict;
 
 pub use read_back::{ReadBackEnd, read_back};
+pub use sample::{Sample, Seed};
 pub use tally::VerificationTally;
 pub use verdict::{Ending, Evidence, Verdict, judge};

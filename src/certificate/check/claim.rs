@@ -1,0 +1,142 @@
+//! Whether what a record claims follows from what else it says.
+use super::finding::{Finding, FindingCode};
+use crate::certificate::record::Record;
+use crate::plan::{LimitCode, Plan, VerificationPlan};
+use crate::unit::term::{Disposition, DriveKind, Method, Outcome, Technique, word};
+
+/// Plan, claim, disposition, reasons and self-test against the outcome.
+pub(super) fn claim(record: &Record, out: &mut Vec<Finding>) {
+    plan_fits(record, out);
+    claim_fits(record, out);
+    let done = record.outcome == Outcome::Done;
+    if done != (record.disposition == Disposition::Releasable) {
+        let text = format!(
+            "the outcome is {}, but the drive is called {}",
+            word(record.outcome),
+            word(record.disposition)
+        );
+        out.push(Finding::error(FindingCode::Disposition, text));
+    }
+    let needs_reason = !done && record.outcome != Outcome::Written;
+    if needs_reason == record.reasons.is_empty() {
+        let text =
+            format!("the outcome is {}, with {} reasons why not", word(record.outcome), record.reasons.len());
+        out.push(Finding::error(FindingCode::Outcome, text));
+    }
+    let untested = record.provenance.self_test.as_ref().is_none_or(|test| !test.failed.is_empty());
+    if done && untested {
+        let text = "the outcome is done, but the self-test failed or was not run";
+        out.push(Finding::error(FindingCode::SelfTest, text));
+    }
+    identity_fits(record, out);
+    limits_are_stated(record, out);
+}
+
+fn plan_fits(record: &Record, out: &mut Vec<Finding>) {
+    let mut wrong = |text: &str| out.push(Finding::error(FindingCode::Plan, text));
+    if record.plan_digest != record.plan.as_ref().map(Plan::digest) {
+        wrong("the digest of the plan is not the one of the plan in the record");
+    }
+    let Some(plan) = &record.plan else {
+        if !record.passes.is_empty() || record.verification.is_some() {
+            wrong("passes without a plan");
+        }
+        return;
+    };
+    if plan.identity.stable() != record.drive.identity_before.stable()
+        || plan.kind != record.drive.kind
+        || Some(plan.geometry) != record.drive.geometry
+    {
+        wrong("the plan is for another drive than the one in the record");
+    }
+}
+
+fn claim_fits(record: &Record, out: &mut Vec<Finding>) {
+    let mut wrong = |text: String| out.push(Finding::error(FindingCode::Claim, text));
+    let Some(claim) = &record.claim else {
+        if record.outcome == Outcome::Done {
+            wrong("the outcome is done, but nothing is claimed".to_owned());
+        }
+        return;
+    };
+    if record.outcome != Outcome::Done {
+        wrong(format!("the outcome is {}, and yet something is claimed", word(record.outcome)));
+    }
+    let Some(plan) = &record.plan else {
+        wrong("a claim without a plan".to_owned());
+        return;
+    };
+    if plan.claim.as_ref() != Some(claim)
+        || claim.method != plan.method
+        || claim.technique != plan.technique
+        || claim.standard != plan.policy.standard
+        || claim.basis != plan.policy.basis
+    {
+        wrong("the claim is not the one that the plan and its policy allow".to_owned());
+    }
+    let reachable = match (claim.technique, claim.method, plan.kind) {
+        (Technique::Overwrite, Method::Clear, _) => true,
+        (Technique::Overwrite, Method::Destroy, _) => false,
+        (Technique::Overwrite, Method::Purge, DriveKind::Flash | DriveKind::Unknown) => false,
+        (
+            Technique::Overwrite,
+            Method::Purge,
+            DriveKind::Rotating | DriveKind::LogicalVolume | DriveKind::TestObject,
+        ) => true,
+    };
+    if !reachable {
+        wrong(format!("no overwrite of a drive of kind {} reaches {}", word(plan.kind), word(claim.method)));
+    }
+}
+
+fn identity_fits(record: &Record, out: &mut Vec<Finding>) {
+    let drive = &record.drive;
+    let same = drive.identity_after.as_ref().map(|after| after.stable() == drive.identity_before.stable());
+    let same_shape = drive.geometry_after.as_ref().map(|after| Some(*after) == drive.geometry);
+    let done = record.outcome == Outcome::Done;
+    let finding = match (same, same_shape) {
+        (Some(true), Some(true)) => return,
+        (Some(false), _) => "the drive at the end is not the drive at the beginning",
+        (_, Some(false)) => "the drive had another size at the end than at the beginning",
+        (None, _) | (_, None) => "nobody looked at the end whether it is still the same drive",
+    };
+    if done {
+        out.push(Finding::error(FindingCode::Identity, finding));
+    } else {
+        out.push(Finding::notice(FindingCode::Identity, finding));
+    }
+    if done && !drive.identity_before.is_identified() {
+        out.push(Finding::error(FindingCode::Identity, "nothing identifies the drive"));
+    }
+}
+
+fn limits_are_stated(record: &Record, out: &mut Vec<Finding>) {
+    let states = |code: LimitCode| record.limits.iter().any(|limit| limit.code == code);
+    let mut missing = |text: String| out.push(Finding::error(FindingCode::Limits, text));
+    if let Some(plan) = &record.plan {
+        for limit in plan.limits.iter().filter(|limit| !record.limits.contains(limit)) {
+            missing(format!("the plan states the limit {}, the record does not", word(limit.code)));
+        }
+    }
+    if record.outcome != Outcome::Done {
+        return;
+    }
+    let due: &[LimitCode] = match record.drive.kind {
+        DriveKind::Rotating => &[LimitCode::HiddenAreasNotExamined],
+        DriveKind::Flash | DriveKind::Unknown => {
+            &[LimitCode::HiddenAreasNotExamined, LimitCode::FlashCellsNotReached]
+        }
+        DriveKind::LogicalVolume => &[LimitCode::LogicalVolume],
+        DriveKind::TestObject => &[LimitCode::TestObject],
+    };
+    for code in due.iter().copied().filter(|code| !states(*code)) {
+        missing(format!("a record of this kind of drive must state the limit {}", word(code)));
+    }
+    let sampled = match record.verification.as_ref().map(|verification| &verification.plan) {
+        Some(VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. }) => true,
+        Some(VerificationPlan::Full { .. } | VerificationPlan::None) | None => false,
+    };
+    if sampled && !states(LimitCode::SampledVerification) {
+        missing("a record of a sample must state that it misses small residues".to_owned());
+    }
+}

@@ -1,0 +1,124 @@
+//! Whether what was written, and when, is what the plan asked for.
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::finding::{Finding, FindingCode};
+use super::sample::sample;
+use crate::certificate::record::{PassRecord, Record, VerificationRecord};
+use crate::certificate::time::UtcTime;
+use crate::plan::{PassPattern, VerificationPlan};
+use crate::unit::Pattern;
+use crate::unit::pattern::FixedBytes;
+use crate::unit::term::Outcome;
+
+/// Passes and verification against the plan.
+pub(super) fn steps(record: &Record, out: &mut Vec<Finding>) {
+    resolved_patterns(&record.passes, out);
+    let Some(plan) = &record.plan else { return };
+    let (carried_out, planned) = (record.passes.len(), plan.passes.len());
+    let complete = match record.outcome {
+        Outcome::Done | Outcome::Written => true,
+        Outcome::Partial
+        | Outcome::Failed
+        | Outcome::Unsanitizable
+        | Outcome::Refused
+        | Outcome::Aborted
+        | Outcome::Unknown => false,
+    };
+    if carried_out > planned || (complete && (carried_out < planned || planned == 0)) {
+        let text = format!("{carried_out} passes were carried out, {planned} were planned");
+        out.push(Finding::error(FindingCode::Passes, text));
+    }
+    for (index, (pass, spec)) in record.passes.iter().zip(&plan.passes).enumerate() {
+        if pass.spec != *spec {
+            let text = format!("pass {} is not the planned one", index + 1);
+            out.push(Finding::error(FindingCode::Passes, text));
+        }
+    }
+    if let Some(verification) = &record.verification {
+        if verification.plan != plan.verification || plan.verification == VerificationPlan::None {
+            out.push(Finding::error(FindingCode::Verification, "the verification is not the planned one"));
+        }
+        if carried_out < planned {
+            let text = "a verification although not every pass was carried out";
+            out.push(Finding::error(FindingCode::Verification, text));
+        }
+        sample(verification, plan.geometry.capacity.0, out);
+    }
+    if record.outcome == Outcome::Written && plan.verification != VerificationPlan::None {
+        let text = "the outcome is written, but a read-back was planned";
+        out.push(Finding::error(FindingCode::Verification, text));
+    }
+}
+
+fn resolved_patterns(passes: &[PassRecord], out: &mut Vec<Finding>) {
+    let mut wrong = |index: usize, text: &str| {
+        out.push(Finding::error(FindingCode::Pattern, format!("pass {}: {text}", index + 1)));
+    };
+    let mut job_bytes: BTreeMap<u8, u8> = BTreeMap::new();
+    let mut keys: BTreeSet<[u8; 32]> = BTreeSet::new();
+    for (index, pass) in passes.iter().enumerate() {
+        match (&pass.spec.pattern, &pass.pattern) {
+            (PassPattern::Fixed { bytes }, Pattern::Fixed { bytes: written }) => {
+                if bytes != written {
+                    wrong(index, "other bytes were written than planned");
+                }
+            }
+            (PassPattern::Keyed, Pattern::Keyed { key }) => {
+                if !keys.insert(key.0) {
+                    wrong(index, "the key of an earlier pass was used again");
+                }
+            }
+            (PassPattern::JobByte { slot, complement }, Pattern::Fixed { bytes }) => {
+                match job_byte(bytes, *complement) {
+                    None => wrong(index, "a job byte is one byte"),
+                    Some(byte) => {
+                        if *job_bytes.entry(*slot).or_insert(byte) != byte {
+                            wrong(index, "the job byte is not the one of the other passes");
+                        }
+                    }
+                }
+            }
+            (PassPattern::Fixed { .. } | PassPattern::JobByte { .. }, Pattern::Keyed { .. })
+            | (PassPattern::Keyed, Pattern::Fixed { .. }) => {
+                wrong(index, "another kind of pattern was written than planned");
+            }
+        }
+    }
+}
+
+fn job_byte(written: &FixedBytes, complement: bool) -> Option<u8> {
+    match (written.bytes(), complement) {
+        ([byte], false) => Some(*byte),
+        ([byte], true) => Some(!byte),
+        _ => None,
+    }
+}
+
+/// Times of a job: each step after the one before.
+pub(super) fn times(record: &Record, out: &mut Vec<Finding>) {
+    let passes = record.passes.iter().flat_map(|pass| [pass.started, pass.ended]);
+    let steps = passes.chain(record.verification.iter().flat_map(|read| [read.started, read.ended]));
+    in_order(record.provenance.started, steps, record.provenance.ended, out);
+}
+
+/// Times of an inspection.
+pub(super) fn inspection_times(
+    started: UtcTime,
+    read: &VerificationRecord,
+    ended: UtcTime,
+    out: &mut Vec<Finding>,
+) {
+    in_order(started, [read.started, read.ended].into_iter(), ended, out);
+}
+
+fn in_order(from: UtcTime, steps: impl Iterator<Item = UtcTime>, to: UtcTime, out: &mut Vec<Finding>) {
+    let mut before = from;
+    for time in steps.chain([to]) {
+        if time < before {
+            let text = format!("{time} stands after {before}");
+            out.push(Finding::error(FindingCode::Times, text));
+            return;
+        }
+        before = time;
+    }
+}

@@ -1,0 +1,203 @@
+//! What a record of a job on one drive says (predicate of the in-toto Statement).
+//!
+//! These are plain data: anyone may read or fill them. What may be *signed* is a [`super::Statement`], which
+//! only [`super::build`] makes.
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::provenance::Provenance;
+use super::time::UtcTime;
+use crate::device::facts::DeviceNumber;
+use crate::device::{DriveFacts, Identity};
+use crate::engine::PassTally;
+use crate::plan::{Claim, Limit, PassSpec, Plan, VerificationPlan};
+use crate::unit::term::{Disposition, DriveKind, Outcome};
+use crate::unit::{BlockCount, Digest, Geometry, Pattern, RangeSet, Reason};
+use crate::verify::VerificationTally;
+
+/// Version of the records' content, major and minor.
+pub const SCHEMA_VERSION: &str = "1.0";
+
+/// The record of a job on one drive. Fields that are `None` were not recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: String,
+    /// Title for people; follows from outcome and kind of drive.
+    pub title: String,
+    /// How the job ended.
+    pub outcome: Outcome,
+    /// What is claimed; only for outcome `done`.
+    pub claim: Option<Claim>,
+    /// What should happen to the drive.
+    pub disposition: Disposition,
+    /// Why it is not `done`.
+    pub reasons: Vec<Reason>,
+    /// What the job did not reach and the record does not show.
+    pub limits: Vec<Limit>,
+    /// The drive.
+    pub drive: DriveRecord,
+    /// The whole plan; `None` for a drive that could not be planned for.
+    pub plan: Option<Plan>,
+    /// Digest of the plan.
+    pub plan_digest: Option<Digest>,
+    /// The passes that were begun, in their order.
+    pub passes: Vec<PassRecord>,
+    /// The verification, when it was begun.
+    pub verification: Option<VerificationRecord>,
+    /// Every block that was not written, not read or not right.
+    pub exceptions: Exceptions,
+    /// What the organization decided; always pending here, since a tool cannot decide it.
+    pub validation: Validation,
+    /// Who says so, how, when and with what.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+}
+
+/// The drive as it was found and as it was left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriveRecord {
+    /// What it is.
+    pub kind: DriveKind,
+    /// Who it was when it was opened.
+    pub identity_before: Identity,
+    /// Who it was after the last step; `None` when it did not answer any more.
+    pub identity_after: Option<Identity>,
+    /// Its shape when it was opened; `None` for a drive without addressable blocks.
+    pub geometry: Option<Geometry>,
+    /// Its shape after the last step.
+    pub geometry_after: Option<Geometry>,
+    /// Its node at the time; another drive may have it tomorrow.
+    pub node: PathBuf,
+    /// The kernel's name at the time.
+    pub kernel_name: String,
+    /// Device number at the time.
+    pub device: Option<DeviceNumber>,
+    /// How it was attached.
+    pub transport: Option<String>,
+    /// Enclosure slot or path.
+    pub bay: Option<String>,
+    /// Removable medium.
+    pub removable: bool,
+    /// Other units of the same drive, which this record does not cover.
+    pub other_units: Vec<String>,
+    /// Other nodes of this very unit.
+    pub other_paths: Vec<String>,
+}
+
+impl DriveRecord {
+    /// The facts as they were when the drive was opened; `after` is what it answered at the end.
+    pub fn new(before: &DriveFacts, after: Option<(Identity, Geometry)>) -> Self {
+        let (identity_after, geometry_after) = after.unzip();
+        Self {
+            kind: before.kind,
+            identity_before: before.identity.clone(),
+            identity_after,
+            geometry: before.geometry().copied(),
+            geometry_after,
+            node: before.node.clone(),
+            kernel_name: before.kernel_name.clone(),
+            device: before.device,
+            transport: before.transport.clone(),
+            bay: before.bay.clone(),
+            removable: before.removable,
+            other_units: before.other_units.clone(),
+            other_paths: before.other_paths.clone(),
+        }
+    }
+}
+
+/// One pass as it was carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PassRecord {
+    /// What the plan asked for.
+    pub spec: PassSpec,
+    /// The bytes that were written, with their key: every block can be checked again.
+    pub pattern: Pattern,
+    /// What the pass came to.
+    pub tally: PassTally,
+    /// When it began. From one reading of the wall clock plus `CLOCK_BOOTTIME`, so that a clock that is set
+    /// during the job does not turn the order around.
+    pub started: UtcTime,
+    /// When it ended, flush included.
+    pub ended: UtcTime,
+}
+
+/// The verification as it was carried out, against the pattern of the last pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerificationRecord {
+    /// What was read.
+    pub plan: VerificationPlan,
+    /// Seed of the sample, in hexadecimal digits, drawn after the last flush; `None` for a full reading.
+    pub seed: Option<String>,
+    /// In which order blocks were read, in words.
+    pub order: String,
+    /// What the verification came to.
+    pub tally: VerificationTally,
+    /// When it began.
+    pub started: UtcTime,
+    /// When it ended.
+    pub ended: UtcTime,
+}
+
+/// Blocks of which something cannot be said, each once in its set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exceptions {
+    /// Not written in at least one of the passes that were begun.
+    pub not_written: RangeSet,
+    /// Read back as something else than was written.
+    pub mismatched: RangeSet,
+    /// Not readable.
+    pub unreadable: RangeSet,
+}
+
+impl Exceptions {
+    /// What the tallies list.
+    pub fn of(passes: &[PassRecord], verification: Option<&VerificationRecord>) -> Self {
+        let mut not_written = RangeSet::new();
+        for pass in passes {
+            not_written.extend(&pass.tally.failed);
+            not_written.extend(&pass.tally.unreached);
+        }
+        let read = verification.map(|verification| &verification.tally);
+        Self {
+            not_written,
+            mismatched: read.map(|tally| tally.mismatched.clone()).unwrap_or_default(),
+            unreadable: read.map(|tally| tally.unreadable.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.not_written.is_empty() && self.mismatched.is_empty() && self.unreadable.is_empty()
+    }
+
+    /// Blocks in all three sets, a block in two of them counted twice.
+    pub fn count(&self) -> BlockCount {
+        self.not_written.count() + self.mismatched.count() + self.unreadable.count()
+    }
+}
+
+/// Validation in the sense of SP 800-88 Rev. 2, 4.5.2: the organization weighs the evidence and accepts it, or
+/// not. That is a separate statement by a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Validation {
+    /// Always pending.
+    pub decision: ValidationDecision,
+}
+
+/// The only thing that a tool can say about validation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValidationDecision {
+    /// Nobody has decided.
+    #[default]
+    Pending,
+}

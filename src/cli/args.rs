@@ -1,0 +1,408 @@
+//! Every flag in one place.
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::device::ContentType;
+use crate::io::Adapter;
+use crate::plan::request::Ratio;
+use crate::plan::{PassChoice, PassPattern, Request, VerificationChoice};
+use crate::unit::Digest;
+use crate::unit::term::{Method, Standard};
+
+/// Sanitize storage media and prove it.
+#[derive(Debug, Parser)]
+#[command(name = "expunge", version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 done, 1 internal error, 2 usage, 3 refused (nothing written), 4 not \
+    sanitized, 5 read-back failed, 6 stopped, 7 outcome unknown. See README.md.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show every drive, and what was left out and why
+    List(super::list::ListArgs),
+    /// Show everything known about one drive, and where each fact came from
+    Inspect(super::inspect::InspectArgs),
+    /// Show exactly what would be done to drives, or every reason why not; changes nothing
+    Plan(PlanArgs),
+    /// Overwrite drives, read them back, and write a signed record of each
+    Sanitize(SanitizeArgs),
+    /// Read a drive that somebody else overwrote, and write a signed inspection record
+    Verify(VerifyArgs),
+    /// Check or show records, offline
+    #[command(subcommand)]
+    Certificate(CertificateCommand),
+    /// Make or show the key that signs records
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Run the known-answer tests that run before every job
+    Selftest(SelftestArgs),
+    /// Practice drives: loop devices (as root) or files with known content
+    #[command(subcommand)]
+    Lab(LabCommand),
+    /// (internal) drive one drive for a parent process
+    #[command(name = "__worker", hide = true)]
+    Worker,
+    /// (internal) open or look at one node for a parent process
+    #[command(name = "__helper", hide = true)]
+    Helper {
+        /// Arguments of the helper.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
+}
+
+/// Where journals, records and the key are.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StateArgs {
+    /// Directory of journals and state [default: /var/lib/expunge as root, else below the XDG state directory]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Directory of records [default: records below the state directory]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Signing key; made when absent [default: signing-key.pem below the state directory]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+}
+
+/// What to do to a drive.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RequestArgs {
+    /// Level of sanitization [default: clear, except on flash, which has no default]
+    #[arg(long, value_enum)]
+    pub method: Option<MethodArg>,
+    /// Standard under which it is claimed
+    #[arg(long, value_enum, default_value_t)]
+    pub standard: StandardArg,
+    /// A pass: zero, ones, random or 0xHH...; may be repeated [default: one keyed random pass]
+    #[arg(long = "pass", value_name = "PATTERN", value_parser = parse_pass, conflicts_with = "scheme")]
+    pub passes: Vec<PassPattern>,
+    /// A legacy scheme of passes (a pattern, not a level): dod-5220.22-m, dod-ece, vsitr, hmg-is5-baseline,
+    /// hmg-is5-enhanced, gost-r50739, rcmp-ops-ii, schneier, gutmann
+    #[arg(long, value_name = "NAME")]
+    pub scheme: Option<String>,
+    /// Verification: full, sampled (SP 800-88 Rev. 1), sampled=CONFIDENCE,FRACTION or none [default: full]
+    #[arg(long = "verify", value_name = "CHOICE", value_parser = parse_verification)]
+    pub verification: Option<VerificationChoice>,
+    /// Content that may be alive elsewhere and is accepted to be lost; the plan prints the exact option
+    #[arg(long, value_name = "TYPE,...", value_delimiter = ',', value_parser = parse_content)]
+    pub known_content: Vec<ContentType>,
+}
+
+impl RequestArgs {
+    /// The request for one drive.
+    pub fn request(&self) -> Request {
+        let passes = match (&self.scheme, self.passes.is_empty()) {
+            (Some(scheme), _) => PassChoice::Scheme(scheme.clone()),
+            (None, false) => PassChoice::Listed(self.passes.clone()),
+            (None, true) => PassChoice::Default,
+        };
+        Request {
+            method: self.method.map(Method::from),
+            standard: self.standard.into(),
+            passes,
+            verification: self.verification.unwrap_or(VerificationChoice::Full),
+            known_content: self.known_content.iter().copied().collect(),
+        }
+    }
+}
+
+/// `plan`
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// Nodes, /dev/disk/by-* links, serial:..., wwn:..., bay:... or plain files
+    #[arg(required = true, value_name = "DEVICE")]
+    pub devices: Vec<String>,
+    /// What to do.
+    #[command(flatten)]
+    pub request: RequestArgs,
+    /// Where state would be kept.
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `sanitize`
+#[derive(Args, Debug)]
+pub struct SanitizeArgs {
+    /// Nodes, /dev/disk/by-* links, serial:..., wwn:..., bay:... or plain files
+    #[arg(value_name = "DEVICE", required_unless_present = "manifest", conflicts_with = "manifest")]
+    pub devices: Vec<String>,
+    /// A list of drives: CSV or JSON with serial or wwn, asset_tag, ticket, source, location, destination,
+    /// known_content
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// What to do.
+    #[command(flatten)]
+    pub request: RequestArgs,
+    /// Serial number (or what `list` shows under CONFIRM) of a drive; once for each drive, in any order. On a
+    /// terminal it is asked for
+    #[arg(long, value_name = "TEXT")]
+    pub confirm: Vec<String>,
+    /// Refuse if today's plan has another digest (one drive only)
+    #[arg(long, value_name = "DIGEST")]
+    pub plan: Option<Digest>,
+    /// Go on with the other drives when one is refused
+    #[arg(long)]
+    pub each: bool,
+    /// What people say about the job; carried into the record.
+    #[command(flatten)]
+    pub given: GivenArgs,
+    /// Where state is kept.
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// How the drive is driven.
+    #[command(flatten)]
+    pub tuning: TuningArgs,
+    /// Print events as JSON lines and end with one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What people say about the job.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Carried into the record")]
+pub struct GivenArgs {
+    /// Who performs the sanitization
+    #[arg(long, value_name = "NAME")]
+    pub operator: Option<String>,
+    /// Title or position of the operator
+    #[arg(long, value_name = "TEXT")]
+    pub operator_title: Option<String>,
+    /// Telephone or other contact of the operator
+    #[arg(long, value_name = "TEXT")]
+    pub operator_contact: Option<String>,
+    /// Who answers for the verification
+    #[arg(long, value_name = "NAME")]
+    pub verifier: Option<String>,
+    /// Organization that owns the drive
+    #[arg(long, value_name = "NAME")]
+    pub organization: Option<String>,
+    /// Ticket or order
+    #[arg(long, value_name = "TEXT")]
+    pub ticket: Option<String>,
+    /// Property number of the drive
+    #[arg(long, value_name = "TEXT")]
+    pub asset_tag: Option<String>,
+    /// Where the work is done
+    #[arg(long, value_name = "TEXT")]
+    pub location: Option<String>,
+    /// Computer or user that the drive came from
+    #[arg(long, value_name = "TEXT")]
+    pub source: Option<String>,
+    /// Where the drive goes
+    #[arg(long, value_name = "TEXT")]
+    pub destination: Option<String>,
+    /// Confidentiality before
+    #[arg(long, value_name = "TEXT")]
+    pub classification_before: Option<String>,
+    /// Confidentiality after
+    #[arg(long, value_name = "TEXT")]
+    pub classification_after: Option<String>,
+    /// Anything else
+    #[arg(long, value_name = "TEXT")]
+    pub notes: Option<String>,
+}
+
+/// How a drive is driven.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Tuning")]
+pub struct TuningArgs {
+    /// Transfers in flight, 1 to 256 [default: by the queue's limits]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub depth: Option<u16>,
+    /// KiB of one transfer, 64 to 16384 [default: by the queue's limits]
+    #[arg(long, value_name = "KIB", value_parser = clap::value_parser!(u32).range(64..=16_384))]
+    pub transfer_kib: Option<u32>,
+    /// How transfers reach the drive [default: io_uring where the kernel has it]
+    #[arg(long, value_enum)]
+    pub adapter: Option<AdapterArg>,
+}
+
+/// `verify`
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// Node, /dev/disk/by-* link, serial:..., wwn:..., bay:... or plain file
+    #[arg(value_name = "DEVICE")]
+    pub device: String,
+    /// What every byte is expected to be: zero, ones or 0xHH...
+    #[arg(long, value_name = "PATTERN", value_parser = parse_expected)]
+    pub expect: PassPattern,
+    /// How much to read: full, sampled or sampled=CONFIDENCE,FRACTION [default: full]
+    #[arg(long = "verify", value_name = "CHOICE", value_parser = parse_verification)]
+    pub verification: Option<VerificationChoice>,
+    /// What people say about the job; carried into the record.
+    #[command(flatten)]
+    pub given: GivenArgs,
+    /// Where state is kept.
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// How the drive is driven.
+    #[command(flatten)]
+    pub tuning: TuningArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `certificate`
+#[derive(Debug, Subcommand)]
+pub enum CertificateCommand {
+    /// Verify a record offline and recompute what can be recomputed
+    Check(super::certificate::CheckArgs),
+    /// Show what a record says; says nothing about its signature
+    Show(super::certificate::ShowArgs),
+}
+
+/// `key`
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a new signing key
+    Generate(super::key::GenerateArgs),
+    /// Print the public key in PEM, for auditors' keyrings
+    Show(super::key::ShowKeyArgs),
+}
+
+/// `selftest`
+#[derive(Args, Debug)]
+pub struct SelftestArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `lab`
+#[derive(Debug, Subcommand)]
+pub enum LabCommand {
+    /// Make practice drives with known content
+    Up(super::lab::UpArgs),
+    /// Remove what `lab up` made, and nothing else
+    Down(super::lab::DownArgs),
+    /// Show the whole story on practice drives, and clean up
+    Demo(super::lab::DemoArgs),
+}
+
+/// `--method`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MethodArg {
+    /// Overwrite everything that an address reaches
+    Clear,
+    /// Infeasible to recover even in a laboratory
+    Purge,
+}
+
+impl From<MethodArg> for Method {
+    fn from(method: MethodArg) -> Self {
+        match method {
+            MethodArg::Clear => Self::Clear,
+            MethodArg::Purge => Self::Purge,
+        }
+    }
+}
+
+/// `--standard`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum StandardArg {
+    /// NIST SP 800-88 Rev. 2 (2025)
+    #[default]
+    #[value(name = "nist-800-88r2")]
+    NistR2,
+    /// NIST SP 800-88 Rev. 1 (2014, withdrawn)
+    #[value(name = "nist-800-88r1")]
+    NistR1,
+}
+
+impl From<StandardArg> for Standard {
+    fn from(standard: StandardArg) -> Self {
+        match standard {
+            StandardArg::NistR2 => Self::NistR2,
+            StandardArg::NistR1 => Self::NistR1,
+        }
+    }
+}
+
+/// `--adapter`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AdapterArg {
+    /// Several transfers in flight
+    IoUring,
+    /// One after the other
+    Sync,
+}
+
+impl From<AdapterArg> for Adapter {
+    fn from(adapter: AdapterArg) -> Self {
+        match adapter {
+            AdapterArg::IoUring => Self::IoUring,
+            AdapterArg::Sync => Self::Sync,
+        }
+    }
+}
+
+fn parse_pass(text: &str) -> Result<PassPattern, String> {
+    PassPattern::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_expected(text: &str) -> Result<PassPattern, String> {
+    match parse_pass(text)? {
+        fixed @ PassPattern::Fixed { .. } => Ok(fixed),
+        PassPattern::Keyed | PassPattern::JobByte { .. } => {
+            Err("only known bytes can be expected: zero, ones or 0xHH...".to_owned())
+        }
+    }
+}
+
+fn parse_verification(text: &str) -> Result<VerificationChoice, String> {
+    match text {
+        "full" => Ok(VerificationChoice::Full),
+        "sampled" => Ok(VerificationChoice::SampledR1),
+        "none" => Ok(VerificationChoice::None),
+        _ => {
+            let numbers = text.strip_prefix("sampled=").and_then(|rest| rest.split_once(','));
+            let (confidence, fraction) =
+                numbers.ok_or("expected full, sampled, sampled=CONFIDENCE,FRACTION or none")?;
+            let ratio = |text: &str| text.parse::<Ratio>().map_err(|error| error.to_string());
+            Ok(VerificationChoice::Sampled { confidence: ratio(confidence)?, fraction: ratio(fraction)? })
+        }
+    }
+}
+
+/// A content type by its word.
+pub fn parse_content(text: &str) -> Result<ContentType, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|_| format!("{text:?} is no type of content; `plan` prints the exact option"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn verification_choices_are_read_or_refused() {
+        assert_eq!(parse_verification("sampled"), Ok(VerificationChoice::SampledR1));
+        assert!(matches!(
+            parse_verification("sampled=0.99,0.001"),
+            Ok(VerificationChoice::Sampled { confidence, fraction })
+                if confidence.to_string() == "0.99" && fraction.to_string() == "0.001"
+        ));
+        for bad in ["", "Full", "sampled=", "sampled=0.99", "sampled=99,1", "sampled=1,0.1", "half"] {
+            assert!(parse_verification(bad).is_err(), "{bad}");
+        }
+        assert!(parse_expected("random").is_err());
+    }
+}

@@ -1,0 +1,346 @@
+//! The job itself: intent, keys, worker, verdict, record, in this order of durability.
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use uuid::Uuid;
+
+use super::arm::draw_patterns;
+use super::carry_out::{Means, Run, carry_out};
+use super::clock::Clock;
+use super::conclude::{
+    Circumstances, RecordFault, Signer, pass_records, sign_and_store, verification_record,
+};
+use super::entry::{Entry, Keeper as _};
+use super::listen::Listener;
+use super::prepare::{Dead, Host, Ready};
+use super::tuning::{Wish, tuning};
+use crate::certificate::provenance::{Given, SelfTest};
+use crate::certificate::record::DriveRecord;
+use crate::certificate::statement::{BuildFault, RecordInput, Statement, build};
+use crate::certificate::store::StoredRecord;
+use crate::device::{Claimed, DriveFacts, Identity};
+use crate::journal::Journal;
+use crate::plan::{Limit, LimitCode, Plan};
+use crate::unit::term::{DriveKind, Exit, Outcome};
+use crate::unit::{Digest, Geometry, Reason, ReasonCode};
+use crate::verify::{Ending, Verdict, judge};
+
+/// How a job on one drive ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Name of the job.
+    pub job: String,
+    /// The drive.
+    pub facts: DriveFacts,
+    /// The plan; `None` for a drive that cannot be sanitized.
+    pub plan: Option<Plan>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The record; `None` when it could not be written.
+    pub record: Option<StoredRecord>,
+    /// What went wrong with the record or the journal after the work, in words.
+    pub trouble: Option<String>,
+    /// What was given.
+    pub given: Given,
+}
+
+impl Finished {
+    /// What the shell is told: a job whose record is missing is an internal error, however well it went.
+    pub fn exit(&self) -> Exit {
+        if self.trouble.is_some() { Exit::Internal.gravest(self.verdict.exit()) } else { self.verdict.exit() }
+    }
+}
+
+/// A job that was refused between preparation and the first write.
+#[derive(Debug)]
+pub struct NotBegun {
+    /// The drive.
+    pub facts: DriveFacts,
+    /// Why.
+    pub reasons: Vec<Reason>,
+}
+
+/// What all jobs of one command share.
+pub struct Shared<'a> {
+    /// This host.
+    pub host: &'a Host,
+    /// Who signs.
+    pub signer: &'a Signer,
+    /// The self-test that ran for this command.
+    pub self_test: &'a SelfTest,
+    /// Set when somebody wants all jobs to stop.
+    pub stop: &'a AtomicBool,
+    /// How drives are driven.
+    pub wish: Wish,
+}
+
+/// A new name for a job: sorts by time.
+pub fn new_job_name() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// Sanitizes one prepared drive.
+///
+/// # Errors
+/// [`NotBegun`] when something came between preparation and the first write; then nothing was written.
+pub fn execute(
+    shared: &Shared<'_>,
+    ready: Ready,
+    listener: &mut dyn Listener,
+) -> Result<Finished, Box<NotBegun>> {
+    let Ready { job, claimed, plan, given } = ready;
+    let clock = Clock::start();
+    let started = clock.now();
+    let facts = claimed.facts().clone();
+    let not_begun = |reasons| Box::new(NotBegun { facts: facts.clone(), reasons });
+    let mut journal = open_journal(shared.host, &job).map_err(|reason| not_begun(vec![reason]))?;
+    let intent = Entry::Intent {
+        at: started,
+        job: job.clone(),
+        facts: Box::new(facts.clone()),
+        plan: Some(Box::new(plan.clone())),
+        plan_digest: Some(plan.digest()),
+    };
+    keep(&mut journal, &intent).map_err(|reason| not_begun(vec![reason]))?;
+    let patterns = draw_patterns(&plan).map_err(|error| {
+        let text = format!("the kernel gave no random numbers: {error}");
+        not_begun(vec![Reason::new(ReasonCode::SelfTestFailed, text, "reboot the host and try again")])
+    })?;
+    let armed = Entry::Armed { at: clock.now(), passes: patterns.clone() };
+    keep(&mut journal, &armed).map_err(|reason| not_begun(vec![reason]))?;
+    // The last look before the first write: nothing may have changed since the plan.
+    claimed.recheck().map_err(not_begun)?;
+    let mut run = carry_out(
+        &plan,
+        &patterns,
+        Means {
+            program: &shared.host.program,
+            drive: claimed.descriptor(),
+            tuning: tuning(shared.wish, &facts.queue, plan.geometry.block_size),
+            stop: shared.stop,
+            clock: &clock,
+            listener,
+            keeper: &mut journal,
+        },
+    );
+    let after = identity_after(&claimed, &mut run);
+    let tallies: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
+    let verdict =
+        judge(&plan, &tallies, run.verification.as_ref().map(|run| &run.tally), &run.ending);
+    let work = Work { drive: DriveRecord::new(&facts, after), plan: Some(&plan), run: Some(&run) };
+    let circumstances = |journal| Circumstances {
+        job: &job,
+        clock: &clock,
+        started,
+        signer: shared.signer,
+        given: &given,
+        self_test: Some(shared.self_test),
+        journal,
+    };
+    let (verdict, record, trouble) = conclude(shared, &mut journal, &work, verdict, &circumstances);
+    Ok(Finished { job, facts, plan: Some(plan), verdict, record, trouble, given })
+}
+
+/// Writes the record of a drive that cannot be sanitized here.
+///
+/// # Errors
+/// [`NotBegun`] when not even the journal could be opened.
+pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<NotBegun>> {
+    let Dead { job, facts, reasons, given } = dead;
+    let clock = Clock::start();
+    let started = clock.now();
+    let not_begun = |reason| Box::new(NotBegun { facts: facts.clone(), reasons: vec![reason] });
+    let mut journal = open_journal(shared.host, &job).map_err(not_begun)?;
+    let intent = Entry::Intent {
+        at: started,
+        job: job.clone(),
+        facts: Box::new(facts.clone()),
+        plan: None,
+        plan_digest: None,
+    };
+    keep(&mut journal, &intent).map_err(not_begun)?;
+    let work = Work { drive: DriveRecord::new(&facts, None), plan: None, run: None };
+    let circumstances = |journal| Circumstances {
+        job: &job,
+        clock: &clock,
+        started,
+        signer: shared.signer,
+        given: &given,
+        self_test: Some(shared.self_test),
+        journal,
+    };
+    let verdict = Verdict::unsanitizable(reasons);
+    let (verdict, record, trouble) = conclude(shared, &mut journal, &work, verdict, &circumstances);
+    Ok(Finished { job, facts, plan: None, verdict, record, trouble, given })
+}
+
+/// What a record is made of, apart from its circumstances.
+struct Work<'a> {
+    drive: DriveRecord,
+    plan: Option<&'a Plan>,
+    run: Option<&'a Run>,
+}
+
+impl Work<'_> {
+    fn input(&self, circumstances: &Circumstances<'_>) -> Result<RecordInput, RecordFault> {
+        let verification = match (self.plan, self.run.and_then(|run| run.verification.as_ref())) {
+            (Some(plan), Some(run)) => Some(verification_record(&plan.verification, run)),
+            (None, _) | (_, None) => None,
+        };
+        let passes = match (self.plan, self.run) {
+            (Some(plan), Some(run)) => pass_records(plan, &run.passes),
+            (None, _) | (_, None) => Vec::new(),
+        };
+        Ok(RecordInput {
+            drive: self.drive.clone(),
+            plan: self.plan.cloned(),
+            passes,
+            verification,
+            limits: if self.plan.is_none() { dead_limits(self.drive.kind) } else { Vec::new() },
+            provenance: circumstances.provenance()?,
+        })
+    }
+}
+
+/// Makes the verdict durable, then the record. A statement that contradicts the verdict turns it to unknown.
+fn conclude<'a>(
+    shared: &Shared<'_>,
+    journal: &mut Journal,
+    work: &Work<'_>,
+    verdict: Verdict,
+    circumstances: &dyn Fn(Option<Digest>) -> Circumstances<'a>,
+) -> (Verdict, Option<StoredRecord>, Option<String>) {
+    let (verdict, statement) = match statement(work, &verdict, &circumstances(Some(journal.head()))) {
+        Err(RecordFault::Build(BuildFault::Inconsistent(findings))) => {
+            let verdict = inconsistent(work, &findings.iter().map(|one| one.text.as_str()).collect::<Vec<_>>());
+            let statement = statement(work, &verdict, &circumstances(Some(journal.head())));
+            (verdict, statement)
+        }
+        statement => (verdict, statement),
+    };
+    let at = circumstances(None).clock.now();
+    let entry = Entry::Verdict { at, outcome: verdict.outcome(), reasons: verdict.reasons().to_vec() };
+    if let Err(error) = journal.keep(&entry) {
+        // P6: no record leaves before its verdict is durable.
+        return (verdict, None, Some(format!("the verdict could not be written to the journal: {error}")));
+    }
+    let stored = statement.and_then(|statement| {
+        sign_and_store(&shared.host.directories, shared.signer, &statement)
+    });
+    match stored {
+        Err(fault) => (verdict, None, Some(fault.to_string())),
+        Ok(record) => {
+            let file = record.path.file_name().map_or_else(PathBuf::new, PathBuf::from);
+            let at = circumstances(None).clock.now();
+            let entry = Entry::Recorded { at, file: file.display().to_string(), sha256: record.sha256 };
+            let trouble = journal.keep(&entry).err();
+            let trouble = trouble.map(|error| format!("the journal could not be closed: {error}"));
+            (verdict, Some(record), trouble)
+        }
+    }
+}
+
+fn statement(
+    work: &Work<'_>,
+    verdict: &Verdict,
+    circumstances: &Circumstances<'_>,
+) -> Result<Statement, RecordFault> {
+    build(work.input(circumstances)?, verdict).map_err(RecordFault::Build)
+}
+
+/// The verdict on a job whose own evidence contradicts its success.
+fn inconsistent(work: &Work<'_>, findings: &[&str]) -> Verdict {
+    let reason = Reason::new(
+        ReasonCode::SelfTestFailed,
+        format!("the job's evidence contradicts its success: {}", findings.join("; ")),
+        "treat the drive as not sanitized and report this as a defect",
+    );
+    match work.plan {
+        Some(plan) => judge(plan, &[], None, &Ending::Lost(reason)),
+        None => Verdict::unsanitizable(vec![reason]),
+    }
+}
+
+/// Who the drive is after the last step (P1). One that is not the drive any more, or cannot be asked, leaves
+/// the outcome unknown; a drive that vanished has said so already.
+fn identity_after(claimed: &Claimed, run: &mut Run) -> Option<(Identity, Geometry)> {
+    match claimed.recheck() {
+        Ok(()) => {
+            let facts = claimed.facts();
+            facts.geometry().map(|geometry| (facts.identity.clone(), *geometry))
+        }
+        Err(reasons) => {
+            if matches!(run.ending, Ending::Completed | Ending::Stopped)
+                && let Some(reason) = reasons.into_iter().next()
+            {
+                run.ending = match reason.code {
+                    ReasonCode::DriveGone | ReasonCode::NoCapacity => Ending::DriveGone(reason),
+                    _ => Ending::Lost(reason),
+                };
+            }
+            None
+        }
+    }
+}
+
+fn dead_limits(kind: DriveKind) -> Vec<Limit> {
+    let limit = |code, text: &str| Limit { code, text: text.to_owned() };
+    match kind {
+        DriveKind::TestObject => vec![limit(
+            LimitCode::TestObject,
+            "this is a test object: the record says nothing about any drive",
+        )],
+        DriveKind::LogicalVolume => vec![limit(
+            LimitCode::LogicalVolume,
+            "this is a logical volume: the record says nothing about the drives beneath it",
+        )],
+        DriveKind::Rotating | DriveKind::Flash | DriveKind::Unknown => {
+            vec![limit(LimitCode::HiddenAreasNotExamined, "hidden areas (HPA, DCO, AMA) were not examined")]
+        }
+    }
+}
+
+fn open_journal(host: &Host, job: &str) -> Result<Journal, Reason> {
+    let open = || {
+        host.directories.create()?;
+        Journal::create(&host.directories.journals(), job)
+    };
+    open().map_err(|error| state_failed(host, &error))
+}
+
+fn keep(journal: &mut Journal, entry: &Entry) -> Result<(), Reason> {
+    journal.keep(entry).map_err(|error| {
+        Reason::new(
+            ReasonCode::StateFailed,
+            format!("the journal could not be written: {error}"),
+            "repair or choose the state directory with --state DIR",
+        )
+    })
+}
+
+fn state_failed(host: &Host, error: &std::io::Error) -> Reason {
+    Reason::new(
+        ReasonCode::StateFailed,
+        format!("the journal below {} could not be opened: {error}", host.directories.state.display()),
+        "repair the directory or choose another with --state DIR",
+    )
+}
+
+/// Keeps a refusal as a journal of its own: what failed is recorded as loudly as what worked (P9).
+///
+/// # Errors
+/// With the reason why it could not be kept.
+pub fn keep_refusal(host: &Host, device: &str, reasons: &[Reason]) -> Result<String, Reason> {
+    let job = new_job_name();
+    let mut journal = open_journal(host, &job)?;
+    let at = Clock::start().now();
+    let entry =
+        Entry::Refused { at, job: job.clone(), device: device.to_owned(), reasons: reasons.to_vec() };
+    keep(&mut journal, &entry)?;
+    Ok(job)
+}
+
+/// Whether an outcome leaves the drive to be treated as sanitized: only one does.
+pub const fn is_success(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Done)
+}

@@ -1,0 +1,41 @@
+//! What a job tells while it runs.
+use std::time::Duration;
+
+use crate::engine::{PassTally, Progress};
+use crate::verify::VerificationTally;
+
+/// Something that happened to one job.
+#[derive(Clone, Copy, Debug)]
+pub enum Happening<'a> {
+    /// Counters moved.
+    Progress(Progress),
+    /// A pass ended.
+    PassEnded {
+        /// What it came to.
+        tally: &'a PassTally,
+    },
+    /// The reading back ended.
+    Verified {
+        /// What it came to.
+        tally: &'a VerificationTally,
+    },
+    /// Nothing was heard from the worker.
+    Silence {
+        /// For how long.
+        silent: Duration,
+    },
+}
+
+/// Hears what happens to one job.
+pub trait Listener {
+    /// Called from the job's own thread.
+    fn hear(&mut self, happening: &Happening<'_>);
+}
+
+/// Hears nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deaf;
+
+impl Listener for Deaf {
+    fn hear(&mut self, _happening: &Happening<'_>) {}
+}

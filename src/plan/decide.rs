@@ -1,0 +1,403 @@
+//! The decision: from a request, the facts of a drive and a policy to a plan, or to every reason against it at
+//! once. Pure and total.
+use super::command::{
+    command_line, completed, content_to_repeat, default_method, known_content_option, verification_words,
+};
+use super::limit::{Planned, limits, medium_words};
+use super::policy::{Medium, PassRule, Policy, Rule, Ruling};
+use super::request::{PassChoice, Request, VerificationChoice};
+use super::sampling::{r1_sample, sample_size};
+use super::scheme::{SCHEMES, Scheme};
+use super::step::PLAN_SCHEMA;
+use super::{Claim, PassPattern, PassSpec, Plan, SchemeRef, VerificationPlan};
+use crate::device::{Content, DriveFacts, Reach, Zoned};
+use crate::unit::term::{Method, Technique, word};
+use crate::unit::{Geometry, Reason, ReasonCode};
+
+/// What came of a request for one drive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It can be done, like this.
+    Planned(Box<Plan>),
+    /// It will not be done, for all of these reasons; never empty.
+    Refused(Vec<Reason>),
+    /// The drive cannot be sanitized here at all; never empty.
+    Unsanitizable(Vec<Reason>),
+}
+
+/// Decides what to do with one drive. All reasons against it come at once, so that nobody has to ask twice.
+/// Whether the drive is in use is not decided here: the guards do that under an exclusive claim.
+pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decision {
+    let geometry = match addressable(facts) {
+        Ok(geometry) => geometry,
+        Err(reason) => return Decision::Unsanitizable(vec![reason]),
+    };
+    let mut reasons = Vec::new();
+    reasons.extend(identity_reason(facts));
+    reasons.extend(capability_reasons(facts));
+    reasons.extend(content_reasons(request, facts));
+    let method = method_and_rule(request, facts, policy).map_err(|reason| reasons.push(reason));
+    // Without a method the passes are judged as for clear: purge by overwrite has no passes that would do.
+    let medium = Medium::of(facts);
+    let rule = policy.rule(request.standard, medium, Technique::Overwrite, Method::Clear);
+    let passes = passes(request, medium, rule).map_err(|reason| reasons.push(reason));
+    match (method, passes) {
+        (Ok((method, rule)), Ok(passes)) if reasons.is_empty() => {
+            let parts = Parts { geometry, method, rule, passes };
+            Decision::Planned(Box::new(plan(request, facts, policy, parts)))
+        }
+        _ => Decision::Refused(reasons),
+    }
+}
+
+/// What was decided on the way to a plan.
+struct Parts<'a> {
+    geometry: Geometry,
+    method: Method,
+    rule: &'a Rule,
+    passes: Passes,
+}
+
+struct Passes {
+    specs: Vec<PassSpec>,
+    scheme: Option<SchemeRef>,
+}
+
+fn plan(request: &Request, facts: &DriveFacts, policy: &Policy, parts: Parts<'_>) -> Plan {
+    let Parts { geometry, method, rule, passes } = parts;
+    let verification = verification(request.verification, &geometry);
+    let policy = policy.reference(rule);
+    let limits = limits(&Planned {
+        request,
+        facts,
+        geometry: &geometry,
+        method,
+        policy: &policy,
+        passes: &passes.specs,
+        verification: &verification,
+    });
+    let mut content = facts.content.clone();
+    content.sort();
+    content.dedup();
+    Plan {
+        schema: PLAN_SCHEMA.to_owned(),
+        identity: facts.identity.stable(),
+        kind: facts.kind,
+        geometry,
+        method,
+        technique: Technique::Overwrite,
+        claim: claim(method, rule, &geometry, &verification),
+        policy,
+        scheme: passes.scheme,
+        passes: passes.specs,
+        verification,
+        content,
+        known_content: request.known_content.iter().copied().collect(),
+        limits,
+    }
+}
+
+fn claim(method: Method, rule: &Rule, geometry: &Geometry, verification: &VerificationPlan) -> Option<Claim> {
+    match verification {
+        VerificationPlan::None => None,
+        VerificationPlan::Full { .. }
+        | VerificationPlan::SampledR1 { .. }
+        | VerificationPlan::Sampled { .. } => Some(Claim {
+            method,
+            technique: Technique::Overwrite,
+            standard: rule.standard,
+            basis: rule.basis,
+            scope: format!(
+                "the {} blocks of {} bytes that the drive presents",
+                geometry.capacity, geometry.block_size
+            ),
+        }),
+    }
+}
+
+/// Largest capacity in bytes and blocks that can be addressed: offsets of patterns stay below 2^63, and numbers
+/// in records below 2^53, where every JSON reader agrees on them. No drive comes near.
+const BYTES_END: u64 = 1 << 63;
+const BLOCKS_END: u64 = 1 << 53;
+
+fn addressable(facts: &DriveFacts) -> Result<Geometry, Reason> {
+    match &facts.reach {
+        Reach::Dead(reason) => Err(reason.clone()),
+        Reach::Addressable(geometry) if geometry.capacity.is_zero() => Err(Reason::new(
+            ReasonCode::NoCapacity,
+            format!("{} reports no capacity", facts.title()),
+            "destroy the drive: it cannot be sanitized here",
+        )),
+        Reach::Addressable(geometry) => {
+            if geometry.bytes() < BYTES_END && geometry.capacity.0 < BLOCKS_END {
+                Ok(*geometry)
+            } else {
+                Err(Reason::new(
+                    ReasonCode::UnsupportedFormat,
+                    format!(
+                        "{} reports {} blocks of {} bytes, more than any drive has",
+                        facts.title(),
+                        geometry.capacity,
+                        geometry.block_size
+                    ),
+                    "destroy the drive: what it reports cannot be believed",
+                ))
+            }
+        }
+    }
+}
+
+fn identity_reason(facts: &DriveFacts) -> Option<Reason> {
+    if !facts.identity.is_identified() {
+        return Some(Reason::new(
+            ReasonCode::Unidentified,
+            format!("{} has neither a serial number nor a world wide name", facts.title()),
+            "attach it directly instead of through a bridge or adapter; if it still has none, destroy it",
+        ));
+    }
+    facts.confirm_text().is_none().then(|| {
+        Reason::new(
+            ReasonCode::Unidentified,
+            format!(
+                "{} is one of {} units of its drive, and nothing tells it from the others",
+                facts.title(),
+                facts.other_units.len() + 1
+            ),
+            "attach the drive where its units show a world wide name or a namespace number",
+        )
+    })
+}
+
+fn capability_reasons(facts: &DriveFacts) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if facts.read_only {
+        reasons.push(Reason::new(
+            ReasonCode::ReadOnly,
+            format!("{} is read-only", facts.title()),
+            format!(
+                "release the drive's write protection; if only the node is set so: blockdev --setrw {}",
+                facts.node.display()
+            ),
+        ));
+    }
+    match facts.zoned {
+        Zoned::None | Zoned::HostAware => {}
+        Zoned::HostManaged => reasons.push(Reason::new(
+            ReasonCode::Zoned,
+            format!("{} has zones that must be written in sequence (host-managed)", facts.title()),
+            "this version cannot write such a drive: use its own sanitize command, or destroy it",
+        )),
+    }
+    reasons
+}
+
+fn content_reasons(request: &Request, facts: &DriveFacts) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let needed = content_to_repeat(facts);
+    let unnamed: Vec<String> = facts
+        .content
+        .iter()
+        .filter(|content| {
+            content.content_type.needs_repeating() && !request.known_content.contains(&content.content_type)
+        })
+        .map(Content::to_string)
+        .collect();
+    if !unnamed.is_empty() {
+        reasons.push(Reason::new(
+            ReasonCode::MemberContent,
+            format!(
+                "{} carries {}: it may belong to something that is alive elsewhere, or hold anything",
+                facts.title(),
+                unnamed.join("; ")
+            ),
+            format!(
+                "make sure that nothing needs it any more, then add: {}",
+                known_content_option(&completed(request, facts, Method::Clear).known_content)
+            ),
+        ));
+    }
+    let absent: Vec<String> = request
+        .known_content
+        .iter()
+        .filter(|named| facts.content.iter().all(|content| content.content_type != **named))
+        .map(word)
+        .collect();
+    if !absent.is_empty() {
+        let remedy = if needed.is_empty() {
+            "leave --known-content out: is this the drive that you mean?".to_owned()
+        } else {
+            format!("is this the drive that you mean? It needs: {}", known_content_option(&needed))
+        };
+        let text =
+            format!("--known-content names {}, which {} does not carry", absent.join(", "), facts.title());
+        reasons.push(Reason::new(ReasonCode::BadRequest, text, remedy));
+    }
+    reasons
+}
+
+/// The method and the row of policy that accepts it.
+fn method_and_rule<'a>(
+    request: &Request,
+    facts: &DriveFacts,
+    policy: &'a Policy,
+) -> Result<(Method, &'a Rule), Reason> {
+    let medium = Medium::of(facts);
+    let Some(method) = request.method.or(default_method(facts.kind)) else {
+        return Err(method_required(request, facts, policy));
+    };
+    match method {
+        Method::Destroy => Err(Reason::new(
+            ReasonCode::BadRequest,
+            "destroy is not something that a program can do to a drive",
+            "destroy it with a machine made for that, or ask for --method clear or purge",
+        )),
+        Method::Purge => Err(not_reachable(request, medium, policy, method)),
+        Method::Clear => match policy.rule(request.standard, medium, Technique::Overwrite, method) {
+            Some(rule) if matches!(rule.ruling, Ruling::Accepted { .. }) => Ok((method, rule)),
+            Some(_) | None => Err(not_reachable(request, medium, policy, method)),
+        },
+    }
+}
+
+/// Purge is never reached by an overwrite, whatever a policy says: no pass count turns one into the other.
+fn not_reachable(request: &Request, medium: Medium, policy: &Policy, method: Method) -> Reason {
+    let remedy = match method {
+        Method::Clear => "choose another --standard or --policy, or destroy the drive",
+        Method::Purge | Method::Destroy => {
+            "this version knows only overwriting: purge the drive with its own sanitize command elsewhere, destroy \
+             it, or ask for --method clear if that is enough for its data"
+        }
+    };
+    Reason::new(
+        ReasonCode::MethodNotReachable,
+        format!(
+            "{} is not reachable on {} by overwrite: {}",
+            word(method),
+            medium_words(medium),
+            why_not(request, medium, policy, method)
+        ),
+        remedy,
+    )
+}
+
+fn why_not(request: &Request, medium: Medium, policy: &Policy, method: Method) -> String {
+    match policy.rule(request.standard, medium, Technique::Overwrite, method).map(|rule| &rule.ruling) {
+        Some(Ruling::NotReachable { why }) => why.clone(),
+        Some(Ruling::Accepted { .. }) => {
+            "pass counts never turn an overwrite by the host into a purge".to_owned()
+        }
+        None => format!("policy {} has no row for it under {}", policy.name, word(request.standard)),
+    }
+}
+
+fn method_required(request: &Request, facts: &DriveFacts, policy: &Policy) -> Reason {
+    let medium = Medium::of(facts);
+    let line = |method| command_line(&completed(request, facts, method), facts, None);
+    Reason::new(
+        ReasonCode::MethodRequired,
+        format!("no method was chosen, and {} has no default", medium_words(medium)),
+        format!(
+            "to clear every block that the drive presents: {}\nto purge: {} (not reachable here by overwrite: {})",
+            line(Method::Clear),
+            line(Method::Purge),
+            why_not(request, medium, policy, Method::Purge)
+        ),
+    )
+}
+
+/// The passes asked for, or those that the rule needs.
+fn passes(request: &Request, medium: Medium, rule: Option<&Rule>) -> Result<Passes, Reason> {
+    let passes = match &request.passes {
+        PassChoice::Default => Passes { specs: default_passes(rule), scheme: None },
+        PassChoice::Listed(patterns) if patterns.is_empty() => {
+            return Err(Reason::new(
+                ReasonCode::BadRequest,
+                "a list of passes without any pass was given",
+                "name at least one --pass, or leave the option out for one keyed random pass",
+            ));
+        }
+        PassChoice::Listed(patterns) => Passes {
+            specs: patterns.iter().map(|pattern| PassSpec { pattern: pattern.clone() }).collect(),
+            scheme: None,
+        },
+        PassChoice::Scheme(name) => {
+            let scheme = Scheme::named(name).ok_or_else(|| unknown_scheme(name))?;
+            Passes { specs: scheme.passes(), scheme: Some(scheme.reference()) }
+        }
+    };
+    if wants_complement(rule) && !has_complement(&passes.specs) {
+        return Err(Reason::new(
+            ReasonCode::MethodNotReachable,
+            format!(
+                "clear of {} under {} takes a pattern and then its complement, which these passes do not contain",
+                medium_words(medium),
+                word(request.standard)
+            ),
+            "leave --pass and --scheme out, or name such a pair, for example: --pass 0x55 --pass 0xaa",
+        ));
+    }
+    Ok(passes)
+}
+
+fn wants_complement(rule: Option<&Rule>) -> bool {
+    rule.is_some_and(|rule| {
+        matches!(rule.ruling, Ruling::Accepted { passes: PassRule::PatternThenComplement })
+    })
+}
+
+fn has_complement(passes: &[PassSpec]) -> bool {
+    passes.windows(2).any(|pair| pair[0].pattern.is_complemented_by(&pair[1].pattern))
+}
+
+/// One keyed pass, because only that can be checked again later and shows misplaced blocks. Where a pattern and
+/// its complement are needed, both come from one byte drawn for the job, which no firmware knows beforehand: the
+/// keyed stream of another key is no complement.
+fn default_passes(rule: Option<&Rule>) -> Vec<PassSpec> {
+    let patterns = if wants_complement(rule) {
+        vec![
+            PassPattern::JobByte { slot: 0, complement: false },
+            PassPattern::JobByte { slot: 0, complement: true },
+        ]
+    } else {
+        vec![PassPattern::Keyed]
+    };
+    patterns.into_iter().map(|pattern| PassSpec { pattern }).collect()
+}
+
+fn unknown_scheme(name: &str) -> Reason {
+    let names: Vec<&str> = SCHEMES.iter().map(|scheme| scheme.name).collect();
+    Reason::new(
+        ReasonCode::BadRequest,
+        format!("there is no scheme named {name:?}"),
+        format!("choose one of: {}", names.join(", ")),
+    )
+}
+
+/// The verification for a drive of this shape: a sample that would read everything becomes a full reading.
+pub fn verification(choice: VerificationChoice, geometry: &Geometry) -> VerificationPlan {
+    let blocks = geometry.capacity;
+    match choice {
+        VerificationChoice::Full => VerificationPlan::Full { instead_of_sample: None },
+        VerificationChoice::None => VerificationPlan::None,
+        VerificationChoice::SampledR1 => r1_sample(blocks).unwrap_or_else(|| VerificationPlan::Full {
+            instead_of_sample: Some(format!(
+                "{blocks} blocks are too few for 1000 subsections with two separate runs of 5 % in each"
+            )),
+        }),
+        VerificationChoice::Sampled { confidence, fraction } => {
+            let strata = sample_size(confidence, fraction, blocks);
+            if strata < blocks.0 {
+                return VerificationPlan::Sampled { confidence, fraction, strata };
+            }
+            VerificationPlan::Full {
+                instead_of_sample: Some(format!(
+                    "the sample that was asked for ({}) takes all {blocks} blocks",
+                    verification_words(choice)
+                )),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

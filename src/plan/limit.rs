@@ -1,0 +1,179 @@
+//! What a plan does not reach or show, in words that stand on the record.
+use super::policy::Medium;
+use super::request::PassChoice;
+use super::sampling::describe;
+use super::{Limit, LimitCode, PassPattern, PassSpec, PolicyRow, Request, VerificationPlan};
+use crate::device::DriveFacts;
+use crate::unit::Geometry;
+use crate::unit::term::{Basis, DriveKind, Method, Standard, word};
+
+/// The parts of a plan from which its limits follow.
+pub(super) struct Planned<'a> {
+    pub(super) request: &'a Request,
+    pub(super) facts: &'a DriveFacts,
+    pub(super) geometry: &'a Geometry,
+    pub(super) method: Method,
+    pub(super) policy: &'a PolicyRow,
+    pub(super) passes: &'a [PassSpec],
+    pub(super) verification: &'a VerificationPlan,
+}
+
+/// Every limit of a plan, in the order of their codes.
+pub(super) fn limits(planned: &Planned<'_>) -> Vec<Limit> {
+    let texts = [
+        (LimitCode::HiddenAreasNotExamined, hidden_areas(planned.facts)),
+        (LimitCode::FlashCellsNotReached, flash_cells(planned.facts)),
+        (LimitCode::RemappedBlocksNotReached, remapped_blocks(planned.facts)),
+        (LimitCode::OtherUnitsNotCovered, other_units(planned.facts)),
+        (LimitCode::TestObject, test_object(planned.facts)),
+        (LimitCode::LogicalVolume, logical_volume(planned.facts)),
+        (LimitCode::SampledVerification, sampled(planned)),
+        (LimitCode::NotVerified, not_verified(planned.verification)),
+        (LimitCode::FixedPatternNotAddressed, not_addressed(planned.passes)),
+        (LimitCode::BridgedIdentity, bridged(planned.facts)),
+        (LimitCode::MappingNotChecked, mapping(planned)),
+        (LimitCode::SchemeIsNoLevel, scheme(planned.request)),
+    ];
+    texts.into_iter().filter_map(|(code, text)| text.map(|text| Limit { code, text })).collect()
+}
+
+fn hidden_areas(facts: &DriveFacts) -> Option<String> {
+    match facts.kind {
+        DriveKind::Rotating | DriveKind::Flash | DriveKind::Unknown => Some(
+            "hidden areas not examined: blocks beyond the capacity that the drive presents (HPA, DCO, accessible \
+             maximum address) may exist and were not overwritten"
+                .to_owned(),
+        ),
+        DriveKind::LogicalVolume | DriveKind::TestObject => None,
+    }
+}
+
+fn flash_cells(facts: &DriveFacts) -> Option<String> {
+    let reached = "an overwrite does not reach over-provisioned, retired and cached flash cells, where old data may \
+                   remain";
+    match facts.kind {
+        DriveKind::Flash => Some(reached.to_owned()),
+        DriveKind::Unknown => Some(format!("the kind of medium is not known and counts as flash: {reached}")),
+        DriveKind::Rotating | DriveKind::LogicalVolume | DriveKind::TestObject => None,
+    }
+}
+
+fn remapped_blocks(facts: &DriveFacts) -> Option<String> {
+    match facts.kind {
+        DriveKind::Rotating => Some(
+            "blocks that the drive remapped keep their old data at places that no address reaches any more; how \
+             many there are was not examined"
+                .to_owned(),
+        ),
+        DriveKind::Flash | DriveKind::Unknown | DriveKind::LogicalVolume | DriveKind::TestObject => None,
+    }
+}
+
+fn other_units(facts: &DriveFacts) -> Option<String> {
+    // The kernel's names of the units are left out: they change from one attachment to the next.
+    let others = facts.other_units.len();
+    (others > 0).then(|| {
+        let units = if others == 1 { "1 other unit".to_owned() } else { format!("{others} other units") };
+        format!(
+            "{units} of the same drive are not covered: the drive is sanitized only when all its units are"
+        )
+    })
+}
+
+fn test_object(facts: &DriveFacts) -> Option<String> {
+    match facts.kind {
+        DriveKind::TestObject => {
+            Some("test object (loop device, file or simulated drive): never stands for a drive".to_owned())
+        }
+        DriveKind::Rotating | DriveKind::Flash | DriveKind::Unknown | DriveKind::LogicalVolume => None,
+    }
+}
+
+fn logical_volume(facts: &DriveFacts) -> Option<String> {
+    match facts.kind {
+        DriveKind::LogicalVolume => Some(
+            "logical volume (RAID, virtual or cloud): never stands for a drive; the drives below it, their spares \
+             and snapshots are not covered"
+                .to_owned(),
+        ),
+        DriveKind::Rotating | DriveKind::Flash | DriveKind::Unknown | DriveKind::TestObject => None,
+    }
+}
+
+fn sampled(planned: &Planned<'_>) -> Option<String> {
+    match planned.verification {
+        VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => {
+            Some(describe(planned.verification, planned.geometry))
+        }
+        VerificationPlan::Full { .. } | VerificationPlan::None => None,
+    }
+}
+
+fn not_verified(verification: &VerificationPlan) -> Option<String> {
+    match verification {
+        VerificationPlan::None => {
+            Some("nothing is read back: whether the drive kept what was written is not known".to_owned())
+        }
+        VerificationPlan::Full { .. }
+        | VerificationPlan::SampledR1 { .. }
+        | VerificationPlan::Sampled { .. } => None,
+    }
+}
+
+fn not_addressed(passes: &[PassSpec]) -> Option<String> {
+    match passes.last()?.pattern {
+        PassPattern::Keyed => None,
+        PassPattern::Fixed { .. } | PassPattern::JobByte { .. } => Some(
+            "the last pass is the same everywhere: the read-back cannot show blocks that answer for one another, \
+             and so no counterfeit capacity, nor what an earlier pass of the same pattern left"
+                .to_owned(),
+        ),
+    }
+}
+
+fn bridged(facts: &DriveFacts) -> Option<String> {
+    facts.identity.bridged.then(|| {
+        "the serial number comes through a bridge, which may have made it up or hide parts of the drive"
+            .to_owned()
+    })
+}
+
+fn mapping(planned: &Planned<'_>) -> Option<String> {
+    let policy = planned.policy;
+    let text = match (policy.basis, policy.standard) {
+        (Basis::TextRead, Standard::NistR1 | Standard::NistR2) => return None,
+        (Basis::SecondHand | Basis::Memory, Standard::NistR2) => {
+            "mapping to IEEE 2883-2022 not checked against its text"
+        }
+        (Basis::SecondHand | Basis::Memory, Standard::NistR1) => {
+            "mapping to NIST SP 800-88 Rev. 1 not checked against its full text"
+        }
+    };
+    Some(format!(
+        "accepted as {} by policy {}, digest {}; {text}",
+        word(planned.method),
+        policy.name,
+        policy.digest
+    ))
+}
+
+fn scheme(request: &Request) -> Option<String> {
+    let several = "the number of passes and the name of a scheme say nothing about the level: an overwrite stays what \
+                   the policy accepts it for";
+    match &request.passes {
+        PassChoice::Scheme(_) => Some(several.to_owned()),
+        PassChoice::Listed(patterns) => (patterns.len() > 1).then(|| several.to_owned()),
+        PassChoice::Default => None,
+    }
+}
+
+/// How messages call a medium.
+pub(super) const fn medium_words(medium: Medium) -> &'static str {
+    match medium {
+        Medium::Rotating => "a rotating drive",
+        Medium::Flash => "flash (or a medium of unknown kind)",
+        Medium::RemovableFlash => "removable flash (or a removable medium of unknown kind)",
+        Medium::LogicalVolume => "a logical volume",
+        Medium::TestObject => "a test object",
+    }
+}

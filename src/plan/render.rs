@@ -1,0 +1,278 @@
+//! A decision as text for people, on one screen, and as JSON for programs.
+use serde::Serialize;
+
+use super::command::{command_line, completed, default_method};
+use super::estimate::{RateSource, VerificationCost, duration_text, size_text};
+use super::sampling::describe;
+use super::{Decision, Estimate, PassPattern, PassSpec, Plan, Rates, Request, VerificationPlan};
+use crate::device::{Content, DriveFacts};
+use crate::unit::term::{DriveKind, Method, word};
+use crate::unit::{Digest, Reason, ReasonCode};
+
+/// Schema name of the JSON report of a plan.
+pub const PLAN_REPORT_SCHEMA: &str = "urn:expunge:plan-report:v1";
+
+/// What `expunge plan --json` says about one drive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanReport {
+    /// [`PLAN_REPORT_SCHEMA`].
+    pub schema: String,
+    /// The node or file.
+    pub node: String,
+    /// What `--confirm` must repeat.
+    pub confirm: Option<String>,
+    /// `planned`, `refused` or `unsanitizable`.
+    pub decision: String,
+    /// The plan, if there is one.
+    pub plan: Option<Plan>,
+    /// Digest of the plan, for `--plan`.
+    pub digest: Option<Digest>,
+    /// What the plan costs.
+    pub estimate: Option<Estimate>,
+    /// What the verification of the plan reads, and what it can and cannot show.
+    pub verification_text: Option<String>,
+    /// Everything against it; empty for a plan.
+    pub reasons: Vec<Reason>,
+    /// What lies on the drive.
+    pub content: Vec<Content>,
+    /// The command line that does it: for a plan, or where nothing but the options stands in the way.
+    pub command: Option<String>,
+}
+
+/// The report on a decision.
+pub fn report(decision: &Decision, request: &Request, facts: &DriveFacts, rates: Rates) -> PlanReport {
+    let (name, plan, reasons) = match decision {
+        Decision::Planned(plan) => ("planned", Some((**plan).clone()), Vec::new()),
+        Decision::Refused(reasons) => ("refused", None, reasons.clone()),
+        Decision::Unsanitizable(reasons) => ("unsanitizable", None, reasons.clone()),
+    };
+    let digest = plan.as_ref().map(Plan::digest);
+    PlanReport {
+        schema: PLAN_REPORT_SCHEMA.to_owned(),
+        node: facts.node.display().to_string(),
+        confirm: facts.confirm_text(),
+        decision: name.to_owned(),
+        estimate: plan.as_ref().map(|plan| Estimate::new(plan, rates)),
+        verification_text: plan.as_ref().map(|plan| describe(&plan.verification, &plan.geometry)),
+        command: command(digest.as_ref(), &reasons, request, facts),
+        plan,
+        digest,
+        reasons,
+        content: facts.content.clone(),
+    }
+}
+
+/// The command line to show: of a plan with its digest; of a refusal only where an option is all that is missing.
+fn command(
+    digest: Option<&Digest>,
+    reasons: &[Reason],
+    request: &Request,
+    facts: &DriveFacts,
+) -> Option<String> {
+    if digest.is_some() {
+        return Some(command_line(request, facts, digest));
+    }
+    let optional =
+        |reason: &Reason| matches!(reason.code, ReasonCode::MemberContent | ReasonCode::MethodRequired);
+    let method = request.method.or(default_method(facts.kind)).unwrap_or(Method::Clear);
+    (!reasons.is_empty() && reasons.iter().all(optional))
+        .then(|| command_line(&completed(request, facts, method), facts, None))
+}
+
+/// The report as text, no line longer than about 100 characters except for digests and commands, which must stay
+/// whole to be copied.
+pub fn text(report: &PlanReport, facts: &DriveFacts) -> String {
+    let mut page = Page::default();
+    page.row("drive", &facts.title());
+    page.row("", &drive_words(facts));
+    if facts.content.is_empty() {
+        page.row("content", "no known signature found");
+    } else {
+        let found: Vec<String> = facts.content.iter().map(Content::to_string).collect();
+        page.row("content", &found.join("; "));
+    }
+    match (&report.plan, &report.estimate) {
+        (Some(plan), Some(estimate)) => plan_rows(&mut page, plan, estimate),
+        (_, _) => refusal_rows(&mut page, report),
+    }
+    if let Some(command) = &report.command {
+        page.whole("command", command);
+    }
+    if let Some(digest) = &report.digest {
+        page.whole("digest", &digest.to_string());
+    }
+    page.text
+}
+
+fn refusal_rows(page: &mut Page, report: &PlanReport) {
+    page.row("decision", &format!("{}: nothing would be written", report.decision));
+    for (index, reason) in report.reasons.iter().enumerate() {
+        let number = index + 1;
+        page.row(&format!("reason {number}"), &format!("{} [{}]", reason.text, word(reason.code)));
+        for line in reason.remedy.lines() {
+            page.whole("  remedy", line);
+        }
+    }
+}
+
+fn plan_rows(page: &mut Page, plan: &Plan, estimate: &Estimate) {
+    let policy = &plan.policy;
+    page.row("method", &format!("{} by {}", word(plan.method), word(plan.technique)));
+    page.row("standard", &format!("{}; policy {}; {}", word(policy.standard), policy.name, policy.source));
+    page.row("basis", &word(policy.basis));
+    if let Some(scheme) = &plan.scheme {
+        page.row("scheme", &format!("{}: {}", scheme.title, scheme.source));
+    }
+    page.row(&format!("passes {}", plan.passes.len()), &passes_text(&plan.passes));
+    page.row("verify", &describe(&plan.verification, &plan.geometry));
+    page.row("  cost", &choices_text(&plan.verification, estimate));
+    page.row(
+        "bytes",
+        &format!(
+            "{} written in all ({} in each pass), {} read back",
+            size_text(estimate.write_bytes),
+            size_text(estimate.bytes_per_pass),
+            size_text(estimate.chosen.bytes)
+        ),
+    );
+    page.row("time", &time_text(estimate));
+    page.row("claim", &claim_text(plan));
+    for limit in &plan.limits {
+        page.row("limit", &limit.text);
+    }
+}
+
+fn drive_words(facts: &DriveFacts) -> String {
+    let kind = match facts.kind {
+        DriveKind::Rotating => "rotating drive",
+        DriveKind::Flash => "flash drive",
+        DriveKind::LogicalVolume => "logical volume",
+        DriveKind::TestObject => "test object",
+        DriveKind::Unknown => "drive of unknown kind",
+    };
+    let maker = [&facts.identity.vendor, &facts.identity.model].into_iter().flatten();
+    let mut words: Vec<String> = maker.cloned().collect();
+    words.push(if facts.removable { format!("removable {kind}") } else { kind.to_owned() });
+    if let Some(geometry) = facts.geometry() {
+        words.push(format!(
+            "{} ({} blocks of {} bytes)",
+            size_text(geometry.bytes()),
+            geometry.capacity,
+            geometry.block_size
+        ));
+    }
+    words.extend(facts.transport.clone());
+    words.join(", ")
+}
+
+/// The passes in order; equal neighbours are counted.
+fn passes_text(passes: &[PassSpec]) -> String {
+    let groups = passes.chunk_by(|one, next| one == next).map(|group| {
+        let words = pattern_words(&group[0].pattern);
+        if group.len() == 1 { words } else { format!("{words} x {}", group.len()) }
+    });
+    groups.collect::<Vec<_>>().join(", ")
+}
+
+fn pattern_words(pattern: &PassPattern) -> String {
+    match pattern {
+        PassPattern::Keyed => "random (keyed stream, a fresh key for each pass)".to_owned(),
+        PassPattern::Fixed { .. } | PassPattern::JobByte { .. } => pattern.to_string(),
+    }
+}
+
+/// "full 27 h (chosen), r1 sample 3 h, none".
+fn choices_text(chosen: &VerificationPlan, estimate: &Estimate) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut chosen_shown = false;
+    for choice in &estimate.choices {
+        let is_chosen = choice.choice == estimate.chosen.choice;
+        chosen_shown |= is_chosen;
+        parts.push(choice_words(choice, is_chosen));
+    }
+    if let (VerificationPlan::Sampled { .. }, false) = (chosen, chosen_shown) {
+        parts.insert(0, choice_words(&estimate.chosen, true));
+    }
+    parts.join(", ")
+}
+
+fn choice_words(cost: &VerificationCost, is_chosen: bool) -> String {
+    let name = if cost.choice == "sampled" { "r1 sample" } else { &cost.choice };
+    let mark = if is_chosen { " (chosen)" } else { "" };
+    let everything = if cost.reads_everything { " (reads everything)" } else { "" };
+    if cost.bytes == 0 {
+        return format!("{name}{mark}");
+    }
+    format!("{name} {}{everything}{mark}", duration_text(cost.seconds))
+}
+
+fn time_text(estimate: &Estimate) -> String {
+    let rates = match estimate.rates.source {
+        RateSource::Assumed => "assumed for this kind of drive, not measured",
+        RateSource::Measured => "measured",
+    };
+    format!(
+        "about {}: {} writing, {} reading back, at {}/s and {}/s ({rates})",
+        duration_text(estimate.total_seconds),
+        duration_text(estimate.write_seconds),
+        duration_text(estimate.chosen.seconds),
+        size_text(estimate.rates.write_bytes_per_second),
+        size_text(estimate.rates.read_bytes_per_second),
+    )
+}
+
+fn claim_text(plan: &Plan) -> String {
+    match &plan.claim {
+        Some(claim) => format!(
+            "if every write and every comparison succeeds: {} by {} of {}",
+            word(claim.method),
+            word(claim.technique),
+            claim.scope
+        ),
+        None => "nothing: without a read-back the record claims no sanitization".to_owned(),
+    }
+}
+
+/// Width of the names at the left, and of a whole line.
+const NAME_WIDTH: usize = 11;
+const LINE_WIDTH: usize = 100;
+
+/// Lines of a name and a text, folded.
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn row(&mut self, name: &str, text: &str) {
+        let mut line = format!("{name:NAME_WIDTH$}");
+        let mut empty = true;
+        for word in text.split_whitespace() {
+            if !empty && line.chars().count() + 1 + word.chars().count() > LINE_WIDTH {
+                self.push(&line);
+                line = " ".repeat(NAME_WIDTH);
+                empty = true;
+            }
+            if !empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            empty = false;
+        }
+        self.push(&line);
+    }
+
+    /// A text that must not be folded, because it is copied.
+    fn whole(&mut self, name: &str, text: &str) {
+        self.push(&format!("{name:NAME_WIDTH$}{text}"));
+    }
+
+    fn push(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests;
