@@ -26,4 +26,3 @@ pub use conclude::Signer;
 pub use dirs::Directories;
 
 pub use listen::{Happening, Listener};
-

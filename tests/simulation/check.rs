@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use expunge::engine::PassTally;
-use expunge::plan::VerificationPlan;
 use expunge::sim::{Direction, FaultName, Logged, SimFault, View};
 use expunge::unit::term::{Exit, Outcome};
 use expunge::unit::{Pattern, RangeSet};
@@ -184,9 +183,7 @@ fn table(run: &Run, report: &mut dyn FnMut(Check, String)) {
     // The table of the design, with what this simulation can come to.
     let fits = match ended.outcome {
         Outcome::Done => ended.exit == Exit::Success && ended.evidence && ended.reasons == 0,
-        Outcome::Written => {
-            ended.exit == Exit::Success && run.plan.verification == VerificationPlan::None && !ended.evidence
-        }
+        Outcome::Written => ended.exit == Exit::Success && !run.verifies() && !ended.evidence,
         Outcome::Failed => {
             let complete = run.passes.iter().all(|pass| pass.failed.is_empty() && pass.unreached.is_empty());
             let only_reading = ended.exit == Exit::Verification && complete;
@@ -194,20 +191,24 @@ fn table(run: &Run, report: &mut dyn FnMut(Check, String)) {
         }
         Outcome::Refused => ended.exit == Exit::Refused && ended.reasons > 0 && !ended.evidence,
         Outcome::Aborted => ended.exit == Exit::Aborted && run.stops_after.is_some() && !ended.evidence,
-        // Nothing here is lost, dead or ended early by a rule.
-        Outcome::Unknown | Outcome::Partial | Outcome::Unsanitizable => false,
+        // Known only as: another drive, or another size, at the end.
+        Outcome::Unknown => {
+            let fired = run.oracle.fired();
+            let other = [FaultName::ReplacedInUse, FaultName::Shrinks, FaultName::Gone];
+            ended.exit == Exit::Unknown
+                && other.iter().any(|name| fired.contains_key(name))
+                && !ended.evidence
+        }
+        Outcome::Unsanitizable => ended.exit == Exit::Failed && ended.reasons > 0 && run.plan.is_none(),
+        // No rule ends a job early here.
+        Outcome::Partial => false,
     };
     if !fits {
         report(Check::P5OutcomeOfTheTable, format!("{ended:?}"));
     }
     let harmless = run.oracle.fired().keys().all(|name| crate::table::is_harmless(*name));
-    if harmless && run.stops_after.is_none() && !has_merging(run) {
-        let due = match run.plan.verification {
-            VerificationPlan::None => Outcome::Written,
-            VerificationPlan::Full { .. }
-            | VerificationPlan::Sampled { .. }
-            | VerificationPlan::SampledR1 { .. } => Outcome::Done,
-        };
+    if run.plan.is_some() && harmless && run.stops_after.is_none() && !has_merging(run) {
+        let due = if run.verifies() { Outcome::Done } else { Outcome::Written };
         if ended.outcome != due {
             report(Check::HonestDrivesAreDone, format!("{ended:?} instead of {due:?}"));
         }
@@ -221,7 +222,7 @@ fn has_merging(run: &Run) -> bool {
 }
 
 fn exactness(run: &Run, report: &mut dyn FnMut(Check, String)) {
-    // A job that was stopped counts what it had no time to try again as failed, good blocks among it.
+    // A job that ended early counts what it had no time to try again as failed, good blocks among it.
     if run.stops_after.is_some() {
         return;
     }

@@ -5,7 +5,7 @@ use std::io;
 use expunge::io::{BlockRead, BlockWrite, Completion, Fault, Transfer};
 use expunge::sim::SimDrive;
 use expunge::sys::Buffer;
-use expunge::unit::{Geometry, LbaRange, Pattern};
+use expunge::unit::{BlockCount, Geometry, Lba, LbaRange, Pattern};
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(crate) enum Defect {
     WriteErrorsTakenForSuccess,
     /// An unreadable block is filled in with what should be there.
     UnreadableFilledIn,
+    /// A block is written before the drive was compared with the plan.
+    WritesBeforeComparing,
     /// Every read-back is reported as failed, whatever the drive says.
     EveryReadFails,
 }
@@ -69,6 +71,17 @@ impl Crooked {
 
     pub(crate) fn reader(drive: SimDrive, defect: Defect, pattern: Option<Pattern>) -> Self {
         Self { way: Way::Read, ..Self::writer(drive, defect, pattern) }
+    }
+
+    /// What the broken program does with a drive that it has opened and not yet looked at.
+    pub(crate) fn warm_up(&mut self) {
+        if self.defect != Defect::WritesBeforeComparing {
+            return;
+        }
+        let range = LbaRange::single(Lba(0)).expect("block 0 is a block");
+        let buffer = Buffer::new(usize::try_from(self.drive.transfer_bytes()).expect("a buffer's length"));
+        self.drive.submit_write(Transfer { range, buffer }).expect("an empty queue takes one");
+        self.drive.reap(&mut Vec::new()).expect("a simulated port always goes on");
     }
 
     fn submit(&mut self, mut transfer: Transfer) -> Result<(), Transfer> {
@@ -155,7 +168,8 @@ impl Crooked {
     }
 }
 
-const LAST: expunge::unit::BlockCount = expunge::unit::BlockCount(1);
+/// The last block of a range.
+const LAST: BlockCount = BlockCount(1);
 
 impl BlockRead for Crooked {
     fn geometry(&self) -> Geometry {

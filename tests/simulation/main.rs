@@ -4,6 +4,7 @@
 //! `EXPUNGE_SIM_SEEDS` and `EXPUNGE_SIM_BASE` choose how many seeds and from where; one failing seed is run
 //! again with `EXPUNGE_SIM_SEEDS=1 EXPUNGE_SIM_BASE=<seed>`.
 
+mod ask;
 mod check;
 mod defect;
 mod run;
@@ -63,7 +64,7 @@ fn report(run: &Run, violations: &[Violation]) -> String {
          EXPUNGE_SIM_SEEDS=1 EXPUNGE_SIM_BASE={seed} cargo test --test simulation promises -- --nocapture",
         lines.join("\n"),
         run.spec,
-        run.plan.passes,
+        run.plan.as_ref().map(|plan| (&plan.passes, &plan.verification)),
         run.stops_after,
         run.oracle.fired(),
         run.ended,
@@ -129,6 +130,11 @@ fn defect_write_errors_taken_for_success() {
 #[test]
 fn defect_unreadable_filled_in() {
     is_killed_by(Defect::UnreadableFilledIn, Check::P7NoDoneOverUnreadable);
+}
+
+#[test]
+fn defect_writes_before_comparing() {
+    is_killed_by(Defect::WritesBeforeComparing, Check::P2RefusedWroteNothing);
 }
 
 #[test]

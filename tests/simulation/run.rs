@@ -1,30 +1,26 @@
-//! One seed: a drive, a plan, the passes, the read-back and the verdict.
+//! One seed: a drive, a plan, the passes, the read-back and the verdict. The conversation with a worker process
+//! is left out; in the order of steps, and in what the end of a step means, this does as a job does.
 use std::collections::BTreeSet;
 
-use expunge::device::Identity;
 use expunge::engine::{Observer, PassTally, Progress, Settled, write_pass};
-use expunge::io::{BlockRead, BlockWrite, Fault};
-use expunge::plan::request::Ratio;
-use expunge::plan::step::PLAN_SCHEMA;
-use expunge::plan::{Claim, PassPattern, PassSpec, Plan, PolicyRow, VerificationPlan};
+use expunge::io::{BlockRead, BlockWrite};
+use expunge::plan::{Decision, PassSpec, Plan, Policy, VerificationPlan, decide};
 use expunge::sim::{Dice, DriveSpec, Oracle, SimIdentity, SimNode};
-use expunge::unit::pattern::FixedBytes;
-use expunge::unit::term::{Basis, DriveKind, Exit, Method, Outcome, Standard, Technique};
-use expunge::unit::{
-    BlockCount, Digest, Geometry, Lba, LbaRange, Pattern, PatternKey, RangeSet, Reason, ReasonCode,
-};
-use expunge::verify::verdict::judge;
-use expunge::verify::{Ending, VerificationTally, read_back};
+use expunge::unit::term::{Exit, Outcome};
+use expunge::unit::{Pattern, RangeSet, Reason, ReasonCode};
+use expunge::verify::{Ending, Sample, Verdict, VerificationTally, judge, read_back};
 
+use crate::ask;
 use crate::defect::{Crooked, Defect};
 
 /// Everything that is known after a seed.
 pub(crate) struct Run {
     pub(crate) seed: u64,
     pub(crate) spec: DriveSpec,
-    pub(crate) plan: Plan,
+    /// `None` when the planning said no.
+    pub(crate) plan: Option<Plan>,
     pub(crate) patterns: Vec<Pattern>,
-    /// Blocks the verification was to read.
+    /// Blocks the verification was to read; empty when it was never reached.
     pub(crate) wanted: RangeSet,
     /// Rounds of the loop after which somebody stops the job.
     pub(crate) stops_after: Option<u64>,
@@ -48,6 +44,24 @@ pub(crate) struct Ended {
     pub(crate) reasons: usize,
 }
 
+impl Ended {
+    /// A job that did not begin. It has no verdict; what the shell is told is in the table of outcomes.
+    fn refused(reasons: usize) -> Self {
+        Self { outcome: Outcome::Refused, exit: Exit::Refused, evidence: false, reasons }
+    }
+}
+
+impl From<Verdict> for Ended {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            outcome: verdict.outcome(),
+            exit: verdict.exit(),
+            evidence: verdict.evidence().is_some(),
+            reasons: verdict.reasons().len(),
+        }
+    }
+}
+
 /// Stops the job after so many rounds of the loop.
 struct StopAfter(Option<u64>);
 
@@ -68,61 +82,66 @@ impl Run {
         let spec = DriveSpec::draw(seed);
         let node = SimNode::new(spec.clone());
         let planned = node.identify();
-        let plan = draw_plan(&spec, &planned, &mut dice);
-        let patterns = plan.passes.iter().map(|pass| armed(&pass.pattern, &mut dice)).collect();
-        let stops_after = dice.chance(1, 20).then(|| dice.below(40));
-        let wanted = draw_wanted(&plan, &mut dice);
-        let refused = Ended { outcome: Outcome::Refused, exit: Exit::Refused, evidence: false, reasons: 1 };
+        let request = ask::request(&mut dice);
+        let decision = decide(&request, &ask::facts(&spec, &planned, &mut dice), &Policy::builtin());
+        let (plan, ended) = match decision {
+            Decision::Planned(plan) => (Some(*plan), Ended::refused(1)),
+            Decision::Refused(reasons) => (None, Ended::refused(reasons.len())),
+            Decision::Unsanitizable(reasons) => (None, Verdict::unsanitizable(reasons).into()),
+        };
+        let job_bytes = dice.bits().to_le_bytes();
+        let specs: &[PassSpec] = plan.as_ref().map_or(&[], |plan| &plan.passes);
+        let patterns = specs.iter().map(|pass| ask::arm(&pass.pattern, job_bytes, &mut dice)).collect();
         let mut run = Self {
             seed,
             spec,
-            plan,
+            plan: plan.clone(),
             patterns,
-            wanted,
-            stops_after,
+            wanted: RangeSet::new(),
+            stops_after: dice.chance(1, 20).then(|| dice.below(40)),
             found: planned.clone(),
             planned,
             passes: Vec::new(),
             logged: Vec::new(),
             verification: None,
-            ended: refused,
+            ended,
             oracle: node.oracle(),
         };
-        run.work(&node, defect);
+        if let Some(plan) = plan {
+            run.work(&plan, &node, defect, &mut dice);
+        }
         run.found = node.identify();
         run
     }
 
     /// Opens, compares, writes, reads back, compares again and judges, in the order that every job has.
-    fn work(&mut self, node: &SimNode, defect: Defect) {
+    fn work(&mut self, plan: &Plan, node: &SimNode, defect: Defect, dice: &mut Dice) {
         let mut writer = Crooked::writer(node.open(), defect, self.patterns.last().cloned());
-        if !self.is_planned(node, defect) {
+        writer.warm_up();
+        if !is_planned(plan, node, defect) {
+            self.ended = Ended::refused(1);
             return;
         }
         let mut observer = StopAfter(self.stops_after);
-        let settled = self.write(&mut writer, defect, &mut observer);
+        let mut settled = self.write(&mut writer, defect, &mut observer);
         let mut reader = Crooked::reader(node.open(), defect, self.patterns.last().cloned());
-        let settled = match settled {
-            Settled::Complete if self.plan.verification != VerificationPlan::None => {
-                self.verify(&mut reader, defect, &mut observer)
-            }
-            Settled::Complete | Settled::Stopped | Settled::Gone(_) | Settled::GivenUp(_) => settled,
-        };
+        if settled == Settled::Complete && plan.verification != VerificationPlan::None {
+            let mut seed = [0; 32];
+            dice.noise(&mut seed);
+            let sample =
+                Sample::new(&plan.verification, &plan.geometry, seed).expect("a plan fits its drive");
+            self.wanted = sample.to_set();
+            settled = self.verify(&mut reader, defect, &mut observer);
+        }
         let mut ending = ending(settled);
-        let size = reader.current_bytes().unwrap_or(0);
-        if ending == Ending::Completed
-            && (!self.is_planned(node, defect) || size != self.plan.geometry.bytes())
+        let same_size = reader.current_bytes().is_ok_and(|bytes| bytes == plan.geometry.bytes());
+        if matches!(ending, Ending::Completed | Ending::Stopped)
+            && (!is_planned(plan, node, defect) || !same_size)
         {
             let text = "the drive is not the one that was planned, or not of its size";
-            ending = Ending::DriveGone(Reason::new(ReasonCode::IdentityChanged, text, ""));
+            ending = Ending::Lost(Reason::new(ReasonCode::IdentityChanged, text, ""));
         }
-        let verdict = judge(&self.plan, &self.passes, self.verification.as_ref(), &ending);
-        self.ended = Ended {
-            outcome: verdict.outcome(),
-            exit: verdict.exit(),
-            evidence: verdict.evidence().is_some(),
-            reasons: verdict.reasons().len(),
-        };
+        self.ended = judge(plan, &self.passes, self.verification.as_ref(), &ending).into();
     }
 
     fn write(&mut self, port: &mut dyn BlockWrite, defect: Defect, observer: &mut StopAfter) -> Settled {
@@ -151,125 +170,32 @@ impl Run {
         end.settled
     }
 
-    /// P1: whether the drive at the node is the one of the plan, by the digest of its stable record.
-    fn is_planned(&self, node: &SimNode, defect: Defect) -> bool {
-        match defect {
-            Defect::IdentityByPath => true,
-            _ => {
-                let identity = node.identify();
-                identity.capacity == self.plan.geometry.capacity
-                    && device_identity(&identity).stable_digest() == self.plan.identity.stable_digest()
-            }
-        }
-    }
-
     /// Every block of the drive, as a set to count with.
     pub(crate) fn whole(&self) -> BTreeSet<u64> {
         (0..self.spec.geometry.capacity.0).collect()
     }
+
+    /// How the plan verifies; nothing where there is no plan.
+    pub(crate) fn verifies(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.verification != VerificationPlan::None)
+    }
+}
+
+/// P1: whether the drive at the node is the one of the plan, by the digest of its stable record.
+fn is_planned(plan: &Plan, node: &SimNode, defect: Defect) -> bool {
+    if defect == Defect::IdentityByPath {
+        return true;
+    }
+    let drive = node.identify();
+    drive.capacity == plan.geometry.capacity
+        && ask::identity(&drive).stable_digest() == plan.identity.stable_digest()
 }
 
 /// What the end of a sweep means for the job.
 fn ending(settled: Settled) -> Ending {
     match settled {
-        Settled::Complete => Ending::Completed,
-        Settled::GivenUp(_) => {
-            Ending::DriveGone(Reason::new(ReasonCode::NotAnswering, "the drive fails everything", ""))
-        }
+        Settled::Complete | Settled::GivenUp(_) => Ending::Completed,
         Settled::Stopped => Ending::Stopped,
-        Settled::Gone(Fault { .. }) => {
-            Ending::DriveGone(Reason::new(ReasonCode::DriveGone, "the drive vanished", ""))
-        }
-    }
-}
-
-fn device_identity(drive: &SimIdentity) -> Identity {
-    Identity {
-        model: Some(drive.model.clone()),
-        serial: Some(drive.serial.clone()),
-        wwn: Some(drive.wwn.clone()),
-        ..Identity::default()
-    }
-}
-
-fn draw_plan(spec: &DriveSpec, drive: &SimIdentity, dice: &mut Dice) -> Plan {
-    let fixed = |bytes: &[u8]| PassPattern::Fixed { bytes: FixedBytes::new(bytes).expect("1 to 64 bytes") };
-    let choices = [
-        PassPattern::Keyed,
-        fixed(&[0]),
-        fixed(&[0xFF]),
-        fixed(&[0x92, 0x49, 0x24]),
-        PassPattern::JobByte { slot: 0, complement: true },
-    ];
-    // Half of the jobs are one keyed pass, which is the default; the others are anything.
-    let passes = if dice.chance(1, 2) {
-        vec![PassSpec { pattern: PassPattern::Keyed }]
-    } else {
-        let count = dice.between(1, 3);
-        (0..count).map(|_| PassSpec { pattern: choices[dice.index(choices.len())].clone() }).collect()
-    };
-    let ratio = Ratio::from_billionths(900_000_000).expect("between 0 and 1");
-    let verification = match dice.below(10) {
-        0 => VerificationPlan::None,
-        1 => VerificationPlan::Sampled { confidence: ratio, fraction: ratio, strata: dice.between(1, 10) },
-        _ => VerificationPlan::Full { instead_of_sample: None },
-    };
-    let claim = Claim {
-        method: Method::Clear,
-        technique: Technique::Overwrite,
-        standard: Standard::NistR2,
-        basis: Basis::SecondHand,
-        scope: format!("the {} blocks the drive presents", spec.geometry.capacity),
-    };
-    Plan {
-        schema: PLAN_SCHEMA.to_owned(),
-        identity: device_identity(drive),
-        kind: DriveKind::TestObject,
-        geometry: spec.geometry,
-        method: Method::Clear,
-        technique: Technique::Overwrite,
-        policy: PolicyRow {
-            name: "simulation".to_owned(),
-            digest: Digest::of(b"simulation"),
-            standard: Standard::NistR2,
-            basis: Basis::SecondHand,
-            source: "none".to_owned(),
-        },
-        scheme: None,
-        passes,
-        claim: (verification != VerificationPlan::None).then_some(claim),
-        verification,
-        content: Vec::new(),
-        known_content: Vec::new(),
-        limits: Vec::new(),
-    }
-}
-
-fn armed(pattern: &PassPattern, dice: &mut Dice) -> Pattern {
-    match pattern {
-        PassPattern::Fixed { bytes } => Pattern::Fixed { bytes: bytes.clone() },
-        PassPattern::Keyed => {
-            let mut key = [0; 32];
-            dice.noise(&mut key);
-            Pattern::Keyed { key: PatternKey(key) }
-        }
-        PassPattern::JobByte { .. } => Pattern::byte(dice.bits().to_le_bytes()[0]),
-    }
-}
-
-/// All blocks, or first, last and one of each stratum.
-fn draw_wanted(plan: &Plan, dice: &mut Dice) -> RangeSet {
-    let Geometry { capacity, .. } = plan.geometry;
-    match plan.verification {
-        VerificationPlan::Full { .. } => plan.geometry.whole().into_iter().collect(),
-        VerificationPlan::None => RangeSet::new(),
-        VerificationPlan::SampledR1 { subsections: strata, .. }
-        | VerificationPlan::Sampled { strata, .. } => {
-            let length = capacity.0.div_ceil(strata);
-            let drawn =
-                (0..strata).map(|stratum| (stratum * length + dice.below(length)).min(capacity.0 - 1));
-            let all: Vec<u64> = drawn.chain([0, capacity.0 - 1]).collect();
-            all.into_iter().filter_map(|lba| LbaRange::new(Lba(lba), BlockCount(1))).collect()
-        }
+        Settled::Gone(_) => Ending::DriveGone(Reason::new(ReasonCode::DriveGone, "the drive vanished", "")),
     }
 }

@@ -11,8 +11,15 @@ use crate::run::Run;
 const STRUCK_MIN: u32 = 20;
 
 /// The outcomes that a simulated job can come to, in the order of the columns.
-const OUTCOMES: [Outcome; 5] =
-    [Outcome::Done, Outcome::Written, Outcome::Failed, Outcome::Refused, Outcome::Aborted];
+const OUTCOMES: [Outcome; 7] = [
+    Outcome::Done,
+    Outcome::Written,
+    Outcome::Failed,
+    Outcome::Unsanitizable,
+    Outcome::Refused,
+    Outcome::Aborted,
+    Outcome::Unknown,
+];
 
 #[derive(Debug, Default)]
 struct Row {
@@ -123,15 +130,15 @@ impl fmt::Display for Table {
         writeln!(f, "{} seeds; a row counts the seeds in which its fault struck", self.seeds)?;
         write!(f, "{:26}", "fault or shape")?;
         for outcome in OUTCOMES {
-            write!(f, "{:>9}", word(outcome))?;
+            write!(f, "{:>14}", word(outcome))?;
         }
         writeln!(f, "{:>9}{:>9}", "alone", "harmful")?;
         for (name, row) in &self.rows {
             write!(f, "{name:26}")?;
             for outcome in OUTCOMES {
                 match row.outcomes.get(&word(outcome)) {
-                    Some(count) => write!(f, "{count:>9}")?,
-                    None => write!(f, "{:>9}", "-")?,
+                    Some(count) => write!(f, "{count:>14}")?,
+                    None => write!(f, "{:>14}", "-")?,
                 }
             }
             writeln!(f, "{:>9}{:>9}", row.alone, row.alone_harmful)?;
