@@ -7,7 +7,7 @@ use super::log::{Direction, Log, Logged};
 use super::medium::Medium;
 use super::spec::{DriveSpec, SimIdentity, Wear};
 use crate::io::Fault;
-use crate::unit::{Geometry, LbaRange};
+use crate::unit::{Geometry, Lba, LbaRange};
 
 /// Virtual time of a transfer, in milliseconds, and of one of a slow block: past every usual deadline.
 const TRANSFER_MS: u64 = 1;
@@ -174,7 +174,7 @@ impl State {
     ) -> Result<(), Fault> {
         self.strike_by_count();
         self.clock.advance_ms(TRANSFER_MS);
-        self.slow_down(range);
+        self.strike_by_place(direction, range);
         let answer = match (self.unable(range), merged, direction) {
             (Some(fault), _, _) => Err(fault),
             (None, Some(Merged::Fails), _) => Err(Fault::from_errno(libc::EIO)),
@@ -265,13 +265,18 @@ impl State {
         }
     }
 
-    fn slow_down(&mut self, range: LbaRange) {
+    /// Faults that strike at a transfer's blocks, whatever else happens to it.
+    fn strike_by_place(&mut self, direction: Direction, range: LbaRange) {
         for armed in &mut self.faults {
-            if let SimFault::Slow { lba } = armed.fault
-                && range.contains(crate::unit::Lba(lba))
-            {
-                armed.fired += 1;
-                self.clock.advance_ms(SLOW_TRANSFER_MS);
+            match armed.fault {
+                SimFault::Slow { lba } if range.contains(Lba(lba)) => {
+                    armed.fired += 1;
+                    self.clock.advance_ms(SLOW_TRANSFER_MS);
+                }
+                SimFault::Counterfeit { cells } if direction == Direction::Write && range.end().0 > cells => {
+                    armed.fired += 1;
+                }
+                _ => {}
             }
         }
     }
@@ -363,10 +368,6 @@ impl State {
                 SimFault::Remapped { lba } if lba == block && armed.met == 0 => {
                     armed.met += 1;
                     return WriteFate::Remap;
-                }
-                SimFault::Counterfeit { cells } if block >= cells => {
-                    armed.fired += 1;
-                    continue;
                 }
                 _ => continue,
             };
