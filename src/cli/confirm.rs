@@ -35,10 +35,9 @@ pub fn named(prepared: &[Prepared], given: &[String]) -> Vec<Option<Reason>> {
     };
     match source {
         Source::Options => by_options(prepared, given),
-        Source::Terminal => prepared
-            .iter()
-            .map(|one| ready_text(one).and_then(|text| ask(&title(one), &text)))
-            .collect(),
+        Source::Terminal => {
+            prepared.iter().map(|one| ready_text(one).and_then(|text| ask(&title(one), &text))).collect()
+        }
     }
 }
 
@@ -104,7 +103,11 @@ fn by_options(prepared: &[Prepared], given: &[String]) -> Vec<Option<Reason>> {
                 return Some(Reason::new(
                     ReasonCode::ConfirmationMismatch,
                     format!("{:?} confirms none of the drives that were opened", strangers.join(" ")),
-                    format!("check that {} is the drive you mean; it has --confirm {}", title(one), quoted(&text)),
+                    format!(
+                        "check that {} is the drive you mean; it has --confirm {}",
+                        title(one),
+                        quoted(&text)
+                    ),
                 ));
             }
             (!said.contains(text.as_str())).then(|| missing(one, &text))

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::StateArgs;
+use super::complain;
 use super::inspect::{self, InspectArgs};
 use super::list::{self, ListArgs};
 use super::plan::reasons_text;
-use super::complain;
 use crate::certificate::dsse::Envelope;
 use crate::device::{Helper, StatePaths, SysRoot, discover};
 use crate::job::Directories;

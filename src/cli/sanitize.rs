@@ -172,11 +172,7 @@ fn order_of(args: &SanitizeArgs, row: &Row) -> Order {
     Order { device: row.name().unwrap_or_default(), request, given }
 }
 
-fn refuse_failed_self_test(
-    prepared: Vec<Prepared>,
-    orders: &[Order],
-    self_test: &SelfTest,
-) -> Vec<Prepared> {
+fn refuse_failed_self_test(prepared: Vec<Prepared>, orders: &[Order], self_test: &SelfTest) -> Vec<Prepared> {
     let Some(failed) = self_test.failed.first() else { return prepared };
     check_each(prepared, orders, |_| {
         Some(Reason::new(
@@ -262,8 +258,7 @@ fn work(
         complain(&format!("signals could not be watched, so nothing was written: {error}"));
         return Err(Exit::Internal);
     }
-    let shared =
-        Shared { host, signer: &signer, self_test, stop: &STOP, wish: wish(args.tuning) };
+    let shared = Shared { host, signer: &signer, self_test, stop: &STOP, wish: wish(args.tuning) };
     let board = Board::new(style(args));
     let fates = std::thread::scope(|scope| {
         let drawing = scope.spawn(|| board.keep_drawing());

@@ -33,7 +33,9 @@ pub fn watch(stop: &'static AtomicBool) -> io::Result<()> {
                 say("stopping: waiting for what is in flight; each drive gets a record of an aborted job");
             } else {
                 asked = Some(Instant::now());
-                say("a drive whose job is stopped is NOT sanitized; press Ctrl-C again within five seconds to stop");
+                say(
+                    "a drive whose job is stopped is NOT sanitized; press Ctrl-C again within five seconds to stop",
+                );
             }
         }
     });

@@ -53,8 +53,7 @@ pub fn run(args: &VerifyArgs) -> Exit {
     };
     let board = Board::new(style);
     let facts = inspection.claimed.facts();
-    let mut listener =
-        board.add(facts.title(), "inspection".to_owned(), 1, inspection.geometry.block_size);
+    let mut listener = board.add(facts.title(), "inspection".to_owned(), 1, inspection.geometry.block_size);
     let result = std::thread::scope(|scope| {
         scope.spawn(|| board.keep_drawing());
         let wish = wish(args.tuning);
@@ -69,8 +68,7 @@ pub fn run(args: &VerifyArgs) -> Exit {
 fn open(args: &VerifyArgs, host: &Host) -> Result<Inspection, Vec<Reason>> {
     let drive = resolve(&args.device, &host.root).map_err(|reason| vec![reason])?;
     let order = Order { drive, state: StatePaths(host.directories.all()) };
-    let claimed: Claimed =
-        claim(&host.helper, &order, CLAIM_WAIT).map_err(|refusal| refusal.reasons)?;
+    let claimed: Claimed = claim(&host.helper, &order, CLAIM_WAIT).map_err(|refusal| refusal.reasons)?;
     let geometry: Geometry = *claimed.facts().geometry().ok_or_else(|| {
         vec![Reason::new(ReasonCode::NoCapacity, "the drive has no blocks that can be read", "destroy it")]
     })?;
@@ -97,12 +95,8 @@ fn refuse(args: &VerifyArgs, reasons: &[Reason]) {
             "exit_status": Exit::Refused.code(),
         }));
     } else {
-        let _unread = write!(
-            io::stdout(),
-            "{}: REFUSED, nothing was read\n{}",
-            args.device,
-            reasons_text(reasons)
-        );
+        let _unread =
+            write!(io::stdout(), "{}: REFUSED, nothing was read\n{}", args.device, reasons_text(reasons));
     }
 }
 

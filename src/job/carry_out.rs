@@ -105,9 +105,7 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], means: Means<'_>) -> Run {
         }
     };
     let mut talk = Talk { worker, means, stop_sent: None, heard: Instant::now() };
-    let result = talk
-        .write(plan, patterns, &mut run)
-        .and_then(|()| talk.verify(plan, patterns, &mut run));
+    let result = talk.write(plan, patterns, &mut run).and_then(|()| talk.verify(plan, patterns, &mut run));
     if let Err(Broken(ending)) = result {
         run.ending = ending;
     }
@@ -162,8 +160,7 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     fn write(&mut self, plan: &Plan, patterns: &[Pattern], run: &mut Run) -> Result<(), Broken> {
-        let order =
-            Begin { geometry: plan.geometry, tuning: self.means.tuning, passes: patterns.to_vec() };
+        let order = Begin { geometry: plan.geometry, tuning: self.means.tuning, passes: patterns.to_vec() };
         self.order(&Order::Begin(order))?;
         let mut started = self.means.clock.now();
         for pattern in patterns {

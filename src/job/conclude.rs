@@ -9,9 +9,7 @@ use super::clock::Clock;
 use super::dirs::Directories;
 use super::host;
 use crate::certificate::key::{KeyFault, SigningKey};
-use crate::certificate::provenance::{
-    ExpectedSigner, Given, KEY_SELF_MADE, Provenance, SelfTest, new_nonce,
-};
+use crate::certificate::provenance::{ExpectedSigner, Given, KEY_SELF_MADE, Provenance, SelfTest, new_nonce};
 use crate::certificate::record::{PassRecord, VerificationRecord};
 use crate::certificate::sign::{UnexpectedSigner, sign};
 use crate::certificate::statement::{BuildFault, Statement};

@@ -71,5 +71,10 @@ fn default_state() -> io::Result<PathBuf> {
     home("XDG_STATE_HOME")
         .or_else(|| home("HOME").map(|home| home.join(".local/state")))
         .map(|state| state.join("expunge"))
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "neither HOME nor XDG_STATE_HOME is set: give --state DIR"))
+        .ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                "neither HOME nor XDG_STATE_HOME is set: give --state DIR",
+            )
+        })
 }

@@ -125,8 +125,7 @@ pub fn execute(
     );
     let after = identity_after(shared.host, &claimed, &mut run);
     let tallies: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
-    let verdict =
-        judge(&plan, &tallies, run.verification.as_ref().map(|run| &run.tally), &run.ending);
+    let verdict = judge(&plan, &tallies, run.verification.as_ref().map(|run| &run.tally), &run.ending);
     let work = Work { drive: DriveRecord::new(&facts, after), plan: Some(&plan), run: Some(&run) };
     let circumstances = |journal| Circumstances {
         job: &job,
@@ -212,7 +211,8 @@ fn conclude<'a>(
 ) -> (Verdict, Option<StoredRecord>, Option<String>) {
     let (verdict, statement) = match statement(work, &verdict, &circumstances(Some(journal.head()))) {
         Err(RecordFault::Build(BuildFault::Inconsistent(findings))) => {
-            let verdict = inconsistent(work, &findings.iter().map(|one| one.text.as_str()).collect::<Vec<_>>());
+            let verdict =
+                inconsistent(work, &findings.iter().map(|one| one.text.as_str()).collect::<Vec<_>>());
             let statement = statement(work, &verdict, &circumstances(Some(journal.head())));
             (verdict, statement)
         }
@@ -224,9 +224,8 @@ fn conclude<'a>(
         // P6: no record leaves before its verdict is durable.
         return (verdict, None, Some(format!("the verdict could not be written to the journal: {error}")));
     }
-    let stored = statement.and_then(|statement| {
-        sign_and_store(&shared.host.directories, shared.signer, &statement)
-    });
+    let stored =
+        statement.and_then(|statement| sign_and_store(&shared.host.directories, shared.signer, &statement));
     match stored {
         Err(fault) => (verdict, None, Some(fault.to_string())),
         Ok(record) => {
@@ -334,8 +333,7 @@ pub fn keep_refusal(host: &Host, device: &str, reasons: &[Reason]) -> Result<Str
     let job = new_job_name();
     let mut journal = open_journal(host, &job)?;
     let at = Clock::start().now();
-    let entry =
-        Entry::Refused { at, job: job.clone(), device: device.to_owned(), reasons: reasons.to_vec() };
+    let entry = Entry::Refused { at, job: job.clone(), device: device.to_owned(), reasons: reasons.to_vec() };
     keep(&mut journal, &entry)?;
     Ok(job)
 }

@@ -182,10 +182,8 @@ fn limits(kind: DriveKind) -> Vec<Limit> {
         DriveKind::Rotating => {}
     }
     if matches!(kind, DriveKind::Rotating | DriveKind::Flash | DriveKind::Unknown) {
-        limits.push(limit(
-            LimitCode::HiddenAreasNotExamined,
-            "hidden areas (HPA, DCO, AMA) were not examined",
-        ));
+        limits
+            .push(limit(LimitCode::HiddenAreasNotExamined, "hidden areas (HPA, DCO, AMA) were not examined"));
     }
     limits
 }

@@ -146,7 +146,8 @@ pub fn prepare(host: &Host, orders: &[Order]) -> Vec<Prepared> {
             .zip(orders)
             .map(|(one, order)| {
                 let node = one.facts().map(|facts| facts.node.display().to_string());
-                let concerned = |reason: &&Reason| node.as_ref().is_some_and(|node| reason.text.contains(node));
+                let concerned =
+                    |reason: &&Reason| node.as_ref().is_some_and(|node| reason.text.contains(node));
                 let reasons: Vec<Reason> = doubles.iter().filter(concerned).cloned().collect();
                 if reasons.is_empty() { one } else { one.refuse(&order.device, reasons) }
             })

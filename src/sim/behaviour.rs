@@ -371,6 +371,17 @@ fn a_drive_that_is_gone_answers_in_its_manner() {
 }
 
 #[test]
+fn a_mute_drive_fails_everything_and_tells_its_size() {
+    let (_, mut drive, oracle) =
+        opened(DriveSpec::honest(512, 8).with(SimFault::Mute { transfer: 1, errno: 110 }));
+    assert_eq!(write(&mut drive, 0, 4), Ok(()));
+    assert_eq!(write(&mut drive, 4, 4).unwrap_err().errno, 110);
+    assert_eq!(read(&mut drive, 0, 1).unwrap_err().errno, 110);
+    assert_eq!((drive.flush().unwrap_err().errno, drive.current_bytes().unwrap()), (110, 4096));
+    assert_eq!((wrong(&oracle), fired(&oracle)), (vec![4, 5, 6, 7], vec![(FaultName::Mute, 2)]));
+}
+
+#[test]
 fn a_drive_that_shrinks_refuses_what_it_lost() {
     let fault = SimFault::Shrinks { transfer: 1, blocks: 5 };
     let (_, mut drive, _) = opened(DriveSpec::honest(512, 8).with(fault));

@@ -190,6 +190,13 @@ faults! {
         /// How it answers.
         manner: GoneManner,
     },
+    /// From this transfer on every transfer and flush fails, and the drive still tells its size.
+    Mute {
+        /// Number of the transfer, from 0.
+        transfer: u64,
+        /// What the drive answers.
+        errno: i32,
+    },
     /// The drive presents fewer blocks from this transfer on; those beyond answer `ENOSPC`.
     Shrinks {
         /// Number of the transfer, from 0.
@@ -294,6 +301,7 @@ pub(super) fn draw(name: FaultName, place: &Place, dice: &mut Dice) -> Option<Si
             SimFault::Counterfeit { cells: dice.between(1, place.capacity - 1) }
         }
         FaultName::Gone => SimFault::Gone { transfer: place.transfer(dice), manner: manner(dice) },
+        FaultName::Mute => SimFault::Mute { transfer: place.transfer(dice), errno: errno(dice) },
         FaultName::Shrinks if several => {
             SimFault::Shrinks { transfer: place.transfer(dice), blocks: dice.between(1, place.capacity - 1) }
         }
@@ -369,6 +377,7 @@ const fn happens_in_places(name: FaultName) -> bool {
         | FaultName::FlushLies
         | FaultName::Counterfeit
         | FaultName::Gone
+        | FaultName::Mute
         | FaultName::Shrinks
         | FaultName::ReplacedBeforeOpening
         | FaultName::ReplacedInUse => false,

@@ -119,6 +119,12 @@ impl DriveSpec {
         let block_bytes = if dice.chance(1, 3) { 4096 } else { 512 };
         let transfer_bytes = 4096 * dice.between(1, 4);
         let transfer_blocks = transfer_bytes / block_bytes;
+        // One drive in 24 is so long that a run of failures can be told from a few bad blocks.
+        if dice.chance(1, 24) {
+            let capacity = dice.between(280, 400);
+            let long = Self { seed, drive: 1 + dice.below(1_000_000), ..Self::honest(4096, capacity) };
+            return Self { depth: dice.index(8) + 1, ..long };
+        }
         // About half of the capacities are no multiple of the transfer; one in twelve is a single block.
         let capacity = match dice.below(12) {
             0 => 1,
@@ -167,6 +173,7 @@ mod tests {
         assert!(count(&|drive| !drive.geometry.capacity.0.is_multiple_of(drive.transfer_blocks())) > 200);
         assert!(count(&|drive| drive.wear == Wear::Moving && drive.spare_cells > 0) > 100);
         assert!(count(&|drive| drive.depth == 1) > 50);
+        assert!(count(&|drive| drive.geometry.capacity.0 / drive.transfer_blocks() > 256) > 20);
         assert!(drives.iter().all(|drive| drive.transfer_bytes.is_multiple_of(4096)));
     }
 }

@@ -7,7 +7,7 @@ use super::log::{Direction, Log, Logged};
 use super::medium::Medium;
 use super::spec::{DriveSpec, SimIdentity, Wear};
 use crate::io::Fault;
-use crate::unit::{Geometry, LbaRange};
+use crate::unit::{Geometry, Lba, LbaRange};
 
 /// Virtual time of a transfer, in milliseconds, and of one of a slow block: past every usual deadline.
 const TRANSFER_MS: u64 = 1;
@@ -70,6 +70,8 @@ pub(super) struct State {
     faults: Vec<Armed>,
     transfers: u64,
     gone: Option<GoneManner>,
+    /// The errno that every transfer is answered with.
+    mute: Option<i32>,
     blocks_left: u64,
 }
 
@@ -96,6 +98,7 @@ impl State {
             faults: spec.faults.iter().map(|fault| Armed { fault: *fault, met: 0, fired: 0 }).collect(),
             transfers: 0,
             gone: None,
+            mute: None,
             blocks_left: capacity.0,
         }
     }
@@ -171,7 +174,7 @@ impl State {
     ) -> Result<(), Fault> {
         self.strike_by_count();
         self.clock.advance_ms(TRANSFER_MS);
-        self.slow_down(range);
+        self.strike_by_place(direction, range);
         let answer = match (self.unable(range), merged, direction) {
             (Some(fault), _, _) => Err(fault),
             (None, Some(Merged::Fails), _) => Err(Fault::from_errno(libc::EIO)),
@@ -193,6 +196,9 @@ impl State {
     fn answer_flush(&mut self) -> Result<(), Fault> {
         if let Some(manner) = self.gone {
             let errno = if manner == GoneManner::Enodev { libc::ENODEV } else { libc::EIO };
+            return Err(Fault::from_errno(errno));
+        }
+        if let Some(errno) = self.mute {
             return Err(Fault::from_errno(errno));
         }
         for position in 0..self.faults.len() {
@@ -241,6 +247,10 @@ impl State {
                     self.gone = Some(manner);
                     armed.fired += 1;
                 }
+                SimFault::Mute { transfer, errno } if number >= transfer => {
+                    self.mute = Some(errno);
+                    armed.fired += 1;
+                }
                 SimFault::Shrinks { transfer, blocks } if number >= transfer => {
                     self.blocks_left = blocks;
                     armed.fired += 1;
@@ -255,13 +265,18 @@ impl State {
         }
     }
 
-    fn slow_down(&mut self, range: LbaRange) {
+    /// Faults that strike at a transfer's blocks, whatever else happens to it.
+    fn strike_by_place(&mut self, direction: Direction, range: LbaRange) {
         for armed in &mut self.faults {
-            if let SimFault::Slow { lba } = armed.fault
-                && range.contains(crate::unit::Lba(lba))
-            {
-                armed.fired += 1;
-                self.clock.advance_ms(SLOW_TRANSFER_MS);
+            match armed.fault {
+                SimFault::Slow { lba } if range.contains(Lba(lba)) => {
+                    armed.fired += 1;
+                    self.clock.advance_ms(SLOW_TRANSFER_MS);
+                }
+                SimFault::Counterfeit { cells } if direction == Direction::Write && range.end().0 > cells => {
+                    armed.fired += 1;
+                }
+                _ => {}
             }
         }
     }
@@ -273,7 +288,7 @@ impl State {
             Some(GoneManner::Enodev) => Some(Fault::from_errno(libc::ENODEV)),
             Some(GoneManner::NoBytes) => Some(Fault::short(0)),
             None if range.end().0 > self.blocks_left => Some(Fault::from_errno(libc::ENOSPC)),
-            None => None,
+            None => self.mute.map(Fault::from_errno),
         }
     }
 
@@ -353,10 +368,6 @@ impl State {
                 SimFault::Remapped { lba } if lba == block && armed.met == 0 => {
                     armed.met += 1;
                     return WriteFate::Remap;
-                }
-                SimFault::Counterfeit { cells } if block >= cells => {
-                    armed.fired += 1;
-                    continue;
                 }
                 _ => continue,
             };

@@ -95,7 +95,6 @@ pub fn lock_exclusive(file: BorrowedFd<'_>) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;

@@ -121,7 +121,10 @@ pub fn judge(
 }
 
 fn judge_completed(plan: &Plan, passes: &[PassTally], verification: Option<&VerificationTally>) -> Verdict {
-    let accounted = passes.len() == plan.passes.len()
+    // A drive that was given up has no later passes, and its last one says why.
+    let given_up = passes.len() < plan.passes.len()
+        && passes.last().is_some_and(|pass| !pass.failed.is_empty() || !pass.unreached.is_empty());
+    let accounted = (passes.len() == plan.passes.len() || given_up)
         && passes.iter().all(|pass| pass.accounts_for(&plan.geometry))
         && verification.is_none_or(|tally| tally.accounts_for(&plan.geometry));
     if !accounted {

@@ -1,0 +1,201 @@
+//! One seed: a drive, a plan, the passes, the read-back and the verdict. The conversation with a worker process
+//! is left out; in the order of steps, and in what the end of a step means, this does as a job does.
+use std::collections::BTreeSet;
+
+use expunge::engine::{Observer, PassTally, Progress, Settled, write_pass};
+use expunge::io::{BlockRead, BlockWrite};
+use expunge::plan::{Decision, PassSpec, Plan, Policy, VerificationPlan, decide};
+use expunge::sim::{Dice, DriveSpec, Oracle, SimIdentity, SimNode};
+use expunge::unit::term::{Exit, Outcome};
+use expunge::unit::{Pattern, RangeSet, Reason, ReasonCode};
+use expunge::verify::{Ending, Sample, Verdict, VerificationTally, judge, read_back};
+
+use crate::ask;
+use crate::defect::{Crooked, Defect};
+
+/// Everything that is known after a seed.
+pub(crate) struct Run {
+    pub(crate) seed: u64,
+    pub(crate) spec: DriveSpec,
+    /// `None` when the planning said no.
+    pub(crate) plan: Option<Plan>,
+    pub(crate) patterns: Vec<Pattern>,
+    /// Blocks the verification was to read; empty when it was never reached.
+    pub(crate) wanted: RangeSet,
+    /// Rounds of the loop after which somebody stops the job.
+    pub(crate) stops_after: Option<u64>,
+    pub(crate) planned: SimIdentity,
+    /// Who stood at the node at the end.
+    pub(crate) found: SimIdentity,
+    pub(crate) passes: Vec<PassTally>,
+    /// For each pass and then the verification: where its part of the drive's log begins and ends.
+    pub(crate) logged: Vec<std::ops::Range<usize>>,
+    pub(crate) verification: Option<VerificationTally>,
+    pub(crate) ended: Ended,
+    pub(crate) oracle: Oracle,
+}
+
+/// What the job came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
+    pub(crate) exit: Exit,
+    pub(crate) evidence: bool,
+    pub(crate) reasons: usize,
+}
+
+impl Ended {
+    /// A job that did not begin. It has no verdict; what the shell is told is in the table of outcomes.
+    fn refused(reasons: usize) -> Self {
+        Self { outcome: Outcome::Refused, exit: Exit::Refused, evidence: false, reasons }
+    }
+}
+
+impl From<Verdict> for Ended {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            outcome: verdict.outcome(),
+            exit: verdict.exit(),
+            evidence: verdict.evidence().is_some(),
+            reasons: verdict.reasons().len(),
+        }
+    }
+}
+
+/// Stops the job after so many rounds of the loop.
+struct StopAfter(Option<u64>);
+
+impl Observer for StopAfter {
+    fn progress(&mut self, _progress: Progress) {
+        self.0 = self.0.map(|rounds| rounds.saturating_sub(1));
+    }
+
+    fn should_stop(&mut self) -> bool {
+        self.0 == Some(0)
+    }
+}
+
+impl Run {
+    pub(crate) fn carry_out(seed: u64, defect: Defect) -> Self {
+        // What the job does and what the drive does are drawn apart, so that one can change without the other.
+        let mut dice = Dice::new(seed ^ 0x4A0B);
+        let spec = DriveSpec::draw(seed);
+        let node = SimNode::new(spec.clone());
+        let planned = node.identify();
+        let request = ask::request(&mut dice);
+        let decision = decide(&request, &ask::facts(&spec, &planned, &mut dice), &Policy::builtin());
+        let (plan, ended) = match decision {
+            Decision::Planned(plan) => (Some(*plan), Ended::refused(1)),
+            Decision::Refused(reasons) => (None, Ended::refused(reasons.len())),
+            Decision::Unsanitizable(reasons) => (None, Verdict::unsanitizable(reasons).into()),
+        };
+        let job_bytes = dice.bits().to_le_bytes();
+        let specs: &[PassSpec] = plan.as_ref().map_or(&[], |plan| &plan.passes);
+        let patterns = specs.iter().map(|pass| ask::arm(&pass.pattern, job_bytes, &mut dice)).collect();
+        let mut run = Self {
+            seed,
+            spec,
+            plan: plan.clone(),
+            patterns,
+            wanted: RangeSet::new(),
+            stops_after: dice.chance(1, 20).then(|| dice.below(40)),
+            found: planned.clone(),
+            planned,
+            passes: Vec::new(),
+            logged: Vec::new(),
+            verification: None,
+            ended,
+            oracle: node.oracle(),
+        };
+        if let Some(plan) = plan {
+            run.work(&plan, &node, defect, &mut dice);
+        }
+        run.found = node.identify();
+        run
+    }
+
+    /// Opens, compares, writes, reads back, compares again and judges, in the order that every job has.
+    fn work(&mut self, plan: &Plan, node: &SimNode, defect: Defect, dice: &mut Dice) {
+        let mut writer = Crooked::writer(node.open(), defect, self.patterns.last().cloned());
+        writer.warm_up();
+        if !is_planned(plan, node, defect) {
+            self.ended = Ended::refused(1);
+            return;
+        }
+        let mut observer = StopAfter(self.stops_after);
+        let mut settled = self.write(&mut writer, defect, &mut observer);
+        let mut reader = Crooked::reader(node.open(), defect, self.patterns.last().cloned());
+        if settled == Settled::Complete && plan.verification != VerificationPlan::None {
+            let mut seed = [0; 32];
+            dice.noise(&mut seed);
+            let sample =
+                Sample::new(&plan.verification, &plan.geometry, seed).expect("a plan fits its drive");
+            self.wanted = sample.to_set();
+            settled = self.verify(&mut reader, defect, &mut observer);
+        }
+        let mut ending = ending(settled);
+        let same_size = reader.current_bytes().is_ok_and(|bytes| bytes == plan.geometry.bytes());
+        if matches!(ending, Ending::Completed | Ending::Stopped)
+            && (!is_planned(plan, node, defect) || !same_size)
+        {
+            let text = "the drive is not the one that was planned, or not of its size";
+            ending = Ending::Lost(Reason::new(ReasonCode::IdentityChanged, text, ""));
+        }
+        self.ended = judge(plan, &self.passes, self.verification.as_ref(), &ending).into();
+    }
+
+    fn write(&mut self, port: &mut dyn BlockWrite, defect: Defect, observer: &mut StopAfter) -> Settled {
+        let mut buffers = port.take_buffers();
+        for (index, pattern) in (0..).zip(&self.patterns) {
+            let from = self.oracle.log().entries.len();
+            let end = write_pass(port, &mut buffers, index, &defect.pattern(pattern), observer)
+                .expect("a simulated port always goes on");
+            self.logged.push(from..self.oracle.log().entries.len());
+            self.passes.push(end.tally);
+            if end.settled != Settled::Complete {
+                return end.settled;
+            }
+        }
+        Settled::Complete
+    }
+
+    fn verify(&mut self, port: &mut dyn BlockRead, defect: Defect, observer: &mut StopAfter) -> Settled {
+        let pattern = self.patterns.last().expect("a plan has a pass");
+        let mut buffers = port.take_buffers();
+        let from = self.oracle.log().entries.len();
+        let end = read_back(port, &mut buffers, &defect.pattern(pattern), &self.wanted, observer)
+            .expect("a simulated port always goes on");
+        self.logged.push(from..self.oracle.log().entries.len());
+        self.verification = Some(end.tally);
+        end.settled
+    }
+
+    /// Every block of the drive, as a set to count with.
+    pub(crate) fn whole(&self) -> BTreeSet<u64> {
+        (0..self.spec.geometry.capacity.0).collect()
+    }
+
+    /// How the plan verifies; nothing where there is no plan.
+    pub(crate) fn verifies(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.verification != VerificationPlan::None)
+    }
+}
+
+/// P1: whether the drive at the node is the one of the plan, by the digest of its stable record.
+fn is_planned(plan: &Plan, node: &SimNode, defect: Defect) -> bool {
+    if defect == Defect::IdentityByPath {
+        return true;
+    }
+    let drive = node.identify();
+    drive.capacity == plan.geometry.capacity
+        && ask::identity(&drive).stable_digest() == plan.identity.stable_digest()
+}
+
+/// What the end of a sweep means for the job.
+fn ending(settled: Settled) -> Ending {
+    match settled {
+        Settled::Complete | Settled::GivenUp(_) => Ending::Completed,
+        Settled::Stopped => Ending::Stopped,
+        Settled::Gone(_) => Ending::DriveGone(Reason::new(ReasonCode::DriveGone, "the drive vanished", "")),
+    }
+}
