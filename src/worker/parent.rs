@@ -112,6 +112,8 @@ impl Worker {
 
     fn epitaph(&mut self) -> String {
         let id = self.child.id();
+        // Its socket closes a moment before the process can be waited for.
+        wait_at_most(&mut self.child, Duration::from_secs(1));
         match self.child.try_wait() {
             Ok(Some(status)) => format!("the worker process {id} ended: {status}"),
             Ok(None) => format!("the worker process {id} closed its socket"),
@@ -124,11 +126,16 @@ impl Worker {
     pub fn finish(mut self, patience: Duration) {
         drop(self.lines);
         drop(self.socket);
-        let step = Duration::from_millis(10);
-        let mut waited = Duration::ZERO;
-        while waited < patience && matches!(self.child.try_wait(), Ok(None)) {
-            std::thread::sleep(step);
-            waited += step;
-        }
+        wait_at_most(&mut self.child, patience);
+    }
+}
+
+/// Waits for the end of a process, but not for ever.
+fn wait_at_most(child: &mut Child, patience: Duration) {
+    let step = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    while waited < patience && matches!(child.try_wait(), Ok(None)) {
+        std::thread::sleep(step);
+        waited += step;
     }
 }
