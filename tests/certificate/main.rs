@@ -1,0 +1,9 @@
+//! Signed records from outside: vectors of other programs, every one-byte change, contradictions under a
+//! genuine signature, plain openssl, the published schema.
+
+mod contradictions;
+mod envelopes;
+mod other_programs;
+
+mod support;
+mod vectors;
