@@ -53,7 +53,7 @@ fn every_one_byte_change_fails_or_changes_nothing_that_was_signed() {
     let (mut changes, mut harmless) = (0, 0);
     for position in 0..bytes.len() {
         let flips = (0..8).map(|bit| bytes[position] ^ (1 << bit));
-        let replacements: Vec<u8> = flips.chain(*b" \n\"\\=-_A").collect();
+        let replacements: Vec<u8> = flips.chain(*b" \t\n\"\\=-_A").collect();
         for replacement in replacements {
             if replacement == bytes[position] {
                 continue;

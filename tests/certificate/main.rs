@@ -5,5 +5,7 @@ mod contradictions;
 mod envelopes;
 mod other_programs;
 
+mod people;
+mod schema;
 mod support;
 mod vectors;
