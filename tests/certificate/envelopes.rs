@@ -119,7 +119,7 @@ fn envelopes_that_are_no_envelopes_are_named() {
         with(&genuine, |value| value["payload"] = json!("")),
         text.replacen('{', "{\"payloadType\":\"application/vnd.in-toto+json\",", 1).into_bytes(),
         format!("{text}{text}").into_bytes(),
-        text[..text.len() / 2].as_bytes().to_vec(),
+        text.as_bytes()[..text.len() / 2].to_vec(),
         Vec::new(),
     ] {
         let report = check(&bad, &keyring());
