@@ -59,6 +59,14 @@ fn counts_that_do_not_add_up() {
         *at(value, &format!("{tally}/written")) = json!(CAPACITY - 1);
         *at(value, &format!("{tally}/failed")) = json!([{"first": CAPACITY, "count": 1}]);
     });
+    // One block in both sets: each sum alone comes out right for one way of counting it.
+    for written in [CAPACITY - 1, CAPACITY - 2] {
+        finds(&good, PassSum, |value| {
+            *at(value, &format!("{tally}/written")) = json!(written);
+            *at(value, &format!("{tally}/failed")) = json!([{"first": 5, "count": 1}]);
+            *at(value, &format!("{tally}/unreached")) = json!([{"first": 5, "count": 1}]);
+        });
+    }
     finds(&good, PassSum, |value| {
         *at(value, &format!("{tally}/written")) = json!(CAPACITY - 2);
         *at(value, &format!("{tally}/failed")) = json!([{"first": 5, "count": 1}]);

@@ -2,7 +2,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use expunge::certificate::{SigningKey, store};
+use expunge::certificate::{Keyring, SigningKey, store};
 
 use crate::support::{agent_key, good_job, signed, statement};
 
@@ -15,6 +15,17 @@ jq -r .payload "$1" | base64 -d > p.bin
 jq -r '.signatures[0].sig' "$1" | base64 -d > s.bin
 openssl pkeyutl -verify -pubin -inkey "$2" -rawin -in pae.bin -sigfile s.bin
 "#;
+
+#[test]
+fn the_documentation_says_what_the_tests_do() {
+    let documentation = include_str!("../../docs/certificate.md");
+    let lines = CHECK.trim().strip_prefix("set -eu\n").unwrap();
+    assert!(documentation.contains(lines));
+    let start = documentation.find("{\n  \"version\": 1").unwrap();
+    let length = documentation[start..].find("```").unwrap();
+    let keyring = Keyring::parse(&documentation.as_bytes()[start..start + length]).unwrap();
+    assert_eq!(keyring.get(&agent_key().public().id()).unwrap().name, "bench 3");
+}
 
 fn shell(directory: &Path, script: &str, arguments: &[&str]) -> (bool, String) {
     let output = Command::new("sh")

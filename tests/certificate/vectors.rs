@@ -5,7 +5,7 @@ use expunge::certificate::dsse::{PAYLOAD_TYPE, Signature, pae};
 use expunge::certificate::encoding::{from_base64, to_base64};
 use expunge::certificate::{CheckStatus, Envelope, Keyring, check};
 use expunge::unit::Digest;
-use expunge::unit::digest::{canonical_json, to_hex};
+use expunge::unit::digest::{canonical_json, from_hex, to_hex};
 
 use crate::support::{agent_key, keyring, operator_key};
 
@@ -70,6 +70,20 @@ fn a_signature_has_one_form() {
     }
     assert_eq!(carry, 0);
     assert!(!agent_key().public().verifies(&pae(PAYLOAD_TYPE, STATEMENT), &signature));
+}
+
+/// Made with python3 from the agent's secret scalar: R is the neutral point, S = H(R, A, M) * a. The loose rules of
+/// RFC 8032 take it; the strict ones take no point of small order.
+#[test]
+fn a_signature_with_a_point_of_small_order_is_none() {
+    let signature = "0100000000000000000000000000000000000000000000000000000000000000\
+                     e404f4e96e0b12dc6c3ec416ed1d5e91b66a37ca15a8b36c06938736133a2d0c";
+    let signature = from_hex(signature).unwrap();
+    let loose = ed25519_dalek::Signature::from_slice(&signature).unwrap();
+    let key: [u8; 32] = agent_key().public().spki()[12..].try_into().unwrap();
+    let key = ed25519_dalek::VerifyingKey::from_bytes(&key).unwrap();
+    assert!(ed25519_dalek::Verifier::verify(&key, b"message", &loose).is_ok(), "the vector is wrong");
+    assert!(!agent_key().public().verifies(b"message", &signature));
 }
 
 /// A statement of somebody else's type is not one of ours, however well it is signed.
