@@ -44,6 +44,19 @@ fn the_text_of_a_record_is_one_screen_and_hides_nothing() {
     for word in ["unrecoverable", "100 %", "certified", "wipe"] {
         assert!(!text.contains(word), "{word}");
     }
+    let mut job = good_job();
+    job.plan.as_mut().unwrap().content.push(expunge::device::Content {
+        content_type: expunge::device::ContentType::Lvm2Member,
+        offset: 512,
+        label: Some("vg0".into()),
+        partition: None,
+    });
+    job.plan.as_mut().unwrap().known_content.push(expunge::device::ContentType::Lvm2Member);
+    job.provenance.given.notes = Some("box 9".into());
+    let text = show_text(&content(&statement(job)));
+    for part in ["content found   lvm2-member \"vg0\" at byte 512", "content named   lvm2-member", "box 9"] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
     for (outcome, statement) in every_outcome().iter().skip(1) {
         let text = show_text(&content(statement));
         assert!(text.contains("nothing is claimed"), "{outcome:?}\n{text}");
