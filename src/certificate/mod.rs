@@ -10,6 +10,7 @@ pub mod check;
 pub mod dsse;
 mod durable;
 pub mod encoding;
+pub mod host;
 pub mod inspection;
 pub mod key;
 pub mod keyring;

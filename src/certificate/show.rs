@@ -6,7 +6,7 @@ use super::check::Content;
 use super::inspection::Inspection;
 use super::provenance::{Person, Provenance};
 use super::record::{DriveRecord, PassRecord, Record, VerificationRecord};
-use crate::plan::{Limit, VerificationPlan};
+use crate::plan::{Limit, Plan, VerificationPlan};
 use crate::unit::term::word;
 use crate::unit::{Geometry, Pattern, RangeSet, Reason};
 
@@ -50,8 +50,13 @@ impl Text {
     }
 }
 
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+/// Control characters, and the Unicode marks that reverse or hide text, made visible.
+pub fn plain(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
+    };
+    text.chars().map(|c| if hidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 fn job(record: &Record, text: &mut Text) {
@@ -70,6 +75,9 @@ fn job(record: &Record, text: &mut Text) {
     text.row("disposition", word(record.disposition));
     reasons(&record.reasons, text);
     drive(&record.drive, text);
+    if let Some(plan) = &record.plan {
+        contents(plan, text);
+    }
     text.section("What was done");
     let planned = record.plan.as_ref().map_or(0, |plan| plan.passes.len());
     if let Some(scheme) = record.plan.as_ref().and_then(|plan| plan.scheme.as_ref()) {
@@ -130,7 +138,8 @@ fn drive(drive: &DriveRecord, text: &mut Text) {
     text.row("kind", word(drive.kind));
     text.optional("manufacturer", identity.vendor.as_ref());
     text.optional("model", identity.model.as_ref());
-    text.optional("serial", identity.serial.as_ref());
+    let bridged = if identity.bridged { " (through a bridge, which may have made it up)" } else { "" };
+    text.optional("serial", identity.serial.as_ref().map(|serial| format!("{serial}{bridged}")));
     let name = identity.wwn.as_ref().or(identity.nguid.as_ref()).or(identity.eui64.as_ref());
     text.optional("world wide name", name);
     text.optional("firmware", identity.firmware.as_ref());
@@ -152,6 +161,16 @@ fn drive(drive: &DriveRecord, text: &mut Text) {
     );
     if !drive.other_units.is_empty() {
         text.row("not covered", format!("other units: {}", drive.other_units.join(", ")));
+    }
+}
+
+/// What lay on the drive when it was planned for, and which of it the user named.
+fn contents(plan: &Plan, text: &mut Text) {
+    let found: Vec<String> = plan.content.iter().map(ToString::to_string).collect();
+    text.row("content found", if found.is_empty() { "none recognized".to_owned() } else { found.join("; ") });
+    if !plan.known_content.is_empty() {
+        let named: Vec<String> = plan.known_content.iter().map(word).collect();
+        text.row("content named", named.join(", "));
     }
 }
 
@@ -226,6 +245,16 @@ fn provenance(provenance: &Provenance, text: &mut Text) {
     text.optional("location", given.location.as_ref());
     text.optional("source", given.source.as_ref());
     text.optional("destination", given.destination.as_ref());
+    text.optional("organization", given.organization.as_ref());
+    let before = given.classification_before.as_deref().unwrap_or(ABSENT);
+    let after = given.classification_after.as_deref().unwrap_or(ABSENT);
+    text.row("categorization", format!("before: {before}; after: {after}"));
+    let backed_up = given.data_backed_up.as_deref().unwrap_or(ABSENT);
+    let place = given.backup_location.as_deref().unwrap_or(ABSENT);
+    text.row("backup", format!("{backed_up}; where: {place}"));
+    if let Some(notes) = &given.notes {
+        text.row("notes", notes);
+    }
     text.section("Observed by the host");
     let observed = &provenance.observed;
     let uid = observed.uid.map_or_else(|| ABSENT.to_owned(), |uid| uid.to_string());

@@ -9,7 +9,7 @@ use crate::certificate::check::{CheckReport, CheckStatus, Content, Form, Gap, Le
 use crate::certificate::check::{complete, finding::Finding};
 use crate::certificate::dsse::ENVELOPE_BYTES_MAX;
 use crate::certificate::keyring::Keyring;
-use crate::certificate::show::show as show_content;
+use crate::certificate::show::{plain, show as show_content};
 use crate::unit::term::{Exit, word};
 
 /// Flags of `certificate check`.
@@ -183,8 +183,7 @@ fn print_report(
     };
     writeln!(out, "{}: {verdict}", file.display())?;
     if let Some(summary) = &report.summary {
-        let drive: String = summary.drive.chars().filter(|c| !c.is_control()).collect();
-        let title: String = summary.title.chars().filter(|c| !c.is_control()).collect();
+        let (title, drive) = (plain(&summary.title), plain(&summary.drive));
         writeln!(out, "  it says: {title}; drive {drive}; outcome {}", summary.outcome)?;
     }
     for signature in &report.signatures {
@@ -209,6 +208,5 @@ fn print_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
         Level::Warning => "warning",
         Level::Notice => "notice",
     };
-    let text: String = finding.text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    writeln!(out, "  {level}: {text} [{}]", word(finding.code))
+    writeln!(out, "  {level}: {} [{}]", plain(&finding.text), word(finding.code))
 }

@@ -43,14 +43,14 @@ fn try_generate(
     if let Err(fault) = key.save(path) {
         return refused(&fault, err);
     }
-    print_public(&key, path, options, out)
+    print_public(&key, path, options, out, err)
 }
 
 /// Prints the public half of the key in the file given, or in `default`.
 pub fn show(options: &KeyOptions, default: &Path, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     let path = options.key.as_deref().unwrap_or(default);
     let result = match SigningKey::load(path) {
-        Ok(key) => print_public(&key, path, options, out),
+        Ok(key) => print_public(&key, path, options, out, err),
         Err(fault) => refused(&fault, err),
     };
     told(result, err)
@@ -66,6 +66,7 @@ fn print_public(
     path: &Path,
     options: &KeyOptions,
     out: &mut dyn Write,
+    err: &mut dyn Write,
 ) -> io::Result<Exit> {
     let public = key.public();
     if options.json {
@@ -78,8 +79,8 @@ fn print_public(
         });
         writeln!(out, "{answer:#}")?;
     } else {
-        // PEM readers skip text before the first dashes, so the whole answer can be saved as a .pem file.
-        writeln!(out, "key id {}", public.id())?;
+        // The answer is the PEM alone, so that it can be saved as a file of a keyring directory.
+        writeln!(err, "key id {}", public.id())?;
         out.write_all(public.to_pem().as_bytes())?;
     }
     Ok(Exit::Success)

@@ -5,6 +5,7 @@ use super::{BlockCount, BlockSize, Lba, LbaRange};
 
 /// Logical block size, physical block size and capacity of a drive as it presents itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Geometry {
     /// Size of a logical block: the smallest unit that can be addressed.
     pub block_size: BlockSize,

@@ -42,7 +42,7 @@ pub(super) fn sample(verification: &VerificationRecord, capacity: u64, out: &mut
             let missed = worst_miss(capacity, *strata, fraction.as_f64());
             let simple = allowed.ln() / (-fraction.as_f64()).ln_1p();
             // Strata are fewer than 2^53, so the conversion is exact.
-            let enough = *strata as f64 >= simple.min(capacity as f64).floor();
+            let enough = *strata as f64 >= simple.min(capacity as f64) - ROUNDING;
             if !enough || missed > allowed * (1.0 + ROUNDING) {
                 wrong(format!(
                     "{strata} draws find a residue of {fraction} only with {:.6}, not with {confidence}",

@@ -1,0 +1,244 @@
+//! What people get to see: the text of a record, the gaps of the NIST forms, names of files, the commands.
+use std::path::Path;
+
+use expunge::certificate::check::{Content, Form, complete::gaps};
+use expunge::certificate::show::show as show_text;
+use expunge::certificate::store::file_name;
+use expunge::certificate::{Statement, inspect, sign, store};
+use expunge::cli::certificate::{CheckOptions, FormChoice, ShowOptions, check, show};
+use expunge::cli::key::{KeyOptions, generate, show as show_key};
+use expunge::device::identity::BackingFile;
+use expunge::unit::term::{DriveKind, Exit};
+
+use crate::support::{
+    agent_key, every_outcome, good_job, inspection, keyring, operator_key, range, signed, statement,
+};
+
+fn content(statement: &Statement) -> Content {
+    let report = expunge::certificate::check(&signed(statement).to_bytes(), &keyring());
+    report.content.unwrap()
+}
+
+#[test]
+fn the_text_of_a_record_is_one_screen_and_hides_nothing() {
+    let text = show_text(&content(&statement(good_job())));
+    assert!(text.lines().count() < 60, "{text}");
+    for part in [
+        "Certificate of sanitization\n",
+        "clear by overwrite",
+        "nist-800-88r2 (mapping: second-hand)",
+        "the 2000003 blocks the drive presents",
+        "ZZ0001",
+        "naa.5000c500a1b2c3d4",
+        "every block",
+        "2000003 blocks right, 0 other content, 0 unreadable, 0 not read",
+        "What this record does not show\n  - limit HiddenAreasNotExamined",
+        "asset tag       not recorded",
+        "A. Technician",
+        "self-made, not enrolled",
+        "local-root",
+        "validation      pending",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    for word in ["unrecoverable", "100 %", "certified", "wipe"] {
+        assert!(!text.contains(word), "{word}");
+    }
+    let mut job = good_job();
+    job.plan.as_mut().unwrap().content.push(expunge::device::Content {
+        content_type: expunge::device::ContentType::Lvm2Member,
+        offset: 512,
+        label: Some("vg0".into()),
+        partition: None,
+    });
+    job.plan.as_mut().unwrap().known_content.push(expunge::device::ContentType::Lvm2Member);
+    job.provenance.given.notes = Some("box 9".into());
+    let text = show_text(&content(&statement(job)));
+    for part in ["content found   lvm2-member \"vg0\" at byte 512", "content named   lvm2-member", "box 9"] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    for (outcome, statement) in every_outcome().iter().skip(1) {
+        let text = show_text(&content(statement));
+        assert!(text.contains("nothing is claimed"), "{outcome:?}\n{text}");
+    }
+    let text = show_text(&content(&inspect(inspection(&[range(7, 3)])).unwrap()));
+    assert!(
+        text.contains("not a certificate") && text.contains("LBA 7\n") && text.contains("LBA 9\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_drive_cannot_write_on_the_terminal_or_elsewhere_in_the_file_system() {
+    let mut job = good_job();
+    for identity in [&mut job.drive.identity_before, &mut job.plan.as_mut().unwrap().identity] {
+        identity.serial = Some("../../etc/\u{1b}[2J passwd-certificate".into());
+    }
+    job.drive.identity_after = Some(job.drive.identity_before.clone());
+    let statement = statement(job);
+    assert!(!show_text(&content(&statement)).contains('\u{1b}'));
+    let name = file_name(&statement);
+    assert!(name.starts_with("expunge-certificate-.._.._etc__") && !name.contains('/'), "{name}");
+    assert!(!name.contains('\u{1b}') && !name.contains("passwd-certificate"), "{name}");
+}
+
+#[test]
+fn names_of_files_say_what_they_are() {
+    let words: Vec<String> = every_outcome()
+        .iter()
+        .map(|(_, statement)| {
+            let name = file_name(statement);
+            let word = name.strip_prefix("expunge-").unwrap().split("-ZZ0001-").next().unwrap();
+            word.to_owned()
+        })
+        .collect();
+    let not = "NOT-SANITIZED";
+    assert_eq!(words, ["certificate", "NOT-VERIFIED", not, not, not, not, not]);
+    let name = file_name(&inspect(inspection(&[])).unwrap());
+    assert_eq!(name, "expunge-INSPECTION-ZZ0001-20261122T054000Z-000000000001.dsse.json");
+    let mut job = good_job();
+    let plan = job.plan.as_mut().unwrap();
+    for identity in [&mut job.drive.identity_before, &mut plan.identity] {
+        let path = "/tmp/pool/disk 1.img".into();
+        identity.backing = Some(BackingFile { path, filesystem: "8:1".into(), inode: "12".into() });
+        identity.serial = None;
+    }
+    job.drive.identity_after = Some(job.drive.identity_before.clone());
+    job.drive.kind = DriveKind::TestObject;
+    plan.kind = DriveKind::TestObject;
+    let limit = |kind| expunge::plan::Limit { code: kind, text: "a test object".into() };
+    plan.limits.push(limit(expunge::plan::LimitCode::TestObject));
+    let statement = statement(job);
+    assert!(file_name(&statement).starts_with("expunge-certificate-disk_1.img-"));
+    assert_eq!(statement.record().unwrap().title, "Certificate of sanitization (TEST OBJECT, not a drive)");
+    assert!(show_text(&content(&statement)).starts_with("Certificate of sanitization (TEST OBJECT"));
+}
+
+#[test]
+fn a_record_is_never_written_over_another_and_signed_only_by_whom_it_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let statement = statement(good_job());
+    let envelope = signed(&statement);
+    store(directory.path(), &statement, &envelope).unwrap();
+    let again = store(directory.path(), &statement, &envelope).unwrap_err();
+    assert_eq!(again.kind(), std::io::ErrorKind::AlreadyExists);
+    assert!(sign(&statement, &[&operator_key()]).is_err());
+}
+
+fn fields(statement: &Statement, form: Form) -> Vec<String> {
+    gaps(statement.record().unwrap(), form).into_iter().map(|gap| gap.field).collect()
+}
+
+#[test]
+fn the_gaps_of_the_forms_are_named_in_their_own_words() {
+    let good = statement(good_job());
+    let first = fields(&good, Form::NistR1);
+    for field in [
+        "media property number",
+        "media source",
+        "data backed up",
+        "post-sanitization confidentiality categorization",
+        "sanitization: title",
+        "verification: name",
+        "validation: date",
+    ] {
+        assert!(first.iter().any(|gap| gap == field), "{field} not in {first:?}");
+    }
+    assert!(!first.iter().any(|gap| gap == "serial number" || gap == "sanitization: name"));
+    assert!(!first.iter().any(|gap| gap.starts_with("concurrence")));
+    let second = fields(&good, Form::NistR2);
+    assert!(second.iter().any(|gap| gap == "concurrence: name"));
+    assert!(!second.iter().any(|gap| gap.contains("backed up")));
+    // Nothing is left when everything is filled in.
+    let mut job = good_job();
+    let given = &mut job.provenance.given;
+    for person in [&mut given.operator, &mut given.verifier, &mut given.validator, &mut given.concurrence] {
+        for field in
+            [&mut person.name, &mut person.title, &mut person.location, &mut person.contact, &mut person.date]
+        {
+            *field = Some("x".into());
+        }
+    }
+    for field in [
+        &mut given.asset_tag,
+        &mut given.source,
+        &mut given.destination,
+        &mut given.classification_before,
+        &mut given.classification_after,
+        &mut given.data_backed_up,
+        &mut given.backup_location,
+    ] {
+        *field = Some("x".into());
+    }
+    let full = statement(job);
+    assert_eq!(fields(&full, Form::NistR1), [""; 0]);
+    assert_eq!(fields(&full, Form::NistR2), [""; 0]);
+    // A record of a failure claims no method.
+    assert!(fields(&every_outcome()[2].1, Form::NistR2).contains(&"sanitization technique".to_owned()));
+}
+
+fn checked(files: &[&Path], keyring: Option<&Path>, json: bool) -> (Exit, String, String) {
+    let options = CheckOptions {
+        files: files.iter().map(|file| file.to_path_buf()).collect(),
+        keyring: keyring.map(Path::to_path_buf),
+        complete: Some(FormChoice::NistR2),
+        json,
+    };
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let exit = check(&options, &mut out, &mut err);
+    (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+#[test]
+fn the_command_check_answers_with_its_exit() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let good = statement(good_job());
+    let good = store(directory.path(), &good, &signed(&good)).unwrap().path;
+    let failed = &every_outcome()[2].1;
+    let failed = store(directory.path(), failed, &signed(failed)).unwrap().path;
+    std::fs::write(path("keyring.json"), keyring().to_json()).unwrap();
+    std::fs::create_dir(path("keys")).unwrap();
+    std::fs::write(path("keys/host.pem"), agent_key().public().to_pem()).unwrap();
+    std::fs::write(path("cut"), &std::fs::read(&good).unwrap()[..500]).unwrap();
+    for ring in [path("keyring.json"), path("keys")] {
+        let (exit, out, err) = checked(&[&good], Some(&ring), false);
+        assert_eq!((exit, err.as_str()), (Exit::Success, ""), "{out}");
+        assert!(out.contains("PASSES") && out.contains("concurrence: name"), "{out}");
+        assert_eq!(checked(&[&failed], Some(&ring), false).0, Exit::Failed);
+        assert_eq!(checked(&[&good, &failed], Some(&ring), false).0, Exit::Failed);
+        assert_eq!(checked(&[&good, &path("cut")], Some(&ring), false).0, Exit::Verification);
+        assert_eq!(checked(&[&path("none")], Some(&ring), false).0, Exit::Usage);
+    }
+    let (exit, out, _) = checked(&[&good], None, false);
+    assert!(exit == Exit::Verification && out.contains("unaltered, signer unknown"), "{out}");
+    assert_eq!(checked(&[&good], Some(&path("cut")), false).0, Exit::Usage);
+    let (exit, out, _) = checked(&[&good, &failed], Some(&path("keys")), true);
+    let value: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(exit, Exit::Failed);
+    assert_eq!(value["files"][0]["status"], "passes");
+    assert_eq!(value["files"][0]["summary"]["method"], "clear");
+    assert_eq!(value["files"][1]["exitStatus"], 4);
+    assert!(value["files"][1]["gaps"].as_array().unwrap().len() > 5);
+    let options = ShowOptions { file: good, keyring: Some(path("keys")), json: false };
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    assert_eq!(show(&options, &mut out, &mut err), Exit::Success);
+    assert!(String::from_utf8(out).unwrap().contains("only the file counts"));
+}
+
+#[test]
+fn the_command_key_makes_a_key_once_and_shows_its_public_half() {
+    let directory = tempfile::tempdir().unwrap();
+    let default = directory.path().join("key.pem");
+    let options = KeyOptions { key: None, json: false };
+    let (mut made, mut err) = (Vec::new(), Vec::new());
+    assert_eq!(generate(&options, &default, &mut made, &mut err), Exit::Success);
+    let before = std::fs::read(&default).unwrap();
+    assert_eq!(generate(&options, &default, &mut Vec::new(), &mut err), Exit::Usage);
+    assert_eq!(std::fs::read(&default).unwrap(), before);
+    let mut shown = Vec::new();
+    assert_eq!(show_key(&options, &default, &mut shown, &mut err), Exit::Success);
+    assert_eq!(shown, made);
+    assert!(shown.starts_with(b"-----BEGIN PUBLIC KEY-----\n"));
+    assert!(!String::from_utf8(err).unwrap().contains("PRIVATE"));
+}
