@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the answer")]
 
 mod common;
+#[allow(dead_code, reason = "compiled here for the tests in it")]
+#[path = "bed/rules.rs"]
+mod rules;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
