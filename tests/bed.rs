@@ -2,8 +2,12 @@
 //!
 //! Expected errnos are those of the kernel's block layer (`blk_errors` in block/blk-core.c: what is not in the
 //! table becomes EIO), measured with another program before this one was written.
+#![allow(clippy::unwrap_used, reason = "in tests a panic is the answer")]
 
 mod common;
+#[allow(dead_code, reason = "compiled here for the tests in it")]
+#[path = "bed/rules.rs"]
+mod rules;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -18,10 +22,13 @@ use common::process::{run_within, tool};
 use common::{FaultBed, LoopDevice, Media};
 use tempfile::TempDir;
 
-const SIZE: u64 = 64 << 20;
+const SIZE: u64 = 24 << 20;
 const BLOCK: usize = 4096;
 const AT: u64 = 16 << 20;
 const EIO: i32 = 5;
+
+/// No program of the system may take longer.
+const LIMIT: Duration = Duration::from_secs(20);
 
 struct Fixture {
     // Dropped before the directory that it stands on.
@@ -240,6 +247,43 @@ fn a_hanging_request_ends_with_its_server() {
     assert_eq!(hanging.join().unwrap(), Err(EIO));
 }
 
+/// A test that fails while a request hangs must not hang itself.
+#[test]
+fn a_bed_is_taken_down_after_a_panic_with_a_request_in_flight() {
+    let f = fixture();
+    f.bed.rule(&format!("read {AT} {BLOCK} lat:3600000"));
+    let (node, pid) = (f.open(), f.bed.server_pid());
+    let (device, backing) = (f.bed.device().name(), f.bed.device().backing().to_owned());
+    let hanging = thread::spawn(move || node.read(AT, BLOCK));
+    while f.bed.seen("hits") == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let begin = Instant::now();
+    let result = catch_unwind(AssertUnwindSafe(move || {
+        let _taken_down_with_the_panic = f;
+        panic!("as a failing test would");
+    }));
+    assert!(result.is_err() && begin.elapsed() < Duration::from_secs(30));
+    assert_eq!(hanging.join().unwrap(), Err(EIO));
+    assert!(!Path::new(&format!("/proc/{pid}")).exists(), "the server is gone");
+    // Another test may have the number by now.
+    let behind = fs::read_to_string(format!("/sys/block/{device}/loop/backing_file")).unwrap_or_default();
+    assert_ne!(behind.trim_end(), backing.to_str().unwrap(), "{device} is detached");
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    assert!(!mounts.contains(backing.parent().unwrap().to_str().unwrap()), "{mounts}");
+}
+
+#[test]
+fn a_program_is_run_to_its_end_and_no_further() {
+    let mut command = Command::new("sh");
+    let output = run_within(command.args(["-c", "echo out; echo err >&2; sleep 9 & exit 3"]), LIMIT);
+    assert_eq!(output.status.code(), Some(3), "the grandchild that holds the output is not waited for");
+    assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("out\n", "err\n"));
+    let endless = catch_unwind(|| run_within(Command::new("sleep").arg("60"), Duration::from_millis(100)));
+    let said = endless.unwrap_err().downcast::<String>().unwrap();
+    assert!(said.contains("still ran after 100ms"), "{said}");
+}
+
 #[test]
 fn a_malformed_rule_is_rejected_and_changes_nothing() {
     let f = fixture();
@@ -298,5 +342,3 @@ fn the_scan_finds_everything_nothing_and_one_block() {
     assert_eq!((left.markers, left.blocks, left.first), (1, 1, Some(last * 512)));
     assert_eq!(media.first_change(), Some(0));
 }
-
-const LIMIT: Duration = Duration::from_secs(20);

@@ -1,4 +1,5 @@
 //! `expunge lab up` and `lab down` on loop devices: what they make, and that nothing else is taken away.
+#![allow(clippy::unwrap_used, reason = "in tests a panic is the answer")]
 
 mod common;
 

@@ -260,6 +260,7 @@ impl fmt::Display for RuleError {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges, some with only one")]
 mod tests {
     use super::*;
 

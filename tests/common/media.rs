@@ -53,7 +53,7 @@ impl Media {
         assert_eq!(copied, size);
         let last = size - u64::from(block_size);
         let offsets: Vec<u64> =
-            (0..size).step_by(64 * 1024).chain((last % STRIDE != 0).then_some(last)).collect();
+            (0..size).step_by(64 * 1024).chain((!last.is_multiple_of(STRIDE)).then_some(last)).collect();
         for offset in &offsets {
             file.write_all_at(MARKER, *offset).expect("a marker on the medium");
         }

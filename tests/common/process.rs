@@ -46,6 +46,7 @@ pub fn run_within(command: &mut Command, limit: Duration) -> Output {
     let status = wait_within(&mut child, limit);
     if status.is_none() {
         child.kill().expect("a child can be killed");
+        child.wait().expect("a killed child can be waited for");
     }
     let text = |path| String::from_utf8_lossy(&fs::read(path).expect("what a child said")).into_owned();
     let (stdout, stderr) = (text(&out), text(&err));

@@ -41,6 +41,7 @@ pub fn tool(name: &str, package: &str) {
 
 #[track_caller]
 fn openable(node: &str, what: &str) {
-    let result = OpenOptions::new().read(true).write(true).open(Path::new(node));
-    assert!(result.is_ok(), "this test needs {what}: {node}: {}", result.unwrap_err());
+    if let Err(error) = OpenOptions::new().read(true).write(true).open(Path::new(node)) {
+        panic!("this test needs {what}: {node}: {error}");
+    }
 }

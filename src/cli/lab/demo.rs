@@ -204,7 +204,7 @@ fn certificates(records: &Path) -> Result<Vec<PathBuf>, LabError> {
         let mut found = Vec::new();
         for entry in fs::read_dir(records)? {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().contains("certificate") {
+            if entry.file_name().to_string_lossy().starts_with("expunge-certificate-") {
                 found.push(entry.path());
             }
         }

@@ -12,8 +12,8 @@ use super::{DownArgs, LabError, conclude, directory};
 use crate::sys::loopdev;
 use crate::unit::term::Exit;
 
-/// How long a passing opener, such as udev, may hold a device that was detached.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a passing opener, such as udev, may hold a device.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Takes a lab away. What is not what was made stays, and is named: exit 3.
 pub fn down(args: &DownArgs, out: &mut dyn Write) -> Exit {
@@ -97,20 +97,9 @@ fn take_drive(drive: &LabDrive, directory: &Path) -> Result<(), Left> {
 /// Detaches the loop device if our file is behind it. Judged and detached through one descriptor, claimed
 /// exclusively, so that neither a mount nor another attachment can come between.
 fn detach(device: LoopNumber, identity: &FileIdentity) -> Result<(), Left> {
-    let opened = OpenOptions::new().read(true).custom_flags(libc::O_EXCL).open(device.node());
-    let node = match opened {
-        Ok(node) => node,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy && !is_ours(device, identity)? => {
-            return Ok(());
-        }
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return Err(Left::InUse),
-        Err(error) => return Err(Left::Error(error)),
-    };
-    match loopdev::backing(&node)? {
-        Some(backing) if FileIdentity::new(backing.filesystem, backing.inode) == *identity => {}
-        // Ours was detached before; whatever stands there now is somebody else's and none of our business.
-        Some(_) | None => return Ok(()),
+    let Some(node) = claim(device, identity)? else { return Ok(()) };
+    if !is_behind(&node, identity)? {
+        return Ok(());
     }
     if !device.is_same_attachment() {
         return Err(Left::AnotherDevice);
@@ -127,8 +116,30 @@ fn detach(device: LoopNumber, identity: &FileIdentity) -> Result<(), Left> {
     Ok(())
 }
 
+/// The node of our device, claimed; `None` when another file or none is behind it: ours was detached before,
+/// and whatever stands there now is somebody else's and none of our business. A passing claim is waited for.
+fn claim(device: LoopNumber, identity: &FileIdentity) -> Result<Option<File>, Left> {
+    let end = Instant::now() + PATIENCE;
+    while is_ours(device, identity)? {
+        match OpenOptions::new().read(true).custom_flags(libc::O_EXCL).open(device.node()) {
+            Ok(node) => return Ok(Some(node)),
+            Err(error) if error.kind() != io::ErrorKind::ResourceBusy => return Err(Left::Error(error)),
+            Err(_) if Instant::now() >= end => return Err(Left::InUse),
+            Err(_) => thread::sleep(Duration::from_millis(20)),
+        }
+    }
+    Ok(None)
+}
+
 fn is_ours(device: LoopNumber, identity: &FileIdentity) -> io::Result<bool> {
-    let node = File::open(device.node())?;
-    let backing = loopdev::backing(&node)?;
+    match File::open(device.node()) {
+        Ok(node) => is_behind(&node, identity),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_behind(node: &File, identity: &FileIdentity) -> io::Result<bool> {
+    let backing = loopdev::backing(node)?;
     Ok(backing.is_some_and(|backing| FileIdentity::new(backing.filesystem, backing.inode) == *identity))
 }

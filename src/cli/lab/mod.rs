@@ -151,3 +151,24 @@ fn directory(given: Option<&PathBuf>) -> Result<PathBuf, LabError> {
     let data = data.or_else(home).ok_or_else(|| LabError::Usage("HOME is not set: give --dir".to_owned()))?;
     Ok(data.join("expunge/lab"))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Subcommand;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_sizes_are_understood() {
+        let mut command = LabCommand::augment_subcommands(clap::Command::new("lab"));
+        command.build();
+        command.clone().debug_assert();
+        let size = |text: &str| {
+            let matches = command.clone().try_get_matches_from(["lab", "up", "--size", text]).ok()?;
+            matches.subcommand()?.1.get_one::<Size>("size").copied()
+        };
+        assert_eq!(size("3MiB"), Some(Size(3_145_728)));
+        assert_eq!(size("much"), None);
+        assert!(command.try_get_matches_from(["lab", "up", "--drives", "65"]).is_err());
+    }
+}
