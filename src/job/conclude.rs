@@ -136,7 +136,7 @@ impl Circumstances<'_> {
             started: self.started,
             ended: self.clock.now(),
             tool: host::tool(),
-            environment: host::environment(self.clock),
+            environment: host::environment(self.clock).map_err(RecordFault::Io)?,
             self_test: self.self_test.cloned(),
             given: self.given.clone(),
             observed: host::observed(),
