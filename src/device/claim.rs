@@ -90,16 +90,24 @@ pub fn claim_here(
     let begin = Instant::now();
     loop {
         let attempt = attempt(root, order, &own, set, access);
-        let passing = |refusal: &Refusal| {
-            let codes = [ReasonCode::ClaimedElsewhere, ReasonCode::OpenElsewhere];
-            refusal.reasons.iter().all(|reason| codes.contains(&reason.code))
-        };
         match attempt {
-            Err(refusal) if passing(&refusal) && begin.elapsed() < PATIENCE => {
-                std::thread::sleep(PATIENCE_STEP);
-            }
+            Err(refusal) if begin.elapsed() < patience(&refusal) => std::thread::sleep(PATIENCE_STEP),
             settled => return settled,
         }
+    }
+}
+
+/// How long such a refusal may still turn out to be a passing opener.
+fn patience(refusal: &Refusal) -> Duration {
+    let is_passing =
+        |reason: &Reason| matches!(reason.code, ReasonCode::ClaimedElsewhere | ReasonCode::OpenElsewhere);
+    if refusal.reasons.iter().all(is_passing) {
+        PATIENCE
+    } else if refusal.reasons.iter().any(is_passing) {
+        // It is refused anyway; a passing opener need not be named beside the lasting one.
+        Duration::from_secs(1)
+    } else {
+        Duration::ZERO
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn root_device(scene: &Scene<'_>) -> Findings {
 pub(super) fn state_device(scene: &Scene<'_>) -> Findings {
     let mut reasons = Vec::new();
     for path in &scene.state.0 {
-        let place = existing(path);
+        let place = if scene.root.is_host() { existing(path) } else { path.clone() };
         let below = stack::below(scene.root, &stack::numbers_under(scene.root, &place));
         let inside = match scene.target {
             Target::File(file) => file.path.starts_with(&place) && place == *path || file.path == *path,
