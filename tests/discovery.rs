@@ -1,5 +1,6 @@
 //! Finding drives on captured and made-up sysfs trees (`fixtures/sysfs/*.tree`): no node is opened, and the
 //! machine's own drives play no part.
+#![allow(clippy::unwrap_used, reason = "a failure of the test bed fails the test")]
 
 #[path = "discovery/tree.rs"]
 mod tree;
@@ -197,6 +198,19 @@ fn other_holders_are_named_with_what_releases_them() {
     assert!(btrfs[0].text.contains("sde is mounted on /pool"), "{btrfs:?}");
 }
 
+/// Claiming one node says nothing about the other: what uses the drive over its second path must refuse too.
+#[test]
+fn what_uses_a_drive_over_another_path_is_found() {
+    let tree = Tree::new("sas-shelf");
+    let root = tree.root();
+    std::fs::create_dir_all(root.proc.join("1")).unwrap();
+    std::fs::write(root.proc.join("1/mountinfo"), "60 1 8:16 / /data rw - xfs /dev/sdb rw\n").unwrap();
+    let reasons = guards(&root, "sda", &GuardSet::only(Guard::Mounts), &StatePaths::default());
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert_eq!(reasons[0].text, "sdb is mounted on /data");
+    assert_eq!(guards(&root, "sdd", &GuardSet::only(Guard::Mounts), &StatePaths::default()), []);
+}
+
 #[test]
 fn only_whole_drives_resolve() {
     let tree = Tree::new("server-root-lvm-md");
@@ -249,6 +263,6 @@ fn a_fixture_is_never_opened() {
         *node = root.dev.join("sdc");
     }
     let order = Order { drive, state: StatePaths::default() };
-    let refusal = claim_here(&root, &order, Vec::new(), &GuardSet::all()).unwrap_err();
+    let refusal = claim_here(&root, &order, &[], &GuardSet::all()).unwrap_err();
     assert_eq!(refusal.reasons[0].code, ReasonCode::Missing);
 }

@@ -95,14 +95,15 @@ pub fn lock_exclusive(file: BorrowedFd<'_>) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Marks every descriptor above standard error to be closed when a program is executed, so that a child
-/// inherits none that our own caller left open.
+/// Closes every descriptor above standard error: what a caller of our caller left open by mistake. To be the
+/// first thing that a helper process does, before anything of its own is open.
 ///
 /// # Errors
-/// As `close_range(2)`; `ENOSYS` before Linux 5.11.
-pub fn keep_descriptors_from_children() -> io::Result<()> {
-    // SAFETY: with CLOEXEC the call changes a flag of descriptors and closes nothing.
-    let result = unsafe { libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed()) };
+/// As `close_range(2)`; `ENOSYS` before Linux 5.9.
+pub fn close_inherited() -> io::Result<()> {
+    // SAFETY: the call takes no pointer. Nothing in this process owns a descriptor above 2 yet; the contract
+    // above says so, and a process that broke it would get EBADF from its own descriptors, not memory errors.
+    let result = unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
