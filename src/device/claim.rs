@@ -66,11 +66,11 @@ pub struct Refusal {
 ///
 /// # Errors
 /// Why it could not be looked at.
-pub fn look_here(root: &SysRoot, order: &Order, own: Vec<u32>) -> Result<Seen, Vec<Reason>> {
+pub fn look_here(root: &SysRoot, order: &Order, own: &[u32]) -> Result<Seen, Vec<Reason>> {
     let opened = open_drive(&order.drive, Access::Look).map_err(|failure| vec![failure.reason(order)])?;
     let mut seen = examine(root, order, &opened)?;
     let target = target(&opened, &order.drive);
-    let found = Scene::new(root, &target, own, &order.state).run(&GuardSet::all());
+    let found = Scene::new(root, &target, own.to_vec(), &order.state).run(&GuardSet::all());
     seen.blockers.extend(found.reasons);
     seen.notes.extend(found.notes);
     Ok(seen)
@@ -83,23 +83,31 @@ pub fn look_here(root: &SysRoot, order: &Order, own: Vec<u32>) -> Result<Seen, V
 pub fn claim_here(
     root: &SysRoot,
     order: &Order,
-    own: Vec<u32>,
+    own: &[u32],
     set: &GuardSet,
-) -> Result<ClaimedHere, Refusal> {
+) -> Result<ClaimedHere, Box<Refusal>> {
     let access = if set.has(Guard::Exclusive) { Access::Claim } else { Access::ClaimShared };
     let begin = Instant::now();
     loop {
-        let attempt = attempt(root, order, &own, set, access);
-        let passing = |refusal: &Refusal| {
-            let codes = [ReasonCode::ClaimedElsewhere, ReasonCode::OpenElsewhere];
-            refusal.reasons.iter().all(|reason| codes.contains(&reason.code))
-        };
+        let attempt = attempt(root, order, own, set, access);
         match attempt {
-            Err(refusal) if passing(&refusal) && begin.elapsed() < PATIENCE => {
-                std::thread::sleep(PATIENCE_STEP);
-            }
+            Err(refusal) if begin.elapsed() < patience(&refusal) => std::thread::sleep(PATIENCE_STEP),
             settled => return settled,
         }
+    }
+}
+
+/// How long such a refusal may still turn out to be a passing opener.
+fn patience(refusal: &Refusal) -> Duration {
+    let is_passing =
+        |reason: &Reason| matches!(reason.code, ReasonCode::ClaimedElsewhere | ReasonCode::OpenElsewhere);
+    if refusal.reasons.iter().all(is_passing) {
+        PATIENCE
+    } else if refusal.reasons.iter().any(is_passing) {
+        // It is refused anyway; a passing opener need not be named beside the lasting one.
+        Duration::from_secs(1)
+    } else {
+        Duration::ZERO
     }
 }
 
@@ -109,10 +117,10 @@ fn attempt(
     own: &[u32],
     set: &GuardSet,
     access: Access,
-) -> Result<ClaimedHere, Refusal> {
+) -> Result<ClaimedHere, Box<Refusal>> {
     let opened = match open_drive(&order.drive, access) {
         Ok(opened) => opened,
-        Err(failure) => return Err(refused_opening(root, order, own, set, &failure)),
+        Err(failure) => return Err(Box::new(refused_opening(root, order, own, set, &failure))),
     };
     let mut reasons = Vec::new();
     if let Err(error) = open::lock_exclusive(opened.file.as_fd())
@@ -120,7 +128,8 @@ fn attempt(
     {
         reasons.push(locked(order, &error));
     }
-    let mut seen = examine(root, order, &opened).map_err(|reasons| Refusal { reasons, seen: None })?;
+    let mut seen =
+        examine(root, order, &opened).map_err(|reasons| Box::new(Refusal { reasons, seen: None }))?;
     let target = target(&opened, &order.drive);
     let Findings { reasons: found, notes } = Scene::new(root, &target, own.to_vec(), &order.state).run(set);
     reasons.append(&mut seen.blockers);
@@ -132,7 +141,7 @@ fn attempt(
     if reasons.is_empty() {
         Ok(ClaimedHere { file: opened.file, seen })
     } else {
-        Err(Refusal { reasons, seen: Some(seen) })
+        Err(Box::new(Refusal { reasons, seen: Some(seen) }))
     }
 }
 
@@ -149,7 +158,14 @@ fn refused_opening(root: &SysRoot, order: &Order, own: &[u32], set: &GuardSet, f
     // The kernel's bare "busy" says nothing more once something was named.
     let busy = failure.errno() == Some(libc::EBUSY);
     if !busy || reasons.is_empty() {
-        reasons.insert(0, failure.reason(order));
+        let mut reason = failure.reason(order);
+        let content = seen.iter().flat_map(|seen| &seen.facts.content).map(ToString::to_string);
+        let content = content.collect::<Vec<_>>().join(", ");
+        if busy && !content.is_empty() {
+            // The best hint there is: a pool or file system over several devices claims them silently.
+            reason.text = format!("{}; it carries {content}", reason.text);
+        }
+        reasons.insert(0, reason);
     }
     Refusal { reasons, seen }
 }

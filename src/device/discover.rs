@@ -113,6 +113,11 @@ pub fn facts_with_siblings(root: &SysRoot, name: &str) -> Option<DriveFacts> {
     Some(facts)
 }
 
+/// Other nodes that lead to the same unit as `name`.
+pub fn other_paths(root: &SysRoot, name: &str) -> Vec<String> {
+    facts_with_siblings(root, name).map(|facts| facts.other_paths).unwrap_or_default()
+}
+
 fn relate(facts: &mut DriveFacts, sibling: &DriveFacts) {
     if is_same_unit(&facts.identity, &sibling.identity) {
         facts.other_paths.push(sibling.kernel_name.clone());
@@ -188,11 +193,7 @@ fn doubtful_names(units: &[DriveFacts]) -> Vec<String> {
 fn listed(root: &SysRoot, facts: DriveFacts) -> Listed {
     let folder = root.block_folder(&facts.kernel_name);
     let state = folder.and_then(|folder| root.text(&folder.join("device/state")));
-    let mut usage =
-        facts.device.map(|number| guard::usage(root, &facts.kernel_name, number)).unwrap_or_default();
-    for path in &facts.other_paths {
-        usage.extend(root.number_of(path).map(|number| guard::usage(root, path, number)).unwrap_or_default());
-    }
+    let usage = facts.device.map(|number| guard::usage(root, &facts.kernel_name, number)).unwrap_or_default();
     Listed { facts, state, usage, silence: None, last_record: None }
 }
 

@@ -104,7 +104,10 @@ fn identity(root: &SysRoot, name: &str, folder: &Path, device: &Path) -> Identit
             .or_else(|| text(device.join("name")).filter(|_| name.starts_with("mmc"))),
         serial: serial.filter(|serial| !sysfs::is_placeholder(serial)),
         wwn: wwid.filter(|wwid| !wwid.ends_with("0000000000000000")),
-        eui64: text(folder.join("eui")).filter(|eui| !sysfs::is_placeholder(eui)),
+        // The kernel writes this one with spaces between the bytes.
+        eui64: text(folder.join("eui"))
+            .map(|eui| eui.replace(' ', ""))
+            .filter(|eui| !sysfs::is_placeholder(eui)),
         nguid: text(folder.join("nguid")).filter(|nguid| !sysfs::is_placeholder(&nguid.replace('-', ""))),
         firmware,
         nsid: root.number(&folder.join("nsid")).and_then(|nsid| u32::try_from(nsid).ok()).filter(|_| nvme),

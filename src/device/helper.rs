@@ -104,7 +104,6 @@ impl Helper {
     /// When the program cannot be started.
     pub fn start(&self, mode: HelperMode, argument: &str, held: Option<OwnedFd>) -> io::Result<Running> {
         let (socket, theirs) = UnixStream::pair()?;
-        process::keep_descriptors_from_children()?;
         let process = Command::new(&self.program)
             .args(&self.arguments)
             .arg(mode.subcommand())
@@ -187,7 +186,9 @@ pub fn look_at_all(helper: &Helper, orders: &[Order], wait: Duration) -> Vec<Res
 
 /// Entry of the hidden subcommands, with the one argument they get. Standard output is the socket.
 pub fn helper_main(mode: HelperMode, argument: &str) -> ExitCode {
-    // Everything inherited by mistake is at least not passed on; standard output is duplicated as a file.
+    if process::close_inherited().is_err() {
+        return ExitCode::FAILURE;
+    }
     let Ok(socket) = io::stdout().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
     let done = match mode {
         HelperMode::Hold => guard::hold(File::from(socket)),
@@ -202,12 +203,12 @@ fn serve(mode: HelperMode, argument: &str, socket: &OwnedFd) -> io::Result<()> {
     // The caller may have this drive open from an earlier step of the same job.
     let own = vec![std::process::id(), std::os::unix::process::parent_id()];
     let (answer, file) = match mode {
-        HelperMode::Probe => match claim::look_here(&root, &order, own) {
+        HelperMode::Probe => match claim::look_here(&root, &order, &own) {
             Ok(seen) => (Answer::Seen(Box::new(seen)), None),
             Err(reasons) => (Answer::Refused { reasons, seen: None }, None),
         },
         HelperMode::Claim | HelperMode::Hold => {
-            match claim::claim_here(&root, &order, own, &GuardSet::all()) {
+            match claim::claim_here(&root, &order, &own, &GuardSet::all()) {
                 Ok(claimed) => (Answer::Claimed(Box::new(claimed.seen)), Some(claimed.file)),
                 Err(refusal) => {
                     (Answer::Refused { reasons: refusal.reasons, seen: refusal.seen.map(Box::new) }, None)

@@ -63,7 +63,7 @@ pub fn is_placeholder(text: &str) -> bool {
     let first = plain.chars().next();
     plain.chars().all(|letter| Some(letter) == first)
         || "0123456789ABCDEF".starts_with(&plain.to_ascii_uppercase())
-        || "123456789ABCDEF0123456789".starts_with(&plain.to_ascii_uppercase())
+        || "12345678901234567890".starts_with(&plain.to_ascii_uppercase())
 }
 
 #[cfg(test)]

@@ -14,6 +14,18 @@ pub fn keep_descriptors_from_children() -> io::Result<()> {
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Closes every descriptor above standard error: what a caller of our caller left open by mistake. To be the
+/// first thing that a helper or worker process does, before anything of its own is open.
+///
+/// # Errors
+/// When the kernel has no `close_range` (before Linux 5.9) or refuses it.
+pub fn close_inherited() -> io::Result<()> {
+    // SAFETY: the call takes no pointer. Nothing in this process owns a descriptor above 2 yet; the contract
+    // above says so, and a process that broke it would get EBADF from its own descriptors, not memory errors.
+    let answer = unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Ignores a signal from now on, in this process and its children.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use super::message::{Begin, Ended, Event, LINE_BYTES_MAX, Order, Verify};
 use crate::engine::{Observer, Phase, Progress, Settled, write_pass};
 use crate::io::{reader, writer};
-use crate::sys::process::ignore;
+use crate::sys::process::{close_inherited, ignore};
 use crate::unit::Pattern;
 use crate::verify::read_back;
 
@@ -22,6 +22,9 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Runs the worker on descriptor 0 (the drive) and descriptor 1 (the parent).
 pub fn main() -> ExitCode {
+    if close_inherited().is_err() {
+        return ExitCode::FAILURE;
+    }
     // The parent decides when to stop: a Ctrl-C or a lost terminal reaches the whole session.
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGPIPE] {
         if ignore(signal).is_err() {

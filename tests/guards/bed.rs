@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// Runs a program and gives its output; a failure of the bed fails the test.
-pub fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
+pub(crate) fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
     let out = Command::new(program)
         .args(arguments)
         .output()
@@ -18,14 +18,14 @@ pub fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
 }
 
 /// A loop device over a file of its own.
-pub struct Loop {
-    pub node: PathBuf,
-    pub backing: PathBuf,
+pub(crate) struct Loop {
+    pub(crate) node: PathBuf,
+    pub(crate) backing: PathBuf,
     _folder: TempDir,
 }
 
 impl Loop {
-    pub fn new(mebibytes: u64) -> Self {
+    pub(crate) fn new(mebibytes: u64) -> Self {
         assert!(nix_is_root(), "these tests need root and loop devices; they do not pass without");
         let folder = tempfile::tempdir().expect("a folder");
         let backing = folder.path().join("disk.img");
@@ -35,21 +35,21 @@ impl Loop {
         Self { node: PathBuf::from(shown), backing, _folder: folder }
     }
 
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.node.file_name().and_then(OsStr::to_str).expect("a name").to_owned()
     }
 
     /// Everything that is on the medium now, after what is on its way has arrived.
-    pub fn medium(&self) -> Vec<u8> {
+    pub(crate) fn medium(&self) -> Vec<u8> {
         run("blockdev", &["--flushbufs", self.text()]);
         std::fs::read(&self.backing).expect("the backing file is readable")
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         self.node.to_str().expect("text")
     }
 
-    pub fn ext4(self) -> Self {
+    pub(crate) fn ext4(self) -> Self {
         run(
             "mkfs.ext4",
             &["-q", "-L", "guarded", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.text()],
@@ -65,17 +65,17 @@ impl Drop for Loop {
     }
 }
 
-pub fn nix_is_root() -> bool {
+pub(crate) fn nix_is_root() -> bool {
     expunge::sys::stat::is_root()
 }
 
 /// A mount in this namespace.
-pub struct Mount {
-    pub point: TempDir,
+pub(crate) struct Mount {
+    pub(crate) point: TempDir,
 }
 
 impl Mount {
-    pub fn new(node: &Path) -> Self {
+    pub(crate) fn new(node: &Path) -> Self {
         let point = tempfile::tempdir().expect("a mount point");
         run("mount", &[node, point.path()]);
         run("sync", &["-f", point.path().to_str().expect("text")]);
@@ -90,13 +90,13 @@ impl Drop for Mount {
 }
 
 /// A process that holds something until it is dropped.
-pub struct Holder {
-    pub child: Child,
+pub(crate) struct Holder {
+    pub(crate) child: Child,
 }
 
 impl Holder {
     /// Runs a shell script that prints `ready` when it holds what it should, and then waits for us.
-    pub fn new(program: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn new(program: &str, arguments: &[&str]) -> Self {
         use std::io::{BufRead, BufReader};
         let mut child = Command::new(program)
             .args(arguments)
@@ -111,7 +111,7 @@ impl Holder {
         Self { child }
     }
 
-    pub fn shell(script: &str) -> Self {
+    pub(crate) fn shell(script: &str) -> Self {
         Self::new("sh", &["-c", &format!("{script} && echo ready && read line")])
     }
 }
@@ -126,7 +126,7 @@ impl Drop for Holder {
 }
 
 /// Runs a command when dropped.
-pub struct Undo(pub Vec<String>);
+pub(crate) struct Undo(pub(crate) Vec<String>);
 
 impl Drop for Undo {
     fn drop(&mut self) {

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use super::claim::StatePaths;
 use super::root::SysRoot;
 use super::stack::{self, Layer, Relation};
-use super::{DeviceNumber, procfs};
+use super::{DeviceNumber, discover, procfs};
 use crate::sys::stat;
 use crate::unit::Reason;
 
@@ -138,7 +138,17 @@ impl<'a> Scene<'a> {
     /// Looks at what stands on the target now. `own` are processes that may have it open.
     pub fn new(root: &'a SysRoot, target: &'a Target, own: Vec<u32>, state: &'a StatePaths) -> Self {
         let layers = match target {
-            Target::Device { name, .. } => stack::above(root, name),
+            // Another path to the same drive is the same drive, and the claim on this node does not cover it.
+            Target::Device { name, .. } => {
+                let mut layers = stack::above(root, name);
+                for path in discover::other_paths(root, name) {
+                    let known = |layer: &Layer| layers.contains(layer);
+                    let more: Vec<Layer> =
+                        stack::above(root, &path).into_iter().filter(|layer| !known(layer)).collect();
+                    layers.extend(more);
+                }
+                layers
+            }
             Target::File(file) => stack::above_file(root, |backing| is_file(root, file, backing)),
         };
         Self { root, target, layers, own, state }

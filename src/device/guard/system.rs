@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Findings, Scene, Target, is_file};
-use crate::device::stack::{self, Below};
+use crate::device::stack::{self, Below, Relation};
 use crate::unit::{Reason, ReasonCode};
 
 /// Mount points of a running system. `/home` and the like are ordinary mounts, which another guard sees.
@@ -36,7 +36,7 @@ pub(super) fn root_device(scene: &Scene<'_>) -> Findings {
 pub(super) fn state_device(scene: &Scene<'_>) -> Findings {
     let mut reasons = Vec::new();
     for path in &scene.state.0 {
-        let place = existing(path);
+        let place = if scene.root.is_host() { existing(path) } else { path.clone() };
         let below = stack::below(scene.root, &stack::numbers_under(scene.root, &place));
         let inside = match scene.target {
             Target::File(file) => file.path.starts_with(&place) && place == *path || file.path == *path,
@@ -53,7 +53,11 @@ pub(super) fn state_device(scene: &Scene<'_>) -> Findings {
 
 fn stands_on_target(scene: &Scene<'_>, below: &Below) -> bool {
     match scene.target {
-        Target::Device { number, .. } => below.numbers.contains(number),
+        Target::Device { number, .. } => {
+            let paths = scene.layers.iter().filter(|layer| layer.relation == Relation::Whole);
+            below.numbers.contains(number)
+                || paths.into_iter().any(|path| below.numbers.contains(&path.number))
+        }
         Target::File(file) => below.files.iter().any(|backing| is_file(scene.root, file, backing)),
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn md_start(window: &Window<'_>) -> Answer {
 /// md 1.0 (8 to 12 KiB before the end, aligned to 4 KiB) and 0.90 (64 to 128 KiB before it, aligned to 64 KiB).
 pub(super) fn md_end(window: &Window<'_>) -> Answer {
     let mut found = Vec::new();
-    if let Some(offset) = window.from_end(8 << 10) {
+    if let Some(offset) = window.before_end(8 << 10) {
         found.extend(md_one(window, offset / 4096 * 4096)?);
     }
     if let Some(offset) = (window.bytes() / (64 << 10) * (64 << 10)).checked_sub(64 << 10) {
@@ -134,7 +134,7 @@ pub(super) fn stratis(window: &Window<'_>) -> Answer {
 pub(super) fn intel_raid(window: &Window<'_>) -> Answer {
     let mut found = Vec::new();
     for block in [512, 4096] {
-        if let Some(offset) = window.from_end(2 * block) {
+        if let Some(offset) = window.before_end(2 * block) {
             found.extend(at(window, ContentType::FirmwareRaidMember, offset, b"Intel Raid ISM Cfg Sig. ")?);
         }
     }
@@ -145,7 +145,7 @@ pub(super) fn intel_raid(window: &Window<'_>) -> Answer {
 pub(super) fn ddf(window: &Window<'_>) -> Answer {
     let mut found = Vec::new();
     for distance in [512, 257 * 512, 4096] {
-        if let Some(offset) = window.from_end(distance) {
+        if let Some(offset) = window.before_end(distance) {
             found.extend(at(
                 window,
                 ContentType::FirmwareRaidMember,

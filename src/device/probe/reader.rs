@@ -153,7 +153,7 @@ impl<'a> Window<'a> {
     }
 
     /// Offset of `distance` bytes before the end.
-    pub(super) const fn from_end(&self, distance: u64) -> Option<u64> {
+    pub(super) const fn before_end(&self, distance: u64) -> Option<u64> {
         self.bytes.checked_sub(distance)
     }
 

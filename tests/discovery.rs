@@ -1,0 +1,268 @@
+//! Finding drives on captured and made-up sysfs trees (`fixtures/sysfs/*.tree`): no node is opened, and the
+//! machine's own drives play no part.
+#![allow(clippy::unwrap_used, reason = "a failure of the test bed fails the test")]
+
+#[path = "discovery/tree.rs"]
+mod tree;
+
+use std::path::Path;
+
+use expunge::cli::list;
+use expunge::device::claim::{Order, StatePaths, claim_here};
+use expunge::device::guard::{Guard, GuardSet, Scene, Target, usage};
+use expunge::device::{Discovery, Listed, Reach, SysRoot, Zoned, discover, resolve};
+use expunge::unit::term::{DriveKind, word};
+use expunge::unit::{Reason, ReasonCode};
+use tree::Tree;
+
+fn drive<'a>(found: &'a Discovery, name: &str) -> &'a Listed {
+    found.drives.iter().find(|listed| listed.facts.kernel_name == name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+fn left_out<'a>(found: &'a Discovery, name: &str) -> &'a str {
+    let found = found.left_out.iter().find(|left| left.name == name);
+    found.map_or_else(|| panic!("{name} is not left out"), |left| &left.why)
+}
+
+#[test]
+fn a_sas_shelf_with_two_paths_shows_each_drive_once_with_its_slot() {
+    let tree = Tree::new("sas-shelf");
+    let found = discover(&tree.root());
+    let names: Vec<&str> = found.drives.iter().map(|listed| listed.facts.kernel_name.as_str()).collect();
+    assert_eq!(names, ["sda", "sdc", "sdd"]);
+    let first = drive(&found, "sda");
+    assert_eq!(first.facts.identity.serial.as_deref(), Some("ZC1ABCDE"));
+    assert_eq!(first.facts.identity.wwn.as_deref(), Some("naa.5000c500a1b2c3d4"));
+    assert_eq!(first.facts.identity.model.as_deref(), Some("ST4000NM0025"));
+    assert_eq!(first.facts.bay.as_deref(), Some("enclosure 6:0:12:0 Slot 05"));
+    assert_eq!(first.facts.kind, DriveKind::Rotating);
+    assert_eq!(first.facts.transport.as_deref(), Some("sas"));
+    assert_eq!(first.facts.other_paths, ["sdb"]);
+    assert_eq!(left_out(&found, "sdb"), "another path to sda");
+    let geometry = first.facts.geometry().unwrap();
+    assert_eq!((geometry.block_size.bytes(), geometry.physical_block_size.bytes()), (512, 4096));
+    assert_eq!(geometry.bytes(), 4_000_787_030_016);
+    assert_eq!(first.facts.diskseq, Some(11));
+    assert_eq!(first.facts.confirm_text().unwrap(), "ZC1ABCDE");
+    // The multipath map over both paths is what uses it; both paths say so.
+    assert!(
+        first.usage.iter().any(|reason| reason.text.contains("sda is held by dm-0 (multipath map mpatha)"))
+    );
+    assert!(first.usage.iter().any(|reason| reason.text.contains("sdb is held by dm-0")));
+    assert_eq!(left_out(&found, "dm-0"), "a device-mapper volume, on sda, sdb");
+    // Formatted with 520-byte blocks: the kernel gives it no capacity. It is listed as dead, and told.
+    let dead = drive(&found, "sdc");
+    assert!(matches!(&dead.facts.reach, Reach::Dead(reason) if reason.code == ReasonCode::NoCapacity));
+    assert!(left_out(&found, "sdc").contains("520"));
+    assert_eq!(drive(&found, "sdd").state.as_deref(), Some("transport-offline"));
+}
+
+#[test]
+fn one_world_wide_name_on_two_serial_numbers_is_a_warning_and_no_merge() {
+    let tree = Tree::new("same-wwn");
+    let found = discover(&tree.root());
+    assert_eq!(found.drives.len(), 2);
+    assert!(found.drives.iter().all(|listed| listed.facts.other_paths.is_empty()));
+    assert_eq!(found.warnings.len(), 1);
+    assert!(found.warnings[0].contains("sda and sdb") && found.warnings[0].contains("naa.5001b448b1234567"));
+    let root = tree.root();
+    let reason = resolve("wwn:5001b448b1234567", &root).unwrap_err();
+    assert_eq!(reason.code, ReasonCode::DuplicateIdentity);
+    assert!(reason.remedy.contains("/dev/sda") && reason.remedy.contains("/dev/sdb"));
+    let by_serial = resolve("serial:190112345678", &root).unwrap();
+    assert_eq!(by_serial.node(), Path::new("/dev/sda"));
+}
+
+#[test]
+fn units_of_one_nvme_drive_belong_together_and_hidden_paths_are_left_out() {
+    let tree = Tree::new("nvme-two-namespaces");
+    let found = discover(&tree.root());
+    let first = drive(&found, "nvme0n1");
+    assert_eq!(first.facts.kind, DriveKind::Flash);
+    assert_eq!(first.facts.transport.as_deref(), Some("nvme"));
+    assert_eq!(first.facts.identity.serial.as_deref(), Some("S64GNE0R123456"));
+    assert_eq!(first.facts.identity.firmware.as_deref(), Some("GXA7401Q"));
+    assert_eq!(first.facts.identity.nsid, Some(1));
+    assert_eq!(first.facts.identity.eui64.as_deref(), Some("0025385b11234567"));
+    assert_eq!(first.facts.other_units, ["nvme0n2"]);
+    assert_eq!(first.facts.confirm_text().unwrap(), "S64GNE0R123456/nsid=1");
+    assert_eq!(drive(&found, "nvme0n2").facts.other_units, ["nvme0n1"]);
+    assert_eq!(drive(&found, "nvme0n2").facts.geometry().unwrap().block_size.bytes(), 4096);
+    assert!(left_out(&found, "nvme0c0n1").contains("multipath"));
+    let reason = resolve("serial:S64GNE0R123456", &tree.root()).unwrap_err();
+    assert_eq!(reason.code, ReasonCode::DuplicateIdentity);
+}
+
+#[test]
+fn volumes_of_a_raid_controller_are_no_drives_and_the_hidden_ones_are_told() {
+    let tree = Tree::new("raid-controller");
+    let found = discover(&tree.root());
+    assert_eq!(drive(&found, "sda").facts.kind, DriveKind::LogicalVolume);
+    assert_eq!(drive(&found, "sdb").facts.kind, DriveKind::LogicalVolume);
+    let why = left_out(&found, "PCI 0000:03:00.0");
+    assert!(why.contains("megaraid_sas") && why.contains("hidden"), "{why}");
+    assert_eq!(drive(&found, "vda").facts.kind, DriveKind::LogicalVolume);
+    assert_eq!(drive(&found, "vda").facts.identity.serial.as_deref(), Some("vol-0abc"));
+    assert!(left_out(&found, "sr0").contains("optical"));
+    assert!(left_out(&found, "sdz").contains("no medium"));
+    assert!(left_out(&found, "loop").starts_with("1 loop devices"));
+}
+
+#[test]
+fn a_usb_bridge_is_marked_and_its_made_up_serial_number_is_none() {
+    let tree = Tree::new("usb-and-zoned");
+    let found = discover(&tree.root());
+    let stick = &drive(&found, "sda").facts;
+    assert!(stick.identity.bridged && stick.removable && stick.read_only);
+    assert_eq!(stick.kind, DriveKind::Unknown);
+    assert_eq!(stick.identity.serial, None);
+    assert!(!stick.identity.is_identified());
+    let zoned = &drive(&found, "sdb").facts;
+    assert_eq!(zoned.zoned, Zoned::HostManaged);
+    assert_eq!(zoned.bay.as_deref(), Some("pci-0000:00:1f.2-ata-1"));
+    assert_eq!(resolve("bay:pci-0000:00:1f.2-ata-1", &tree.root()).unwrap().node(), Path::new("/dev/sdb"));
+}
+
+fn guards(root: &SysRoot, name: &str, set: &GuardSet, state: &StatePaths) -> Vec<Reason> {
+    let target = Target::Device { name: name.to_owned(), number: root.number_of(name).unwrap() };
+    Scene::new(root, &target, Vec::new(), state).run(set).reasons
+}
+
+/// A server with root on LVM on md on partitions of two drives, /boot on md, the ESP on one, and state on
+/// a third drive; all named at once, each with what releases it.
+#[test]
+fn the_running_system_is_found_through_every_layer_below_it() {
+    let tree = Tree::new("server-root-lvm-md");
+    let root = tree.root();
+    let alone = |name: &str| guards(&root, name, &GuardSet::only(Guard::RootDevice), &StatePaths::default());
+    for name in ["sda", "sdb"] {
+        let reasons = alone(name);
+        assert_eq!(reasons.len(), 1, "{name}");
+        assert_eq!(reasons[0].code, ReasonCode::RootDevice);
+        assert!(reasons[0].text.contains("(/, /boot"), "{}", reasons[0].text);
+    }
+    assert!(alone("sda")[0].text.contains("/boot/efi"), "the ESP is on the first drive only");
+    assert!(!alone("sdb")[0].text.contains("/boot/efi"));
+    assert_eq!(alone("sdc"), []);
+    // All guards at once on the first drive.
+    let all = guards(&root, "sda", &GuardSet::all(), &StatePaths::default());
+    let said = |code: ReasonCode, text: &str, remedy: &str| {
+        let found = all.iter().any(|reason| {
+            reason.code == code && reason.text.contains(text) && reason.remedy.contains(remedy)
+        });
+        assert!(found, "{code:?} {text:?} {remedy:?} in {all:#?}");
+    };
+    said(ReasonCode::Holder, "sda2 is held by md0", "mdadm --stop /dev/md0");
+    said(ReasonCode::Holder, "md1 is held by dm-0 (LVM volume vg-root)", "lvchange -an");
+    said(ReasonCode::Mounted, "dm-0 on md1 is mounted on /", "umount /");
+    said(ReasonCode::Mounted, "sda1 is mounted on /boot/efi", "umount /boot/efi");
+    said(ReasonCode::Swap, "dm-1 on md1 is swap space", "swapoff /dev/dm-1");
+    // The third drive: mounted in the namespace of another process only, and a loop device over a file on it.
+    let third = guards(&root, "sdc", &GuardSet::all(), &StatePaths::default());
+    assert!(
+        third.iter().any(|reason| reason.code == ReasonCode::Mounted
+            && reason.text.contains("sdc1")
+            && reason.text.contains("/srv")),
+        "{third:#?}"
+    );
+    assert!(
+        third.iter().any(|reason| reason.code == ReasonCode::LoopBacking
+            && reason.remedy == "losetup -d /dev/loop0"
+            && reason.text.contains("/srv/images/vm.img")),
+        "{third:#?}"
+    );
+    // State below a mount on it, and state on the file system of the loop device over it.
+    for state in ["/srv/expunge/records", "/mnt/inner/journal"] {
+        let state = StatePaths(vec![state.into()]);
+        let reasons = guards(&root, "sdc", &GuardSet::only(Guard::StateDevice), &state);
+        assert_eq!(reasons.len(), 1, "{state:?}");
+        assert_eq!(reasons[0].code, ReasonCode::StateDevice);
+        assert_eq!(guards(&root, "sda", &GuardSet::only(Guard::StateDevice), &state), []);
+    }
+    let listed = usage(&root, "sda", root.number_of("sda").unwrap());
+    assert!(listed.iter().any(|reason| reason.code == ReasonCode::RootDevice));
+}
+
+#[test]
+fn other_holders_are_named_with_what_releases_them() {
+    let tree = Tree::new("holders");
+    let root = tree.root();
+    let alone = |name: &str| guards(&root, name, &GuardSet::only(Guard::Holders), &StatePaths::default());
+    assert_eq!(alone("sda")[0].remedy, "cryptsetup close secret");
+    assert_eq!(alone("sdb")[0].remedy, "echo 1 > /sys/block/bcache0/bcache/stop");
+    assert_eq!(alone("sdc")[0].remedy, "mdadm --stop /dev/md127");
+    assert!(alone("sdc")[0].text.contains("sdc1 is held by md127 (md array, raid5)"), "{:?}", alone("sdc"));
+    // A second device of a mounted btrfs has no mount of its own.
+    let btrfs = guards(&root, "sde", &GuardSet::only(Guard::Mounts), &StatePaths::default());
+    assert_eq!(btrfs[0].code, ReasonCode::Mounted);
+    assert!(btrfs[0].text.contains("sde is mounted on /pool"), "{btrfs:?}");
+}
+
+/// Claiming one node says nothing about the other: what uses the drive over its second path must refuse too.
+#[test]
+fn what_uses_a_drive_over_another_path_is_found() {
+    let tree = Tree::new("sas-shelf");
+    let root = tree.root();
+    std::fs::create_dir_all(root.proc.join("1")).unwrap();
+    std::fs::write(root.proc.join("1/mountinfo"), "60 1 8:16 / /data rw - xfs /dev/sdb rw\n").unwrap();
+    let reasons = guards(&root, "sda", &GuardSet::only(Guard::Mounts), &StatePaths::default());
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert_eq!(reasons[0].text, "sdb is mounted on /data");
+    assert_eq!(guards(&root, "sdd", &GuardSet::only(Guard::Mounts), &StatePaths::default()), []);
+}
+
+#[test]
+fn only_whole_drives_resolve() {
+    let tree = Tree::new("server-root-lvm-md");
+    let root = tree.root();
+    let refused = |node: &str| resolve(node, &root).unwrap_err();
+    assert_eq!(refused("/dev/sda2").remedy, "name the whole drive: /dev/sda");
+    let dm = refused("/dev/dm-0");
+    assert_eq!(dm.code, ReasonCode::NotADrive);
+    assert!(dm.text.contains("device-mapper"), "{dm:?}");
+    assert!(refused("/dev/md0").remedy.contains("/dev/sda, /dev/sdb"), "{:?}", refused("/dev/md0"));
+    assert_eq!(refused("/dev/sdq").code, ReasonCode::Missing);
+}
+
+#[test]
+fn the_list_reads_as_a_table_and_as_json() {
+    let tree = Tree::new("sas-shelf");
+    let mut found = discover(&tree.root());
+    found.drives[0].last_record = Some("2026-11-01 clear".into());
+    let mut out = Vec::new();
+    list::write_text(&found, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    for words in [
+        "BAY",
+        "enclosure 6:0:12:0 Slot 05",
+        "/dev/sda = sdb",
+        "ZC1ABCDE",
+        "4 TB",
+        "rotating",
+        "2026-11-01 clear",
+        "kernel: transport-offline",
+        "Left out:",
+        "sdb: another path to sda",
+    ] {
+        assert!(text.contains(words), "{words:?} is missing in\n{text}");
+    }
+    let json = list::to_json(&found);
+    assert_eq!(json["schema"], "urn:expunge:list:v1");
+    assert_eq!(json["drives"][0]["confirm"], "ZC1ABCDE");
+    assert_eq!(json["drives"][0]["facts"]["kind"], word(DriveKind::Rotating));
+    assert_eq!(json["leftOut"][0]["name"], "dm-0");
+}
+
+/// The fixture's nodes do not exist, so claiming one says so and opens nothing of this machine.
+#[test]
+fn a_fixture_is_never_opened() {
+    let tree = Tree::new("sas-shelf");
+    let root = tree.root();
+    let mut drive = resolve("/dev/sdc", &root).unwrap();
+    if let expunge::device::Resolved::Node { node, .. } = &mut drive {
+        *node = root.dev.join("sdc");
+    }
+    let order = Order { drive, state: StatePaths::default() };
+    let refusal = claim_here(&root, &order, &[], &GuardSet::all()).unwrap_err();
+    assert_eq!(refusal.reasons[0].code, ReasonCode::Missing);
+}
