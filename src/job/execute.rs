@@ -126,7 +126,12 @@ pub fn execute(
     let after = identity_after(shared.host, &claimed, &mut run);
     let tallies: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
     let verdict = judge(&plan, &tallies, run.verification.as_ref().map(|run| &run.tally), &run.ending);
-    let work = Work { drive: DriveRecord::new(&facts, after), plan: Some(&plan), run: Some(&run) };
+    let work = Work {
+        drive: DriveRecord::new(&facts, after),
+        plan: Some(&plan),
+        run: Some(&run),
+        limits: claimed.notes().iter().map(|note| guard_limit(note)).collect(),
+    };
     let circumstances = |journal| Circumstances {
         job: &job,
         clock: &clock,
@@ -158,7 +163,8 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
         plan_digest: None,
     };
     keep(&mut journal, &intent).map_err(not_begun)?;
-    let work = Work { drive: DriveRecord::new(&facts, None), plan: None, run: None };
+    let limits = dead_limits(facts.kind);
+    let work = Work { drive: DriveRecord::new(&facts, None), plan: None, run: None, limits };
     let circumstances = |journal| Circumstances {
         job: &job,
         clock: &clock,
@@ -178,6 +184,8 @@ struct Work<'a> {
     drive: DriveRecord,
     plan: Option<&'a Plan>,
     run: Option<&'a Run>,
+    /// Beyond those of the plan.
+    limits: Vec<Limit>,
 }
 
 impl Work<'_> {
@@ -195,7 +203,7 @@ impl Work<'_> {
             plan: self.plan.cloned(),
             passes,
             verification,
-            limits: if self.plan.is_none() { dead_limits(self.drive.kind) } else { Vec::new() },
+            limits: self.limits.clone(),
             provenance: circumstances.provenance()?,
         })
     }
@@ -280,6 +288,11 @@ fn identity_after(host: &Host, claimed: &Claimed, run: &mut Run) -> Option<(Iden
             None
         }
     }
+}
+
+/// What a guard could not see belongs on the record: the job went on without it.
+fn guard_limit(note: &str) -> Limit {
+    Limit { code: LimitCode::GuardSawNotAll, text: format!("before the job: {note}") }
 }
 
 fn dead_limits(kind: DriveKind) -> Vec<Limit> {

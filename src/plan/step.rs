@@ -268,6 +268,8 @@ pub enum LimitCode {
     MappingNotChecked,
     /// Pass counts and scheme names say nothing about the level.
     SchemeIsNoLevel,
+    /// A guard could not see everything, and the job went on all the same.
+    GuardSawNotAll,
 }
 
 #[cfg(test)]
