@@ -21,6 +21,8 @@ pub(crate) fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
 pub(crate) struct Loop {
     pub(crate) node: PathBuf,
     pub(crate) backing: PathBuf,
+    /// Bytes that the kernel writes by itself while the drive is in use: the pages of a swap area.
+    pub(crate) kernel_writes: std::ops::Range<usize>,
     _folder: TempDir,
 }
 
@@ -32,7 +34,7 @@ impl Loop {
         let file = std::fs::File::create(&backing).expect("a backing file");
         file.set_len(mebibytes << 20).expect("room");
         let shown = run("losetup", &["-f", "--show", backing.to_str().expect("text")]);
-        Self { node: PathBuf::from(shown), backing, _folder: folder }
+        Self { node: PathBuf::from(shown), backing, kernel_writes: 0..0, _folder: folder }
     }
 
     pub(crate) fn name(&self) -> String {
@@ -42,7 +44,9 @@ impl Loop {
     /// Everything that is on the medium now, after what is on its way has arrived.
     pub(crate) fn medium(&self) -> Vec<u8> {
         run("blockdev", &["--flushbufs", self.text()]);
-        std::fs::read(&self.backing).expect("the backing file is readable")
+        let mut medium = std::fs::read(&self.backing).expect("the backing file is readable");
+        medium[self.kernel_writes.clone()].fill(0);
+        medium
     }
 
     pub(crate) fn text(&self) -> &str {

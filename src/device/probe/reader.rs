@@ -67,10 +67,14 @@ impl<'a> DirectReader<'a> {
                 Ok((start, chunk))
             }
             // Another block of the chunk may be the bad one.
-            Err(_) => {
+            Err(first) => {
                 let page = offset / 4096 * 4096;
                 let end = (offset + bytes).next_multiple_of(4096).min(self.bytes);
-                Ok((page, self.aligned(page, end - page)?))
+                match self.aligned(page, end - page) {
+                    // Blocks larger than a page cannot be read by pages: the first answer stands.
+                    Err(second) if second.kind() == io::ErrorKind::InvalidInput => Err(first),
+                    bytes => Ok((page, bytes?)),
+                }
             }
         }
     }
