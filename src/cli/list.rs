@@ -70,7 +70,12 @@ fn usage(listed: &Listed) -> String {
     if listed.facts.read_only {
         words.push("read-only".to_owned());
     }
-    if words.is_empty() { "idle".to_owned() } else { words.join("; ") }
+    match words.as_slice() {
+        [] => "idle".to_owned(),
+        [one] => one.clone(),
+        // One line for each drive: the rest is for `inspect` and `plan`.
+        [first, rest @ ..] => format!("{first}; and {} more", rest.len()),
+    }
 }
 
 fn size(listed: &Listed) -> String {

@@ -8,6 +8,8 @@ use super::{DeviceNumber, sysfs};
 /// One line of `mountinfo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
+    /// The kernel's number of this mount, the same in whatever process's table it is seen.
+    pub id: u64,
     /// Device number of the file system; major 0 where it stands on no device or on several.
     pub device: DeviceNumber,
     /// Mount point, as that namespace sees it.
@@ -44,13 +46,14 @@ pub fn mounts(text: &str) -> Vec<Mount> {
 fn mount(line: &str) -> Option<Mount> {
     // id parent MAJ:MIN root point options [optional fields] - type source options
     let (left, right) = line.split_once(" - ")?;
-    let mut left = left.split(' ').skip(2);
-    let device = sysfs::device_number(left.next()?)?;
+    let mut left = left.split(' ');
+    let id = left.next()?.parse().ok()?;
+    let device = sysfs::device_number(left.nth(1)?)?;
     let point = unescape(left.nth(1)?);
     let mut right = right.split(' ');
     let kind = right.next()?.to_owned();
     let source = unescape(right.next()?).to_string_lossy().into_owned();
-    Some(Mount { device, point, kind, source })
+    Some(Mount { id, device, point, kind, source })
 }
 
 /// Paths of the swap areas in `/proc/swaps`.

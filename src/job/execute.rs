@@ -130,7 +130,7 @@ pub fn execute(
         drive: DriveRecord::new(&facts, after),
         plan: Some(&plan),
         run: Some(&run),
-        limits: claimed.notes().iter().map(|note| guard_limit(note)).collect(),
+        limits: claimed.notes().iter().map(|note| observation_limit(note)).collect(),
     };
     let circumstances = |journal| Circumstances {
         job: &job,
@@ -290,9 +290,9 @@ fn identity_after(host: &Host, claimed: &Claimed, run: &mut Run) -> Option<(Iden
     }
 }
 
-/// What a guard could not see belongs on the record: the job went on without it.
-fn guard_limit(note: &str) -> Limit {
-    Limit { code: LimitCode::GuardSawNotAll, text: format!("before the job: {note}") }
+/// What could not be seen belongs on the record: the job went on without it.
+fn observation_limit(note: &str) -> Limit {
+    Limit { code: LimitCode::ObservationLimited, text: format!("before the job: {note}") }
 }
 
 fn dead_limits(kind: DriveKind) -> Vec<Limit> {

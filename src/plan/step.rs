@@ -268,8 +268,8 @@ pub enum LimitCode {
     MappingNotChecked,
     /// Pass counts and scheme names say nothing about the level.
     SchemeIsNoLevel,
-    /// A guard could not see everything, and the job went on all the same.
-    GuardSawNotAll,
+    /// Something could not be seen before the job, or only from memory, and the job went on all the same.
+    ObservationLimited,
 }
 
 #[cfg(test)]

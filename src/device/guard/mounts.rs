@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Findings, Scene, mount_tables, process_title};
 use crate::device::DeviceNumber;
-use crate::device::procfs::Mount;
+use crate::device::procfs::{self, Mount};
 use crate::sys::stat;
 use crate::unit::{Reason, ReasonCode};
 
@@ -12,14 +12,17 @@ use crate::unit::{Reason, ReasonCode};
 pub(super) fn mounts(scene: &Scene<'_>) -> Findings {
     let root = scene.root;
     let (tables, unseen) = mount_tables(root);
-    let space = |process: &str| std::fs::read_link(root.proc.join(process).join("ns/mnt")).ok();
-    let own = space("self");
+    // A mount of our own namespace is told once, as ours, in whoever's table it was seen: the kernel may not
+    // let us ask for another process's namespace, but a mount has one number everywhere.
+    let own: Option<BTreeSet<u64>> = std::fs::read(root.proc.join("self/mountinfo"))
+        .map(|text| procfs::mounts(&String::from_utf8_lossy(&text)).iter().map(|mount| mount.id).collect())
+        .ok();
     let sets = root.btrfs_sets();
     let mut findings = Findings::default();
     let mut told = BTreeSet::new();
     for (process, mounts) in &tables {
-        let elsewhere = own.is_some() && space(&process.to_string()) != own;
         for mount in mounts {
+            let elsewhere = own.as_ref().is_some_and(|own| !own.contains(&mount.id));
             for number in standing_on(scene, &sets, mount) {
                 let Some(layer) = scene.layer(number) else { continue };
                 if told.insert((elsewhere.then_some(*process), layer.name.clone(), mount.point.clone())) {
