@@ -12,7 +12,7 @@ use super::{complain, selftest, signals};
 use crate::certificate::provenance::{Given, Person, SelfTest};
 use crate::job::conclude::{KeyPlace, SelfMade};
 use crate::job::execute::{Shared, execute, execute_dead, keep_refusal};
-use crate::job::prepare::{Host, Order, Prepared, Ready, RefusedDrive, check_plan_digest, prepare};
+use crate::job::prepare::{Host, Order, Prepared, Ready, check_plan_digest, prepare};
 use crate::job::tuning::Wish;
 use crate::job::{Directories, Signer};
 use crate::unit::term::Exit;
@@ -235,11 +235,7 @@ fn held_back(prepared: Prepared) -> Fate {
     match prepared {
         Prepared::Refused(refused) => Fate::Refused(refused),
         Prepared::Ready(ready) => Fate::HeldBack(Box::new(ready.claimed.facts().clone())),
-        Prepared::Dead(dead) => {
-            let RefusedDrive { device, facts, reasons } =
-                RefusedDrive { device: dead.facts.title(), facts: Some(dead.facts), reasons: dead.reasons };
-            Fate::Refused(Box::new(RefusedDrive { device, facts, reasons }))
-        }
+        Prepared::Dead(dead) => Fate::HeldBack(Box::new(dead.facts)),
     }
 }
 
