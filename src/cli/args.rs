@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::device::ContentType;
 use crate::io::Adapter;
 use crate::plan::request::Ratio;
+use crate::plan::scheme::{SCHEMES, Scheme};
 use crate::plan::{PassChoice, PassPattern, Request, VerificationChoice};
 use crate::unit::Digest;
 use crate::unit::term::{Method, Standard};
@@ -89,7 +90,7 @@ pub struct RequestArgs {
     pub passes: Vec<PassPattern>,
     /// A legacy scheme of passes (a pattern, not a level): dod-5220.22-m, dod-ece, vsitr, hmg-is5-baseline,
     /// hmg-is5-enhanced, gost-r50739, rcmp-ops-ii, schneier, gutmann
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_scheme)]
     pub scheme: Option<String>,
     /// Verification: full, sampled (SP 800-88 Rev. 1), sampled=CONFIDENCE,FRACTION or none [default: full]
     #[arg(long = "verify", value_name = "CHOICE", value_parser = parse_verification)]
@@ -252,7 +253,7 @@ pub struct VerifyArgs {
     /// How the drive is driven.
     #[command(flatten)]
     pub tuning: TuningArgs,
-    /// Print one JSON object
+    /// Print events as JSON lines and end with one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -353,6 +354,16 @@ impl From<AdapterArg> for Adapter {
 
 fn parse_pass(text: &str) -> Result<PassPattern, String> {
     PassPattern::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_scheme(text: &str) -> Result<String, String> {
+    match Scheme::named(text) {
+        Some(scheme) => Ok(scheme.name.to_owned()),
+        None => {
+            let names: Vec<&str> = SCHEMES.iter().map(|scheme| scheme.name).collect();
+            Err(format!("choose one of: {}", names.join(", ")))
+        }
+    }
 }
 
 fn parse_expected(text: &str) -> Result<PassPattern, String> {
