@@ -64,6 +64,7 @@ pub enum Command {
 
 /// Where journals, records and the key are.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Where things are kept")]
 pub struct StateArgs {
     /// Directory of journals and state [default: /var/lib/expunge as root, else below the XDG state directory]
     #[arg(long, value_name = "DIR")]
@@ -127,12 +128,12 @@ pub struct PlanArgs {
     /// What to do.
     #[command(flatten)]
     pub request: RequestArgs,
-    /// Where state would be kept.
-    #[command(flatten)]
-    pub state: StateArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Where state would be kept.
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 /// `sanitize`
@@ -148,8 +149,8 @@ pub struct SanitizeArgs {
     /// What to do.
     #[command(flatten)]
     pub request: RequestArgs,
-    /// Serial number (or what `list` shows under CONFIRM) of a drive; once for each drive, in any order. On a
-    /// terminal it is asked for
+    /// Serial number of a drive, or what `inspect` shows under "Confirm with"; once for each drive, in any order;
+    /// with --manifest the number of drives. On a terminal it is asked for
     #[arg(long, value_name = "TEXT")]
     pub confirm: Vec<String>,
     /// Refuse if today's plan has another digest (one drive only)
@@ -158,6 +159,9 @@ pub struct SanitizeArgs {
     /// Go on with the other drives when one is refused
     #[arg(long)]
     pub each: bool,
+    /// Print events as JSON lines and end with one JSON object
+    #[arg(long)]
+    pub json: bool,
     /// What people say about the job; carried into the record.
     #[command(flatten)]
     pub given: GivenArgs,
@@ -167,9 +171,6 @@ pub struct SanitizeArgs {
     /// How the drive is driven.
     #[command(flatten)]
     pub tuning: TuningArgs,
-    /// Print events as JSON lines and end with one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// What people say about the job.
@@ -244,6 +245,9 @@ pub struct VerifyArgs {
     /// How much to read: full, sampled or sampled=CONFIDENCE,FRACTION [default: full]
     #[arg(long = "verify", value_name = "CHOICE", value_parser = parse_verification)]
     pub verification: Option<VerificationChoice>,
+    /// Print events as JSON lines and end with one JSON object
+    #[arg(long)]
+    pub json: bool,
     /// What people say about the job; carried into the record.
     #[command(flatten)]
     pub given: GivenArgs,
@@ -253,9 +257,6 @@ pub struct VerifyArgs {
     /// How the drive is driven.
     #[command(flatten)]
     pub tuning: TuningArgs,
-    /// Print events as JSON lines and end with one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `certificate`
@@ -263,7 +264,7 @@ pub struct VerifyArgs {
 pub enum CertificateCommand {
     /// Verify a record offline and recompute what can be recomputed
     Check(super::certificate::CheckOptions),
-    /// Show what a record says; says nothing about its signature
+    /// Show what a record says, and what its check came to
     Show(super::certificate::ShowOptions),
 }
 
