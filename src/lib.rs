@@ -5,7 +5,7 @@
 //!
 //! | layer | what it is |
 //! |---|---|
-//! | [`unit`] | blocks, ranges, patterns and the standards' words; pure |
+//! | [`mod@unit`] | blocks, ranges, patterns and the standards' words; pure |
 //! | [`sys`] | ioctl, `io_uring`, aligned buffers, open, processes, signals: the only unsafe code |
 //! | [`io`] | the ports to a drive (traits) and their real adapters |
 //! | `sim` | simulated drives and the oracle that knows what is left on them (tests, feature `sim`) |

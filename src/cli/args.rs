@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::device::ContentType;
 use crate::io::Adapter;
 use crate::plan::request::Ratio;
+use crate::plan::scheme::{SCHEMES, Scheme};
 use crate::plan::{PassChoice, PassPattern, Request, VerificationChoice};
 use crate::unit::Digest;
 use crate::unit::term::{Method, Standard};
@@ -63,6 +64,7 @@ pub enum Command {
 
 /// Where journals, records and the key are.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Where things are kept")]
 pub struct StateArgs {
     /// Directory of journals and state [default: /var/lib/expunge as root, else below the XDG state directory]
     #[arg(long, value_name = "DIR")]
@@ -89,7 +91,7 @@ pub struct RequestArgs {
     pub passes: Vec<PassPattern>,
     /// A legacy scheme of passes (a pattern, not a level): dod-5220.22-m, dod-ece, vsitr, hmg-is5-baseline,
     /// hmg-is5-enhanced, gost-r50739, rcmp-ops-ii, schneier, gutmann
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_scheme)]
     pub scheme: Option<String>,
     /// Verification: full, sampled (SP 800-88 Rev. 1), sampled=CONFIDENCE,FRACTION or none [default: full]
     #[arg(long = "verify", value_name = "CHOICE", value_parser = parse_verification)]
@@ -126,12 +128,12 @@ pub struct PlanArgs {
     /// What to do.
     #[command(flatten)]
     pub request: RequestArgs,
-    /// Where state would be kept.
-    #[command(flatten)]
-    pub state: StateArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Where state would be kept.
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 /// `sanitize`
@@ -147,8 +149,8 @@ pub struct SanitizeArgs {
     /// What to do.
     #[command(flatten)]
     pub request: RequestArgs,
-    /// Serial number (or what `list` shows under CONFIRM) of a drive; once for each drive, in any order. On a
-    /// terminal it is asked for
+    /// Serial number of a drive, or what `inspect` shows under "Confirm with"; once for each drive, in any order;
+    /// with --manifest the number of drives. On a terminal it is asked for
     #[arg(long, value_name = "TEXT")]
     pub confirm: Vec<String>,
     /// Refuse if today's plan has another digest (one drive only)
@@ -157,6 +159,9 @@ pub struct SanitizeArgs {
     /// Go on with the other drives when one is refused
     #[arg(long)]
     pub each: bool,
+    /// Print events as JSON lines and end with one JSON object
+    #[arg(long)]
+    pub json: bool,
     /// What people say about the job; carried into the record.
     #[command(flatten)]
     pub given: GivenArgs,
@@ -166,9 +171,6 @@ pub struct SanitizeArgs {
     /// How the drive is driven.
     #[command(flatten)]
     pub tuning: TuningArgs,
-    /// Print events as JSON lines and end with one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// What people say about the job.
@@ -243,6 +245,9 @@ pub struct VerifyArgs {
     /// How much to read: full, sampled or sampled=CONFIDENCE,FRACTION [default: full]
     #[arg(long = "verify", value_name = "CHOICE", value_parser = parse_verification)]
     pub verification: Option<VerificationChoice>,
+    /// Print events as JSON lines and end with one JSON object
+    #[arg(long)]
+    pub json: bool,
     /// What people say about the job; carried into the record.
     #[command(flatten)]
     pub given: GivenArgs,
@@ -252,9 +257,6 @@ pub struct VerifyArgs {
     /// How the drive is driven.
     #[command(flatten)]
     pub tuning: TuningArgs,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `certificate`
@@ -262,7 +264,7 @@ pub struct VerifyArgs {
 pub enum CertificateCommand {
     /// Verify a record offline and recompute what can be recomputed
     Check(super::certificate::CheckOptions),
-    /// Show what a record says; says nothing about its signature
+    /// Show what a record says, and what its check came to
     Show(super::certificate::ShowOptions),
 }
 
@@ -353,6 +355,16 @@ impl From<AdapterArg> for Adapter {
 
 fn parse_pass(text: &str) -> Result<PassPattern, String> {
     PassPattern::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_scheme(text: &str) -> Result<String, String> {
+    match Scheme::named(text) {
+        Some(scheme) => Ok(scheme.name.to_owned()),
+        None => {
+            let names: Vec<&str> = SCHEMES.iter().map(|scheme| scheme.name).collect();
+            Err(format!("choose one of: {}", names.join(", ")))
+        }
+    }
 }
 
 fn parse_expected(text: &str) -> Result<PassPattern, String> {

@@ -12,6 +12,12 @@ use crate::certificate::keyring::Keyring;
 use crate::certificate::show::{plain, show as show_content};
 use crate::unit::term::{Exit, word};
 
+/// Schema of `certificate check --json`.
+pub const CHECK_SCHEMA: &str = "urn:expunge:check:v1";
+
+/// Schema of `certificate show --json`.
+pub const SHOW_SCHEMA: &str = "urn:expunge:show:v1";
+
 /// Flags of `certificate check`.
 #[derive(Args, Clone, Debug)]
 pub struct CheckOptions {
@@ -38,7 +44,7 @@ pub struct ShowOptions {
     /// The keys you trust: a keyring.json, or a directory of public keys (*.pem)
     #[arg(long, value_name = "PATH")]
     pub keyring: Option<PathBuf>,
-    /// Print the statement as JSON
+    /// Print the check and the record as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -92,7 +98,7 @@ fn try_check(options: &CheckOptions, out: &mut dyn Write, err: &mut dyn Write) -
         }
     }
     if options.json {
-        writeln!(out, "{:#}", json!({"schema": "urn:expunge:check:v1", "files": reports}))?;
+        writeln!(out, "{:#}", json!({"schema": CHECK_SCHEMA, "files": reports}))?;
     }
     Ok(exit)
 }
@@ -113,9 +119,8 @@ fn try_show(options: &ShowOptions, out: &mut dyn Write, err: &mut dyn Write) -> 
     };
     let report = check_bytes(&bytes, &keyring);
     match (&report.content, options.json) {
-        (None, _) => print_report(out, &options.file, &report, None)?,
-        (Some(Content::Job { record, .. }), true) => writeln!(out, "{:#}", json!(record))?,
-        (Some(Content::Inspection { inspection }), true) => writeln!(out, "{:#}", json!(inspection))?,
+        (content, true) => writeln!(out, "{:#}", show_json(&options.file, &report, content.as_ref()))?,
+        (None, false) => print_report(out, &options.file, &report, None)?,
         (Some(content), false) => {
             out.write_all(show_content(content).as_bytes())?;
             writeln!(out, "\nThis text is a rendering; only the file counts. Its check:")?;
@@ -123,6 +128,16 @@ fn try_show(options: &ShowOptions, out: &mut dyn Write, err: &mut dyn Write) -> 
         }
     }
     Ok(report.status.exit())
+}
+
+/// The check comes with the record, so that a program does not take an altered file for a record.
+fn show_json(file: &Path, report: &CheckReport, content: Option<&Content>) -> Value {
+    let predicate = match content {
+        None => Value::Null,
+        Some(Content::Job { record, .. }) => json!(record),
+        Some(Content::Inspection { inspection }) => json!(inspection),
+    };
+    json!({"schema": SHOW_SCHEMA, "check": report_json(file, report, None), "predicate": predicate})
 }
 
 /// A pipe that was closed is nobody's mistake, but the answer was not given.

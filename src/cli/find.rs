@@ -51,7 +51,11 @@ pub fn inspect(args: &InspectArgs, state: &StateArgs, out: &mut dyn Write) -> Ex
         Ok(seen) => told(inspect::write_text(&seen, out)),
         Err(reasons) => {
             complain(&format!("{} cannot be inspected\n{}", args.device, reasons_text(&reasons)));
-            Exit::Refused
+            let answer = inspect::refusal_to_json(&args.device, &reasons);
+            match if args.json { told(writeln!(out, "{answer}")) } else { Exit::Success } {
+                Exit::Success => Exit::Refused,
+                failed => failed,
+            }
         }
     }
 }

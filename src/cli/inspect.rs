@@ -13,6 +13,9 @@ use crate::unit::Reason;
 /// Schema of `inspect --json`.
 pub const INSPECT_SCHEMA: &str = "urn:expunge:inspect:v1";
 
+/// Schema of `inspect --json` for a drive that could not be looked at.
+pub const INSPECT_REFUSED_SCHEMA: &str = "urn:expunge:inspect-refused:v1";
+
 /// Options of `inspect`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InspectArgs {
@@ -63,6 +66,11 @@ pub fn write_text(seen: &Seen, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "Note: {note}")?;
     }
     Ok(())
+}
+
+/// Why a drive could not be looked at, as JSON.
+pub fn refusal_to_json(device: &str, reasons: &[Reason]) -> Value {
+    json!({"schema": INSPECT_REFUSED_SCHEMA, "device": device, "reasons": reasons})
 }
 
 /// The same as JSON.

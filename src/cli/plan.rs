@@ -9,7 +9,7 @@ use crate::certificate::provenance::Given;
 use crate::device::DriveFacts;
 use crate::job::Directories;
 use crate::job::prepare::{Host, Order, Prepared, RefusedDrive, prepare};
-use crate::plan::render::{PlanReport, report, text};
+use crate::plan::render::{PLAN_REPORT_SCHEMA, PlanReport, report, text};
 use crate::plan::{Decision, Rates, Request};
 use crate::unit::Reason;
 use crate::unit::term::Exit;
@@ -82,14 +82,26 @@ fn as_json(prepared: &Prepared, request: &Request) -> Value {
     match report_of(prepared, request) {
         Some((report, _)) => json!(report),
         None => match prepared {
-            Prepared::Refused(refused) => json!({
-                "schema": crate::plan::render::PLAN_REPORT_SCHEMA,
-                "node": refused.device,
-                "decision": "refused",
-                "reasons": refused.reasons,
-            }),
+            Prepared::Refused(refused) => json!(report_without_facts(refused)),
             Prepared::Ready(_) | Prepared::Dead(_) => Value::Null,
         },
+    }
+}
+
+/// The report on a drive of which nothing is known but why it was refused; its node is what the user named.
+fn report_without_facts(refused: &RefusedDrive) -> PlanReport {
+    PlanReport {
+        schema: PLAN_REPORT_SCHEMA.to_owned(),
+        node: refused.device.clone(),
+        confirm: None,
+        decision: "refused".to_owned(),
+        plan: None,
+        digest: None,
+        estimate: None,
+        verification_text: None,
+        reasons: refused.reasons.clone(),
+        content: Vec::new(),
+        command: None,
     }
 }
 

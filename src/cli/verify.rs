@@ -16,6 +16,9 @@ use crate::plan::{PassPattern, VerificationChoice, decide};
 use crate::unit::term::{Exit, word};
 use crate::unit::{Geometry, Pattern, Reason, ReasonCode};
 
+/// Schema of the final JSON object of `verify --json`.
+pub const RESULT_SCHEMA: &str = "urn:expunge:verify-result:v1";
+
 /// Inspects one drive.
 pub fn run(args: &VerifyArgs) -> Exit {
     let (host, place) = match host(&args.state) {
@@ -88,11 +91,18 @@ fn open(args: &VerifyArgs, host: &Host) -> Result<Inspection, Vec<Reason>> {
 fn refuse(args: &VerifyArgs, reasons: &[Reason]) {
     if args.json {
         print_json(&json!({
-            "schema": "urn:expunge:verify-result:v1",
+            "schema": RESULT_SCHEMA,
+            "event": "result",
             "device": args.device,
+            "node": null,
+            "serial": null,
             "outcome": "refused",
+            "tally": null,
+            "first_differing": null,
+            "last_differing": null,
             "reasons": reasons,
             "exit_status": Exit::Refused.code(),
+            "record": null,
         }));
     } else {
         let _unread =
@@ -110,7 +120,9 @@ fn tell(args: &VerifyArgs, inspection: &Inspection, result: &Inspected) {
     let (first, last) = mismatched.map(|set| (set.first(), set.last())).unwrap_or_default();
     if args.json {
         print_json(&json!({
-            "schema": "urn:expunge:verify-result:v1",
+            "schema": RESULT_SCHEMA,
+            "event": "result",
+            "device": args.device,
             "node": facts.node.display().to_string(),
             "serial": facts.identity.serial,
             "outcome": result.outcome.map_or_else(|| "unknown".to_owned(), word),
