@@ -1,5 +1,6 @@
 //! A drive that says where it fails: the ranges are on the record to the block, and everything else is done.
 use super::Bed;
+use crate::common::Expunge;
 
 const BLOCKS: u64 = 8195;
 
@@ -40,10 +41,11 @@ fn a_drive_with_large_blocks_lists_large_blocks() {
 
 #[test]
 fn blocks_that_cannot_be_read_back_are_listed_and_nothing_is_made_up_for_them() {
+    const LARGE: u64 = 32_771;
     for (errno, adapter) in [(5, "io-uring"), (61, "sync")] {
-        let bed = Bed::new(BLOCKS * 512, 512);
-        // Not among the first blocks, where content is looked for before the job.
-        let bad = [(3000, 1), (4095, 2), (6000, 3)];
+        let bed = Bed::new(LARGE * 512, 512);
+        // In the middle: at both ends, content is looked for before the job.
+        let bad = [(12_000, 1), (12_287, 2), (16_001, 3)];
         for (lba, count) in bad {
             bed.rule("read", lba, count, &format!("err:{errno}"));
         }
@@ -53,10 +55,25 @@ fn blocks_that_cannot_be_read_back_are_listed_and_nothing_is_made_up_for_them() 
         assert_eq!(told.record.ranges("/exceptions/unreadable"), bad, "errno {errno}, {adapter}");
         assert_eq!(told.record.ranges("/exceptions/mismatched"), []);
         assert_eq!(told.record.ranges("/exceptions/notWritten"), []);
-        assert_eq!(told.record.number("/verification/tally/matched"), BLOCKS - 6);
+        assert_eq!(told.record.number("/verification/tally/matched"), LARGE - 6);
         // Every block was written: the medium is right, and still nothing is claimed about these.
         assert_eq!(bed.wrong(&told.record), []);
     }
+}
+
+/// Where content is looked for and cannot be read, anything may be: it must be named, and then it is written.
+#[test]
+fn content_that_cannot_be_read_must_be_named() {
+    let bed = Bed::new(BLOCKS * 512, 512);
+    bed.rule("read", 8, 1, "err:5");
+    let expunge = Expunge::new();
+    let plan = expunge.run(["plan", bed.bed.device().arg()]).expect_code(3);
+    assert!(plan.stdout.contains("--known-content unreadable"), "{}", plan.stdout);
+    assert_eq!(bed.media.first_change(), None);
+    let told = bed.sanitize(&["--known-content", "unreadable"], 5);
+    told.expect_failed();
+    assert_eq!(told.record.ranges("/exceptions/unreadable"), [(8, 1)]);
+    assert_eq!(bed.wrong(&told.record), []);
 }
 
 /// An error that goes away when tried again leaves no trace on the drive, and none on the outcome.
@@ -86,15 +103,25 @@ fn a_flush_that_fails_is_never_done() {
     }
 }
 
-/// With a pass that failed there is no success whatever the passes after it did.
+/// With a pass that failed there is no success, whatever the passes after it did.
 #[test]
 fn a_failure_in_an_earlier_pass_stays_a_failure() {
+    // How often the block is tried in one pass, seen on another bed: a whole transfer, its halves, and so on.
+    let tries = {
+        let bed = Bed::new(BLOCKS * 512, 512);
+        bed.rule("write", 4000, 1, "err:5");
+        bed.sanitize(&["--pass", "zero", "--adapter", "sync"], 4).expect_failed();
+        bed.bed.seen("hits")
+    };
     let bed = Bed::new(BLOCKS * 512, 512);
-    // As often as one block is tried in one pass: alone after halving from a whole transfer.
-    bed.bed.rule("write 2048000 512 err:5 12");
-    let told = bed.sanitize(&["--pass", "zero", "--pass", "random"], 4);
+    bed.rule("write", 4000, 1, &format!("err:5 {tries}"));
+    let told = bed.sanitize(&["--pass", "zero", "--pass", "random", "--adapter", "sync"], 4);
     told.expect_failed();
     assert_eq!(told.record.ranges("/passes/0/tally/failed"), [(4000, 1)]);
+    assert_eq!(told.record.ranges("/passes/1/tally/failed"), []);
+    assert_eq!(told.record.ranges("/exceptions/notWritten"), [(4000, 1)]);
+    assert_eq!(bed.wrong(&told.record), [], "the last pass wrote it");
+    assert_eq!(told.codes(), ["write-errors"]);
 }
 
 /// A drive that answers nothing but errors is given up, not tried for ever.
