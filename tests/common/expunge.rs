@@ -84,8 +84,37 @@ impl Expunge {
         command
     }
 
+    /// `expunge certificate check FILE` with the key of this place as the only one that is trusted.
     #[track_caller]
-    fn finish(&self, command: &mut Command) -> Ran {
+    pub fn check(&self, record: &Path) -> Ran {
+        let keyring = self.home().join("keyring");
+        if !keyring.exists() {
+            let shown = self.run(["key".into(), "show".into(), "--key".into(), self.key().into_os_string()]);
+            assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+            std::fs::create_dir(&keyring).expect("a directory for the keyring");
+            std::fs::write(keyring.join("ours.pem"), &shown.stdout).expect("a public key");
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_expunge"));
+        command.args(["certificate", "check"]).arg(record).arg("--keyring").arg(keyring);
+        self.finish(&mut command)
+    }
+
+    /// `expunge sanitize NODE --confirm FILE ARGUMENTS` on a loop device over FILE, or on FILE itself.
+    #[track_caller]
+    pub fn overwrite(&self, node: &Path, file: &Path, arguments: &[&str]) -> Ran {
+        self.finish(&mut self.overwrite_command(node, file, arguments))
+    }
+
+    /// The command line of [`Self::overwrite`], not yet started.
+    pub fn overwrite_command(&self, node: &Path, file: &Path, arguments: &[&str]) -> Command {
+        let mut command = self.sanitize_command([node]);
+        command.arg("--confirm").arg(file).args(arguments);
+        command
+    }
+
+    /// Runs a command line to its end.
+    #[track_caller]
+    pub fn finish(&self, command: &mut Command) -> Ran {
         let output = run_within(command, self.limit);
         let line = format!("{command:?}");
         Ran { code: output.status.code(), stdout: output.stdout, stderr: output.stderr, line }
@@ -99,6 +128,16 @@ impl Default for Expunge {
 }
 
 impl Ran {
+    pub const fn new(code: Option<i32>, stdout: String, stderr: String, line: String) -> Self {
+        Self { code, stdout, stderr, line }
+    }
+
+    /// The last line of standard output: the one object that a command with `--json` ends with.
+    #[track_caller]
+    pub fn result(&self) -> Value {
+        self.json_lines().pop().unwrap_or_else(|| panic!("{} said nothing: {}", self.line, self.stderr))
+    }
+
     /// Checks the exit code, and shows everything when it is another.
     #[track_caller]
     pub fn expect_code(self, code: i32) -> Self {

@@ -1,0 +1,112 @@
+//! One byte or block changed between writing and verification: the drive said that all went well.
+use super::Bed;
+
+const BLOCKS: u64 = 4103;
+
+/// First, middle and last block: of the drive, of a transfer, and the odd tail.
+const PLACES: [u64; 5] = [0, 1, 2048, 2051, BLOCKS - 1];
+
+#[track_caller]
+fn expect_mismatch(bed: &Bed, lba: u64, more: &[&str]) {
+    let told = bed.sanitize(more, 5);
+    told.expect_failed();
+    assert_eq!(told.codes(), ["mismatch"]);
+    let words = format!("1 blocks hold something else than was written, first LBA {lba}, last LBA {lba}");
+    assert_eq!(told.drive["reason"]["text"], words);
+    assert_eq!(told.record.texts("/reasons"), words);
+    assert_eq!(told.record.ranges("/exceptions/mismatched"), [(lba, 1)]);
+    assert_eq!(told.record.ranges("/exceptions/notWritten"), []);
+    assert_eq!(told.record.number("/verification/tally/matched"), bed.blocks() - 1);
+}
+
+/// The write is acknowledged and the old content stays.
+#[test]
+fn a_dropped_write_is_found_wherever_it_is() {
+    for (block_size, more) in [(512, &[][..]), (4096, &["--pass", "zero"]), (512, &["--adapter", "sync"])] {
+        for lba in PLACES {
+            let bed = Bed::new(BLOCKS * u64::from(block_size), block_size);
+            bed.rule("write", lba, 1, "drop");
+            expect_mismatch(&bed, lba, more);
+            let left = bed.media.leftovers();
+            assert_eq!(left.blocks, u64::from(block_size) / 512, "the rule held: {left:?}");
+        }
+    }
+}
+
+/// One bit of one byte is stored wrong: the medium really holds something else.
+#[test]
+fn a_flipped_bit_in_a_write_is_found_wherever_it_is() {
+    for lba in PLACES {
+        let bed = Bed::new(BLOCKS * 512, 512);
+        bed.bed.rule(&format!("write {} 1 flip", lba * 512 + 511));
+        let told = bed.sanitize(&[], 5);
+        told.expect_failed();
+        assert_eq!(told.record.ranges("/exceptions/mismatched"), [(lba, 1)]);
+        assert_eq!(bed.wrong(&told.record), [(lba, 1)], "and no other block is wrong");
+    }
+}
+
+/// The medium is right and the read is not: nothing can tell the two apart, and the drive is not trusted.
+#[test]
+fn a_flipped_bit_in_a_read_is_found_wherever_it_is() {
+    for lba in PLACES {
+        let bed = Bed::new(BLOCKS * 512, 512);
+        bed.bed.rule(&format!("read {} 1 flip", lba * 512));
+        expect_mismatch(&bed, lba, &[]);
+    }
+}
+
+#[test]
+fn several_lies_are_listed_each_as_it_is() {
+    let bed = Bed::new(BLOCKS * 512, 512);
+    for (lba, count) in [(0, 3), (100, 1), (102, 1), (BLOCKS - 9, 9)] {
+        bed.rule("write", lba, count, "drop");
+    }
+    let told = bed.sanitize(&["--pass", "ones"], 5);
+    told.expect_failed();
+    let expected = [(0, 3), (100, 1), (102, 1), (BLOCKS - 9, 9)];
+    assert_eq!(told.record.ranges("/exceptions/mismatched"), expected);
+    assert_eq!(bed.wrong(&told.record), expected);
+    let text = told.record.texts("/reasons");
+    assert!(text.contains("14 blocks") && text.contains("first LBA 0, last LBA 4102"), "{text}");
+}
+
+/// Dropped in the first pass only, and made good by the last one: what counts is what is on the medium.
+#[test]
+fn a_write_dropped_in_an_earlier_pass_leaves_nothing_behind() {
+    let bed = Bed::new(BLOCKS * 512, 512);
+    bed.bed.rule("write 4096 512 drop 1");
+    let told = bed.sanitize(&["--pass", "zero", "--pass", "random"], 0);
+    told.record.expect_certificate();
+    assert_eq!(bed.wrong(&told.record), []);
+    assert_eq!(bed.bed.seen("hits"), 1, "the rule acted");
+}
+
+/// A sample does not see what it does not read, and does not claim to.
+#[test]
+fn a_dropped_write_outside_a_sample_is_not_claimed_as_seen() {
+    let bed = Bed::new(64 << 20, 512);
+    // One block of 131,072; a sample of 14,000 misses it nine times in ten, and finds it else. Both are right
+    // when the record says what was read.
+    bed.rule("write", 77_777, 1, "drop");
+    let expunge = crate::common::Expunge::new();
+    let ran = expunge.overwrite(bed.bed.node(), bed.confirm(), &["--verify", "sampled", "--json"]);
+    let record = crate::common::Record::only_in(&expunge.out());
+    let found = record.ranges("/exceptions/mismatched");
+    match ran.code {
+        Some(0) => assert_eq!(found, []),
+        Some(5) => assert_eq!(found, [(77_777, 1)]),
+        other => panic!("exit {other:?}: {}", ran.stdout),
+    }
+    assert_eq!(bed.wrong(&record), [(77_777, 1)], "the rule held");
+    record.expect_sums();
+    assert!(record.number("/verification/tally/notRead") > 110_000);
+    let limits = record.at("/limits").as_array().unwrap();
+    let limit = limits.iter().find(|limit| limit["code"] == "sampled-verification").unwrap();
+    let text = limit["text"].as_str().unwrap();
+    assert!(text.contains("14000 of 131072 blocks"), "{text}");
+    assert!(text.contains("a single residual block is most likely missed"), "{text}");
+    for bad in ["100 %", "every block"] {
+        assert!(!text.contains(bad), "{text}");
+    }
+}

@@ -1,0 +1,156 @@
+//! Four drives at once, of which one disappears: the others finish, all are recorded, and the gravest exit wins.
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::Bed;
+use crate::common::expected::differing;
+use crate::common::running::{Running, wait_for};
+use crate::common::{Expunge, LoopDevice, Media, Ran, Record};
+
+const SIZE: u64 = (8 << 20) + 512;
+const BLOCKS: u64 = SIZE / 512;
+
+/// Drives that go on.
+struct Good {
+    device: LoopDevice,
+    media: Media,
+}
+
+fn good(directory: &Path) -> Vec<Good> {
+    let one = |name: &str| {
+        let media = Media::make(directory, name, SIZE, 512);
+        Good { device: LoopDevice::attach(media.path(), 512), media }
+    };
+    ["one", "two", "three"].map(one).into()
+}
+
+fn all(expunge: &Expunge, good: &[Good], bad: (&Path, &Path)) -> Command {
+    let mut command = expunge.sanitize_command(["--json"]);
+    for one in good {
+        command.arg(one.device.node()).arg("--confirm").arg(one.media.path());
+    }
+    command.arg(bad.0).arg("--confirm").arg(bad.1);
+    command
+}
+
+fn node(node: &Path) -> Value {
+    node.to_str().unwrap().into()
+}
+
+/// Checks the three that went on, and gives what is said about the fourth and its record.
+#[track_caller]
+fn three_done(ran: &Ran, expunge: &Expunge, good: &[Good], bad: &Path) -> (Value, Record) {
+    let drives = ran.result()["drives"].as_array().unwrap().clone();
+    assert_eq!(drives.len(), 4);
+    let of = |path: &Path| drives.iter().find(|drive| drive["node"] == node(path)).unwrap().clone();
+    let record = |drive: &Value| Record::read(Path::new(drive["record"]["path"].as_str().unwrap()));
+    assert_eq!(Record::all_in(&expunge.out()).len(), 4, "all are recorded");
+    for one in good {
+        let drive = of(one.device.node());
+        assert_eq!((&drive["outcome"], &drive["exit_status"]), (&"done".into(), &0.into()), "{drive}");
+        let record = record(&drive);
+        record.expect_certificate();
+        assert_eq!((one.media.leftovers().markers, one.media.leftovers().blocks), (0, 0));
+        assert_eq!(differing(one.device.node(), SIZE, record.last_pattern(), 512), []);
+        expunge.check(&record.path).expect_code(0);
+    }
+    let fourth = of(bad);
+    let record = record(&fourth);
+    assert_eq!(ran.result()["exit_status"], fourth["exit_status"], "the gravest exit wins");
+    expunge.check(&record.path).expect_code(4);
+    (fourth, record)
+}
+
+/// When a drive vanishes. The middle of the drive answers late then, so that the end comes there.
+#[derive(Clone, Copy)]
+enum During {
+    Writing,
+    Reading,
+}
+
+impl During {
+    #[track_caller]
+    fn wait(self, expunge: &Expunge, bed: &Bed) {
+        let says = |words: &str| {
+            wait_for(words, || journal_of(expunge, bed.bed.node()).is_some_and(|text| text.contains(words)));
+        };
+        says("\"entry\":\"armed\"");
+        match self {
+            Self::Writing => {}
+            Self::Reading => {
+                // Only now: before, content was looked for.
+                bed.rule("read", BLOCKS / 2, 2048, "lat:20000");
+                says("\"entry\":\"verifying\"");
+            }
+        }
+    }
+
+    const fn write_latency(self) -> &'static str {
+        match self {
+            Self::Writing => "lat:20000",
+            Self::Reading => "lat:1000",
+        }
+    }
+
+    /// 5 when only the read-back failed.
+    const fn exit(self) -> i32 {
+        match self {
+            Self::Writing => 4,
+            Self::Reading => 5,
+        }
+    }
+}
+
+/// The journal of the drive with this node.
+fn journal_of(expunge: &Expunge, node: &Path) -> Option<String> {
+    let entries = std::fs::read_dir(expunge.state().join("jobs")).ok()?;
+    let paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    let texts = paths.iter().filter_map(|path| std::fs::read_to_string(path).ok());
+    let named = format!("\"node\":\"{}\"", node.display());
+    texts.into_iter().find(|text| text.contains(&named))
+}
+
+#[test]
+fn a_drive_whose_server_is_killed_fails_alone() {
+    for during in [During::Writing, During::Reading] {
+        let directory = tempfile::tempdir().unwrap();
+        let good = good(&directory.path().canonicalize().unwrap());
+        let mut bed = Bed::new(SIZE, 512);
+        bed.rule("write", BLOCKS / 2, 2048, during.write_latency());
+        let expunge = Expunge::new();
+        let running = Running::start(&mut all(&expunge, &good, (bed.bed.node(), bed.confirm())));
+        during.wait(&expunge, &bed);
+        bed.bed.kill_server();
+        let ran = running.finish().expect_code(during.exit());
+        let (drive, record) = three_done(&ran, &expunge, &good, bed.bed.node());
+        assert_eq!(drive["outcome"], "failed", "{drive}");
+        record.expect_other("failed", "Record of failed sanitization: NOT sanitized", "NOT-SANITIZED");
+        assert!(!drive["reason"]["text"].as_str().unwrap().is_empty());
+    }
+}
+
+/// The drive is there, and its capacity is not.
+#[test]
+fn a_drive_that_shrinks_to_nothing_fails_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path().canonicalize().unwrap();
+    let good = good(&directory);
+    let media = Media::make(&directory, "fourth", 512 << 20, 512);
+    let device = LoopDevice::attach(media.path(), 512);
+    let expunge = Expunge::new();
+    let running = Running::start(&mut all(&expunge, &good, (device.node(), media.path())));
+    wait_for("the drive is written", || {
+        journal_of(&expunge, device.node()).is_some_and(|text| text.contains("\"entry\":\"armed\""))
+    });
+    OpenOptions::new().write(true).open(media.path()).unwrap().set_len(0).unwrap();
+    device.refresh_size();
+    let ran = running.finish();
+    let (drive, record) = three_done(&ran, &expunge, &good, device.node());
+    assert_eq!((ran.code, &drive["outcome"]), (Some(4), &"failed".into()), "{drive}");
+    record.expect_other("failed", "Record of failed sanitization: NOT sanitized", "NOT-SANITIZED");
+    assert_eq!(record.codes("/reasons"), ["drive-gone"]);
+    assert!(record.at("/drive/identityAfter").is_null());
+}
