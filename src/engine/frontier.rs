@@ -19,6 +19,11 @@ const RETRIES_MAX: u32 = 8192;
 /// drive with bad blocks but one that answers nothing. Retries fail in a row in any bad area and do not count.
 const FAILURES_IN_A_ROW_MAX: u32 = 256;
 
+/// Failures in one sweep after which the drive is given up, successes between them or not. Each may become a
+/// range of its own: without a limit a drive that fails here and there all over makes counts that fill the
+/// memory and that no worker could tell and no record hold.
+const FAILURES_MAX: u32 = 1 << 15;
+
 /// How a frontier came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
@@ -38,11 +43,16 @@ pub struct Frontier<I> {
     retry: Vec<LbaRange>,
     retries_left: u32,
     failures_in_a_row: u32,
+    failures: u32,
     in_flight: usize,
     /// A failed range of this many blocks is not divided: the physical block of the drive.
     smallest: BlockCount,
     succeeded: RangeSet,
     failed: RangeSet,
+    /// Blocks of `succeeded`, and of `failed` and `retry` together: counted along, because they are asked for
+    /// after every transfer and the sets can be long.
+    done: BlockCount,
+    errors: BlockCount,
     end: Option<Settled>,
 }
 
@@ -54,10 +64,13 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
             retry: Vec::new(),
             retries_left: RETRIES_MAX,
             failures_in_a_row: 0,
+            failures: 0,
             in_flight: 0,
             smallest,
             succeeded: RangeSet::new(),
             failed: RangeSet::new(),
+            done: BlockCount::ZERO,
+            errors: BlockCount::ZERO,
             end: None,
         }
     }
@@ -78,6 +91,7 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
             if self.retries_left > 0 {
                 self.retries_left -= 1;
                 self.in_flight += 1;
+                self.errors = self.errors.saturating_sub(range.count());
                 return Some(range);
             }
             self.failed.insert(range);
@@ -92,14 +106,17 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
         let fault = match result {
             Ok(()) => {
                 self.failures_in_a_row = 0;
+                self.done += range.count();
                 self.succeeded.insert(range);
                 return;
             }
             Err(fault) => fault,
         };
+        self.errors += range.count();
         match sweeping {
             Sweeping::First => {
                 self.failures_in_a_row += 1;
+                self.failures += 1;
                 self.retry.push(range);
             }
             Sweeping::Again => match range.halves() {
@@ -110,7 +127,7 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
         if self.end.is_none() {
             if fault.kind == FaultKind::Gone {
                 self.end = Some(Settled::Gone(fault));
-            } else if self.failures_in_a_row >= FAILURES_IN_A_ROW_MAX {
+            } else if self.failures_in_a_row >= FAILURES_IN_A_ROW_MAX || self.failures >= FAILURES_MAX {
                 self.end = Some(Settled::GivenUp(fault));
             }
         }
@@ -120,6 +137,21 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
     pub const fn sweeping(&self) -> Sweeping {
         // Retries are given out only with nothing else in flight, and only while the allowance shrinks.
         if self.retries_left < RETRIES_MAX { Sweeping::Again } else { Sweeping::First }
+    }
+
+    /// Number of blocks transferred so far.
+    pub const fn done(&self) -> BlockCount {
+        self.done
+    }
+
+    /// Number of blocks that failed so far and are not being tried again just now.
+    pub const fn errors(&self) -> BlockCount {
+        self.errors
+    }
+
+    /// The answers make it pointless to go on; what is in flight still counts.
+    pub fn give_up(&mut self, fault: Fault) {
+        self.end.get_or_insert(Settled::GivenUp(fault));
     }
 
     /// No more ranges; what is in flight still counts.
@@ -207,6 +239,8 @@ mod tests {
             let hit = bad.iter().any(|lba| next.contains(Lba(*lba)));
             frontier.apply(next, if hit { Err(MEDIUM) } else { Ok(()) }, sweeping);
         }
+        assert_eq!(frontier.done(), frontier.succeeded().count());
+        assert_eq!(frontier.errors(), frontier.failed().count());
         (frontier.succeeded().clone(), frontier.failed(), frontier.end().unwrap())
     }
 
@@ -234,6 +268,20 @@ mod tests {
         assert_eq!(end, Settled::GivenUp(MEDIUM));
         assert!(succeeded.is_empty());
         assert!(failed.count().0 < 80_000, "the rest was never tried");
+    }
+
+    #[test]
+    fn a_drive_that_fails_here_and_there_all_over_is_given_up() {
+        // Every second transfer of eight blocks fails.
+        let bad: Vec<u64> = (0..70_000).map(|number| number * 16).collect();
+        let sweep = pieces(range(0, 70_000 * 16), BlockCount(8));
+        let mut frontier = Frontier::new(sweep, BlockCount(1));
+        while let Some(next) = frontier.advance() {
+            let hit = bad.binary_search(&next.first().0).is_ok();
+            frontier.apply(next, if hit { Err(MEDIUM) } else { Ok(()) }, frontier.sweeping());
+        }
+        assert_eq!(frontier.end(), Some(Settled::GivenUp(MEDIUM)));
+        assert_eq!(frontier.failed().ranges().len(), 1 << 15);
     }
 
     #[test]

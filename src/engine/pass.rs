@@ -60,17 +60,17 @@ pub fn write_pass(
         }
         observer.progress(Progress {
             at: Phase::Writing { pass: index },
-            done: frontier.succeeded().count(),
+            done: frontier.done(),
             total: geometry.capacity,
-            errors: frontier.failed().count(),
+            errors: frontier.errors(),
         });
     }
     let settled = frontier.end().unwrap_or(Settled::Stopped);
     observer.progress(Progress {
         at: Phase::Flushing { pass: index },
-        done: frontier.succeeded().count(),
+        done: frontier.done(),
         total: geometry.capacity,
-        errors: frontier.failed().count(),
+        errors: frontier.errors(),
     });
     let flush = flush(port, settled);
     let tally = tally(index, &geometry, frontier.succeeded(), frontier.failed(), flush);

@@ -17,7 +17,7 @@ use crate::engine::PassTally;
 use crate::io::{Adapter, Tuning};
 use crate::plan::{Plan, VerificationPlan};
 use crate::unit::digest::to_hex;
-use crate::unit::{Pattern, Reason, ReasonCode};
+use crate::unit::{Digest, Pattern, Reason, ReasonCode};
 use crate::verify::sample::Sample;
 use crate::verify::{Ending, VerificationTally};
 use crate::worker::message::Ended;
@@ -236,12 +236,18 @@ impl Talk<'_> {
         adapter_in_use: &mut Option<Adapter>,
     ) -> Result<(VerificationRun, Ending), Broken> {
         let started = self.means.clock.now();
+        let wanted = (order.wanted.count(), Digest::of_json(&order.wanted));
         self.order(&Order::Verify(order))?;
         loop {
             match self.hear()? {
                 Event::Ready { adapter } => *adapter_in_use = Some(adapter),
                 Event::Progress(progress) => self.means.listener.hear(&Happening::Progress(progress)),
                 Event::Verified { tally, settled } => {
+                    // A clean count of fewer or of other blocks proves nothing about those that were asked for.
+                    if (tally.wanted, tally.wanted_digest) != wanted {
+                        let text = "the worker process read other blocks back than it was told to";
+                        return Err(Broken(lost(text.into())));
+                    }
                     let ended = self.means.clock.now();
                     self.means.listener.hear(&Happening::Verified { tally: &tally });
                     let ending = match self.settled(settled) {

@@ -4,7 +4,7 @@ use std::io;
 use crate::engine::frontier::{Frontier, Settled, pieces};
 use crate::engine::observe::{Observer, Phase, Progress};
 use crate::engine::pass::{is_gone, smallest_piece};
-use crate::io::{BlockRead, Completion, Transfer};
+use crate::io::{BlockRead, Completion, Fault, FaultKind, Transfer};
 use crate::sys::Buffer;
 use crate::unit::{BlockCount, Digest, Geometry, Lba, LbaRange, Pattern, RangeSet};
 
@@ -12,6 +12,10 @@ use super::VerificationTally;
 
 /// Bytes compared at a time: what is expected is made in a piece that stays in the second-level cache.
 const COMPARE_BYTES: usize = 64 << 10;
+
+/// Ranges of blocks that differ after which the reading is given up: the drive has failed long before, and a
+/// drive that differs in every second block would fill the memory with ranges that no record could hold.
+const MISMATCHED_RANGES_MAX: usize = 50_000;
 
 /// A verification and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,7 @@ pub fn read_back(
     let mut frontier = Frontier::new(sweep, smallest_piece(&geometry));
     let mut comparison = Comparison::new(pattern, geometry);
     let mut done = Vec::new();
+    let total = wanted.count();
     loop {
         if observer.should_stop() {
             frontier.stop();
@@ -68,10 +73,13 @@ pub fn read_back(
         }
         observer.progress(Progress {
             at: Phase::Verifying,
-            done: frontier.succeeded().count(),
-            total: wanted.count(),
-            errors: frontier.failed().count() + comparison.mismatched.count(),
+            done: frontier.done(),
+            total,
+            errors: frontier.errors() + comparison.differing,
         });
+        if comparison.mismatched.ranges().len() >= MISMATCHED_RANGES_MAX {
+            frontier.give_up(Fault { kind: FaultKind::Other, errno: 0 });
+        }
     }
     let settled = frontier.end().unwrap_or(Settled::Stopped);
     let unreadable = frontier.failed();
@@ -96,13 +104,22 @@ struct Comparison<'p> {
     /// What `expected` holds, when it is a fixed pattern: its phase. It need not be made again then.
     prepared: Option<u64>,
     mismatched: RangeSet,
+    /// Blocks of `mismatched`, counted along: they are asked for after every transfer.
+    differing: BlockCount,
 }
 
 impl<'p> Comparison<'p> {
     fn new(pattern: &'p Pattern, geometry: Geometry) -> Self {
         let block = geometry.block_size.bytes() as usize;
         let expected = vec![0; COMPARE_BYTES.max(block)];
-        Self { pattern, geometry, expected, prepared: None, mismatched: RangeSet::new() }
+        Self {
+            pattern,
+            geometry,
+            expected,
+            prepared: None,
+            mismatched: RangeSet::new(),
+            differing: BlockCount::ZERO,
+        }
     }
 
     /// Spoils the first eight bytes of every block before it is read: a buffer still holds what it held before, which
@@ -156,6 +173,7 @@ impl<'p> Comparison<'p> {
                 && let Some(single) = LbaRange::new(Lba(lba), BlockCount(1))
             {
                 self.mismatched.insert(single);
+                self.differing += single.count();
             }
         }
     }
@@ -213,6 +231,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Every second block differs: found, bounded, and never called clean.
+    #[test]
+    fn a_drive_that_differs_everywhere_is_given_up_with_its_counts_right() {
+        let pattern = Pattern::byte(0);
+        let blocks = 200_000;
+        let mut disk = written(blocks, 512, &pattern);
+        disk.bytes_mut().chunks_mut(1024).for_each(|pair| pair[0] = 1);
+        let whole = disk.geometry().whole().unwrap();
+        let mut buffers = disk.take_buffers();
+        let wanted = [whole].into_iter().collect();
+        let end = read_back(&mut disk, &mut buffers, &pattern, &wanted, &mut Unobserved).unwrap();
+        assert!(matches!(end.settled, Settled::GivenUp(_)), "{:?}", end.settled);
+        assert!(end.tally.accounts_for(&disk.geometry()) && !end.tally.is_clean());
+        let ranges = end.tally.mismatched.ranges().len();
+        // What was in flight when the limit was reached still counts: two transfers of 256 KiB.
+        assert!((50_000..50_600).contains(&ranges), "{ranges}");
+        assert!(end.tally.not_read > BlockCount::ZERO);
     }
 
     /// A drive that answers reads with success and moves nothing.

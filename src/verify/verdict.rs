@@ -127,6 +127,20 @@ fn judge_completed(plan: &Plan, passes: &[PassTally], verification: Option<&Veri
     let accounted = (passes.len() == plan.passes.len() || given_up)
         && passes.iter().all(|pass| pass.accounts_for(&plan.geometry))
         && verification.is_none_or(|tally| tally.accounts_for(&plan.geometry));
+    // A tally is clean when all it wanted is right, so what it wanted has to be what the plan asks for.
+    let as_planned = verification.is_none_or(|tally| wants_what_was_planned(plan, tally));
+    if accounted && !as_planned {
+        return Verdict::without_evidence(
+            Outcome::Unknown,
+            vec![Reason::new(
+                ReasonCode::WorkerDied,
+                "the read-back that was reported covers other blocks than the plan asks for",
+                "treat the drive as not sanitized and report this as a defect",
+            )],
+            Disposition::Quarantined,
+            Exit::Unknown,
+        );
+    }
     if !accounted {
         let reason = Reason::new(
             ReasonCode::WorkerDied,
@@ -162,6 +176,22 @@ fn judge_completed(plan: &Plan, passes: &[PassTally], verification: Option<&Veri
         ),
         (_, Some(tally)) => judge_read_back(plan, tally, reading),
     }
+}
+
+/// Whether a read-back was of as many blocks as its plan asks for: all for a full one; for a sample those drawn,
+/// with the first and the last block where they were not drawn. Which blocks a sample drew follows from its
+/// seed, which the record holds and its check draws again.
+fn wants_what_was_planned(plan: &Plan, tally: &VerificationTally) -> bool {
+    let capacity = u128::from(plan.geometry.capacity.0);
+    let drawn = match plan.verification {
+        VerificationPlan::None => return true,
+        VerificationPlan::Full { .. } => return u128::from(tally.wanted.0) == capacity,
+        VerificationPlan::SampledR1 { subsections, run_blocks } => {
+            u128::from(subsections) * 2 * u128::from(run_blocks.0)
+        }
+        VerificationPlan::Sampled { strata, .. } => u128::from(strata),
+    };
+    (drawn..=drawn + 2).contains(&u128::from(tally.wanted.0)) && drawn > 0
 }
 
 fn judge_read_back(plan: &Plan, tally: &VerificationTally, reading: Vec<Reason>) -> Verdict {

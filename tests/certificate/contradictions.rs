@@ -7,14 +7,14 @@ use expunge::certificate::{
 };
 use expunge::plan::request::Ratio;
 use expunge::plan::{PassPattern, VerificationPlan};
-use expunge::unit::term::{DriveKind, Method};
+use expunge::unit::term::{DriveKind, Method, Outcome as Ended};
 use expunge::unit::{BlockCount, Digest};
 use expunge::verify::Ending;
 use serde_json::{Value, json};
 
 use crate::support::{
-    CAPACITY, agent_key, every_outcome, finished, good_job, inspection, keyring, plan, range, statement,
-    texts, three_passes, verdict,
+    CAPACITY, FULL, agent_key, every_outcome, finished, good_job, inspection, keyring, plan, range,
+    read_tally, statement, texts, three_passes, verdict,
 };
 
 /// Signs what somebody made of a statement, as a lying holder of the genuine key would.
@@ -250,6 +250,13 @@ fn samples_smaller_than_their_words() {
             *at(value, "/predicate/verification/tally/matched") = json!(10);
             *at(value, "/predicate/verification/tally/notRead") = json!(CAPACITY - 10);
         });
+        // Another seed, and other blocks: a sample is what its seed draws.
+        finds(&statement, SampleSize, |value| {
+            *at(value, "/predicate/verification/seed") = json!("ac".repeat(32));
+        });
+        finds(&statement, SampleSize, |value| {
+            *at(value, "/predicate/verification/tally/wantedDigest") = json!("00".repeat(32));
+        });
         let job = sampled(small);
         let verdict = verdict(&job, &Ending::Completed);
         let Err(BuildFault::Inconsistent(findings)) = build(job, &verdict) else { panic!("was built") };
@@ -261,6 +268,32 @@ fn samples_smaller_than_their_words() {
         *at(value, "/predicate/verification/tally/matched") = json!(CAPACITY - 1);
         *at(value, "/predicate/verification/tally/notRead") = json!(1);
     });
+}
+
+/// P3: the judge compares what was read with what the plan asks for: a tally that is clean because it wanted
+/// little is no evidence.
+#[test]
+fn a_read_back_of_fewer_blocks_than_planned_is_no_evidence() {
+    let plans = [
+        FULL,
+        sample("0.99", "0.001", 4603),
+        VerificationPlan::SampledR1 { subsections: 1000, run_blocks: BlockCount(101) },
+    ];
+    for plan in plans {
+        let good = sampled(plan);
+        assert_eq!(verdict(&good, &Ending::Completed).outcome(), Ended::Done);
+        let planned = good.verification.as_ref().unwrap().tally.wanted.0;
+        for wanted in [0, 1, planned / 2, planned - 3] {
+            let mut short = good.clone();
+            short.verification.as_mut().unwrap().tally = read_tally(wanted);
+            let verdict = verdict(&short, &Ending::Completed);
+            assert_eq!(verdict.outcome(), Ended::Unknown, "{wanted} of {planned}");
+            assert!(verdict.evidence().is_none());
+            // And the record of it is authentic: what went wrong must be recordable (P9).
+            let report = resigned(&build(short, &verdict).unwrap(), |_| {});
+            assert_eq!(report.status, CheckStatus::AuthenticOther, "{}", texts(&report.findings));
+        }
+    }
 }
 
 /// P3, second line: a verdict of success does not carry an input that contradicts it into a statement.

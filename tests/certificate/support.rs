@@ -16,7 +16,7 @@ use expunge::unit::term::{Basis, DriveKind, Method, Outcome, Standard, Technique
 use expunge::unit::{
     BlockCount, BlockSize, Digest, Geometry, Lba, LbaRange, Pattern, PatternKey, RangeSet, Reason, ReasonCode,
 };
-use expunge::verify::{Ending, Verdict, VerificationTally, verdict::judge};
+use expunge::verify::{Ending, Verdict, VerificationTally, sample::Sample, verdict::judge};
 
 /// Blocks of the sample drive: an odd number, so that halves and tails differ.
 pub(crate) const CAPACITY: u64 = 2_000_003;
@@ -199,15 +199,19 @@ pub(crate) fn finished(plan: Plan) -> RecordInput {
     });
     let wanted = match &plan.verification {
         VerificationPlan::Full { .. } => Some(CAPACITY),
-        VerificationPlan::SampledR1 { subsections, run_blocks } => Some(subsections * 2 * run_blocks.0 + 2),
-        VerificationPlan::Sampled { strata, .. } => Some(strata + 2),
+        VerificationPlan::SampledR1 { subsections, run_blocks } => Some(subsections * 2 * run_blocks.0),
+        VerificationPlan::Sampled { strata, .. } => Some(*strata),
         VerificationPlan::None => None,
     };
-    let verification = wanted.map(|wanted| VerificationRecord {
+    let sample = Sample::new(&plan.verification, &geometry(), [0xAB; 32]).ok();
+    // A plan that nobody could have made has no list; what it says of itself is all there is.
+    let drawn = |wanted| sample.as_ref().map_or(wanted, |sample| sample.wanted().0);
+    let digest = sample.as_ref().map_or(Digest::of(b"ranges"), Sample::digest);
+    let verification = wanted.map(drawn).map(|wanted| VerificationRecord {
         plan: plan.verification.clone(),
         seed: (wanted < CAPACITY).then(|| "ab".repeat(32)),
         order: "ascending".into(),
-        tally: read_tally(wanted),
+        tally: VerificationTally { wanted_digest: digest, ..read_tally(wanted) },
         started: time(60),
         ended: time(90),
     });
@@ -295,7 +299,8 @@ pub(crate) fn every_outcome() -> Vec<(Outcome, Statement)> {
 }
 
 pub(crate) fn inspection(mismatched: &[LbaRange]) -> InspectionInput {
-    let mut tally = read_tally(CAPACITY);
+    let whole: RangeSet = [range(0, CAPACITY)].into_iter().collect();
+    let mut tally = VerificationTally { wanted_digest: Digest::of_json(&whole), ..read_tally(CAPACITY) };
     tally.mismatched = mismatched.iter().copied().collect();
     tally.matched = BlockCount(CAPACITY - tally.mismatched.count().0);
     InspectionInput {

@@ -191,7 +191,7 @@ pub fn recompute_inspection(inspection: &Inspection) -> Vec<Finding> {
     }
     counts::inspection_counts(inspection, &mut findings);
     if let Some(geometry) = &inspection.drive.geometry {
-        sample::sample(&inspection.verification, geometry.capacity.0, &mut findings);
+        sample::sample(&inspection.verification, geometry, &mut findings);
     }
     let (from, to) = (inspection.provenance.started, inspection.provenance.ended);
     pattern::inspection_times(from, &inspection.verification, to, &mut findings);

@@ -2,6 +2,9 @@
 use super::finding::{Finding, FindingCode};
 use crate::certificate::record::VerificationRecord;
 use crate::plan::VerificationPlan;
+use crate::unit::digest::from_hex;
+use crate::unit::{Digest, Geometry};
+use crate::verify::sample::{Sample, Seed};
 
 /// SP 800-88 Rev. 1, 4.7: at least this many equal subsections.
 const SUBSECTIONS_MIN: u64 = 1000;
@@ -9,8 +12,9 @@ const SUBSECTIONS_MIN: u64 = 1000;
 /// SP 800-88 Rev. 1, 4.7: each of two runs is at least a twentieth of its subsection.
 const RUN_SHARE: u64 = 20;
 
-/// Fewest hexadecimal digits of a seed: 128 bits.
-const SEED_DIGITS_MIN: usize = 32;
+/// Most draws that are made again: beyond what any plan of ours has, and seconds of work for a record that a
+/// stranger wrote to keep a checker busy.
+const DRAWS_MAX: u128 = 1 << 22;
 
 /// Blocks that are read beyond the sample: the first and the last.
 const ENDS: u64 = 2;
@@ -19,23 +23,61 @@ const ENDS: u64 = 2;
 /// rounding of strata to whole blocks, not for a smaller sample.
 const ROUNDING: f64 = 1e-3;
 
-/// Sizes of the verification against the capacity and what it is called.
-pub(super) fn sample(verification: &VerificationRecord, capacity: u64, out: &mut Vec<Finding>) {
+/// Sizes of the verification against the capacity and what it is called, and its blocks against its seed: a
+/// seed that gives other blocks than those that were read would let the tool choose them.
+pub(super) fn sample(verification: &VerificationRecord, geometry: &Geometry, out: &mut Vec<Finding>) {
+    let before = out.len();
+    let draws = sizes(verification, geometry.capacity.0, out);
+    if out.len() > before {
+        return;
+    }
+    let wrong = |text: &str| Finding::error(FindingCode::SampleSize, text);
+    if draws > DRAWS_MAX {
+        let text = format!(
+            "{draws} draws are too many to be made again here: which blocks were read is not checked"
+        );
+        out.push(Finding::warning(FindingCode::SampleSize, text));
+        return;
+    }
+    match drawn_again(verification, geometry) {
+        None => out.push(wrong("a sample without a seed of 256 bits cannot be drawn again")),
+        Some(digest) if digest != verification.tally.wanted_digest => {
+            out.push(wrong("the blocks that were to be read are not those that plan and seed give"));
+        }
+        Some(_) => {}
+    }
+}
+
+/// Digest of the list of blocks that the plan reads with the recorded seed.
+fn drawn_again(verification: &VerificationRecord, geometry: &Geometry) -> Option<Digest> {
+    let seed: Seed = match &verification.plan {
+        // Their lists do not depend on a seed.
+        VerificationPlan::Full { .. } | VerificationPlan::None => [0; 32],
+        VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => {
+            from_hex(verification.seed.as_deref()?)?.try_into().ok()?
+        }
+    };
+    Sample::new(&verification.plan, geometry, seed).ok().map(|sample| sample.digest())
+}
+
+/// The sizes alone, and the number of draws.
+fn sizes(verification: &VerificationRecord, capacity: u64, out: &mut Vec<Finding>) -> u128 {
     let wanted = verification.tally.wanted.0;
     let mut wrong = |text: String| out.push(Finding::error(FindingCode::SampleSize, text));
-    let drawn = match &verification.plan {
+    let (drawn, draws) = match &verification.plan {
         VerificationPlan::Full { .. } => {
             if wanted != capacity {
                 wrong(format!("a full read-back of {capacity} blocks was to read {wanted}"));
             }
-            return;
+            return 0;
         }
-        VerificationPlan::None => return,
+        VerificationPlan::None => return 0,
         VerificationPlan::SampledR1 { subsections, run_blocks } => {
             if let Some(why) = r1_too_small(*subsections, run_blocks.0, capacity) {
                 wrong(why);
             }
-            u128::from(*subsections) * 2 * u128::from(run_blocks.0)
+            let runs = u128::from(*subsections) * 2;
+            (runs * u128::from(run_blocks.0), runs)
         }
         VerificationPlan::Sampled { confidence, fraction, strata } => {
             let allowed = 1.0 - confidence.as_f64();
@@ -49,16 +91,13 @@ pub(super) fn sample(verification: &VerificationRecord, capacity: u64, out: &mut
                     1.0 - missed
                 ));
             }
-            u128::from(*strata)
+            (u128::from(*strata), u128::from(*strata))
         }
     };
     if !(drawn..=drawn + u128::from(ENDS)).contains(&u128::from(wanted)) {
         wrong(format!("the sample is of {drawn} blocks and the two ends, but {wanted} were to be read"));
     }
-    let digits = verification.seed.as_deref().unwrap_or_default();
-    if digits.len() < SEED_DIGITS_MIN || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        wrong("a sample without a seed of at least 128 bits cannot be drawn again".to_owned());
-    }
+    draws
 }
 
 fn r1_too_small(subsections: u64, run: u64, capacity: u64) -> Option<String> {
