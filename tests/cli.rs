@@ -182,3 +182,59 @@ fn every_reason_code_is_produced_somewhere() {
         assert!(uses > 0, "{name} is published and never produced");
     }
 }
+
+/// Entries of the journals below a state directory, oldest journal first, each checked by its digest.
+fn journals(state: &Path) -> Vec<Vec<serde_json::Value>> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(state.join("jobs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let read = |path: &PathBuf| {
+        let bytes = fs::read(path).unwrap();
+        let recovered = expunge::journal::recover(&bytes).unwrap();
+        assert_eq!(recovered.length, bytes.len(), "no torn end");
+        recovered.entries.iter().map(|entry| serde_json::from_slice(entry).unwrap()).collect()
+    };
+    paths.iter().map(read).collect()
+}
+
+#[test]
+fn p9_a_refusal_is_a_line_in_a_journal_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let media = Media::make(directory.path(), "a.img", 1 << 20, 512);
+    let drive = media.path().to_str().unwrap();
+    let expunge = Expunge::new();
+    expunge.sanitize([drive, "--confirm", "another"]).expect_code(3);
+    expunge.sanitize([drive, "--method", "purge"]).expect_code(3);
+    let journals = journals(&expunge.state());
+    let codes: Vec<&serde_json::Value> = journals.iter().map(|one| &one[0]["reasons"][0]["code"]).collect();
+    assert_eq!(codes, ["confirmation-mismatch", "method-not-reachable"]);
+    for journal in &journals {
+        assert_eq!((journal.len(), &journal[0]["entry"]), (1, &"refused".into()));
+        assert_eq!(journal[0]["device"], drive);
+    }
+    assert_eq!(media.first_change(), None);
+    assert!(!expunge.key().exists(), "a key is made for a job, not for a refusal");
+    let records = fs::read_dir(expunge.out()).unwrap().count();
+    assert_eq!(records, 0);
+}
+
+#[test]
+fn p6_a_journal_has_the_keys_before_the_passes_and_the_verdict_before_the_record() {
+    let directory = tempfile::tempdir().unwrap();
+    let media = Media::make(directory.path(), "a.img", 1 << 20, 512);
+    let drive = media.path().canonicalize().unwrap();
+    let drive = drive.to_str().unwrap();
+    let expunge = Expunge::new();
+    let line = [drive, "--confirm", drive, "--pass", "random", "--pass", "random"];
+    expunge.sanitize(line).expect_code(0);
+    let journals = journals(&expunge.state());
+    let [journal] = &journals[..] else { panic!("one job: {journals:?}") };
+    let entries: Vec<&str> = journal.iter().map(|entry| entry["entry"].as_str().unwrap()).collect();
+    let expected =
+        ["intent", "armed", "pass-ended", "pass-ended", "verifying", "verified", "verdict", "recorded"];
+    assert_eq!(entries, expected);
+    assert_ne!(journal[1]["passes"][0]["key"], journal[1]["passes"][1]["key"]);
+    let record = expunge.out().join(journal[7]["file"].as_str().unwrap());
+    let summed = run_within(Command::new("sha256sum").arg(&record), Duration::from_secs(20)).stdout;
+    assert!(summed.starts_with(journal[7]["sha256"].as_str().unwrap()), "{summed}");
+}
