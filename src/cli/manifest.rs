@@ -168,7 +168,7 @@ impl Row {
                 return other("the world wide name", wwn);
             }
         }
-        let Some(device) = self.device.as_deref() else { return None };
+        let device = self.device.as_deref()?;
         match (facts.kind, &self.serial, &self.wwn) {
             (DriveKind::TestObject, None, None) => None,
             (DriveKind::TestObject, ..) => {
