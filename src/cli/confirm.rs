@@ -94,6 +94,10 @@ fn by_options(prepared: &[Prepared], given: &[String]) -> Vec<Option<Reason>> {
     let said: BTreeSet<&str> = given.iter().map(String::as_str).collect();
     let known: BTreeSet<String> =
         prepared.iter().filter_map(|one| one.facts().and_then(|facts| facts.confirm_text())).collect();
+    // Bridges and makers repeat serial numbers: one text must not confirm two drives, nor may it confirm the one
+    // that was meant together with the one that was not.
+    let shared =
+        |text: &str| prepared.iter().filter_map(ready_text).filter(|other| other == text).count() > 1;
     let strangers: Vec<&str> = said.iter().filter(|text| !known.contains(**text)).copied().collect();
     prepared
         .iter()
@@ -108,6 +112,16 @@ fn by_options(prepared: &[Prepared], given: &[String]) -> Vec<Option<Reason>> {
                         title(one),
                         quoted(&text)
                     ),
+                ));
+            }
+            if shared(&text) {
+                return Some(Reason::new(
+                    ReasonCode::DuplicateIdentity,
+                    format!(
+                        "{} is confirmed by {text:?}, and so is another drive of this request",
+                        title(one)
+                    ),
+                    "give one of these drives at a time, each with its own command",
                 ));
             }
             (!said.contains(text.as_str())).then(|| missing(one, &text))

@@ -3,12 +3,16 @@
 //! Listed but absent is `missing`; present but unlisted is never touched.
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::args::parse_content;
-use crate::device::ContentType;
+use crate::device::resolve::is_same_name;
+use crate::device::{ContentType, DriveFacts};
+use crate::unit::term::DriveKind;
+use crate::unit::{Reason, ReasonCode};
 
 /// Longest manifest, in bytes: a row is a few hundred bytes, and no host has a million drives.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
@@ -68,11 +72,14 @@ fn fault(row: usize, text: impl fmt::Display) -> ManifestFault {
 /// # Errors
 /// [`ManifestFault`] for the first thing that is wrong.
 pub fn read(path: &Path) -> Result<Vec<Row>, ManifestFault> {
-    let size = std::fs::metadata(path).map_err(|error| fault(0, error))?.len();
-    if size > MANIFEST_BYTES_MAX {
-        return Err(fault(0, format!("{size} bytes are more than a manifest has")));
+    let mut text = String::new();
+    // The size that a pipe or a device tells means nothing, so what is read is limited, not what is told.
+    let file = std::fs::File::open(path).map_err(|error| fault(0, error))?;
+    file.take(MANIFEST_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| fault(0, error))?;
+    if text.len() as u64 > MANIFEST_BYTES_MAX {
+        return Err(fault(0, format!("more than {MANIFEST_BYTES_MAX} bytes are no manifest")));
     }
-    parse(&std::fs::read_to_string(path).map_err(|error| fault(0, error))?)
+    parse(&text)
 }
 
 /// Reads a manifest's text: JSON when it begins with a bracket, else CSV.
@@ -138,6 +145,47 @@ impl Row {
         }
     }
 
+    /// What the row says about the drive that is not so: its serial number, a world wide name, or the node of
+    /// a real drive, which another drive has after the next restart.
+    pub fn contradiction(&self, facts: &DriveFacts) -> Option<Reason> {
+        let identity = &facts.identity;
+        let title = facts.title();
+        let other = |what: &str, wanted: &str| {
+            Some(Reason::new(
+                ReasonCode::IdentityChanged,
+                format!("{title} was found by its row of the manifest, but {what} {wanted:?} is not its own"),
+                "find out which drive the row means, and correct the row",
+            ))
+        };
+        if let Some(serial) = self.serial.as_deref()
+            && identity.serial.as_deref() != Some(serial)
+        {
+            return other("the serial number", serial);
+        }
+        if let Some(wwn) = self.wwn.as_deref() {
+            let names = [&identity.wwn, &identity.nguid, &identity.eui64];
+            if !names.into_iter().flatten().any(|name| is_same_name(name, wwn)) {
+                return other("the world wide name", wwn);
+            }
+        }
+        let device = self.device.as_deref()?;
+        match (facts.kind, &self.serial, &self.wwn) {
+            (DriveKind::TestObject, None, None) => None,
+            (DriveKind::TestObject, ..) => {
+                other("a serial number or world wide name beside the device", device)
+            }
+            (DriveKind::Rotating | DriveKind::Flash | DriveKind::LogicalVolume | DriveKind::Unknown, ..) => {
+                Some(Reason::new(
+                    ReasonCode::ConfirmationMissing,
+                    format!(
+                        "{title} is a drive, and a manifest names drives by serial number or world wide name"
+                    ),
+                    "give its serial or wwn in the row, and no device",
+                ))
+            }
+        }
+    }
+
     /// Content accepted to be lost.
     ///
     /// # Errors
@@ -187,6 +235,46 @@ mod tests {
             assert_eq!(found.row, row, "{text}: {found}");
             assert!(found.text.contains(words), "{text}: {found}");
         }
+    }
+
+    fn drive(kind: DriveKind, serial: Option<&str>, wwn: Option<&str>) -> DriveFacts {
+        use crate::device::{Identity, QueueLimits, Reach, Zoned};
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        DriveFacts {
+            node: "/dev/sdx".into(),
+            kernel_name: "sdx".into(),
+            device: None,
+            diskseq: None,
+            identity: Identity { serial: text(serial), wwn: text(wwn), ..Identity::default() },
+            kind,
+            transport: None,
+            bay: None,
+            reach: Reach::Dead(Reason::new(ReasonCode::NoCapacity, "not asked", "")),
+            queue: QueueLimits::default(),
+            zoned: Zoned::None,
+            read_only: false,
+            removable: false,
+            other_units: Vec::new(),
+            other_paths: Vec::new(),
+            content: Vec::new(),
+        }
+    }
+
+    /// A list is confirmed by its number alone: each fact of a row must be the drive's.
+    #[test]
+    fn a_row_that_names_two_drives_at_once_is_a_contradiction() {
+        let found = drive(DriveKind::Rotating, Some("S1"), Some("naa.5000c500a1b2c3d4"));
+        let row = |text: &str| parse(text).unwrap().remove(0).contradiction(&found).map(|reason| reason.code);
+        assert_eq!(row("serial,wwn\nS1,5000C500A1B2C3D4\n"), None);
+        assert_eq!(row("serial,wwn\nS1,\n"), None);
+        assert_eq!(row("serial,wwn\n,0x5000c500a1b2c3d4\n"), None);
+        let changed = Some(ReasonCode::IdentityChanged);
+        assert_eq!(row("serial,wwn\nS1,naa.5000c500a1b2c3d5\n"), changed);
+        assert_eq!(row("serial,wwn\nS2,naa.5000c500a1b2c3d4\n"), changed);
+        assert_eq!(row("device\n/dev/sdx\n"), Some(ReasonCode::ConfirmationMissing));
+        assert_eq!(row("serial,device\nS1,/dev/sdx\n"), Some(ReasonCode::ConfirmationMissing));
+        let file = drive(DriveKind::TestObject, None, None);
+        assert_eq!(parse("device\n/tmp/x\n").unwrap()[0].contradiction(&file), None);
     }
 
     proptest! {

@@ -156,7 +156,9 @@ impl DriveLine {
 
     fn rate_now(&self) -> u64 {
         match (self.window.front(), self.window.back()) {
-            (Some((from, first)), Some((to, last))) => rate(last - first, to.duration_since(*from)),
+            (Some((from, first)), Some((to, last))) => {
+                rate(last.saturating_sub(*first), to.duration_since(*from))
+            }
             _ => 0,
         }
     }

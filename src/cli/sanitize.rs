@@ -6,7 +6,7 @@ use super::args::{GivenArgs, SanitizeArgs, StateArgs, TuningArgs};
 use super::confirm::{counted, named};
 use super::manifest::{self, Row};
 use super::plan::{as_text, refusal_text};
-use super::progress::{Board, Style, print_json};
+use super::progress::{Board, Style};
 use super::report::{Fate, json_result, short, table};
 use super::{complain, selftest, signals};
 use crate::certificate::provenance::{Given, Person, SelfTest};
@@ -27,13 +27,14 @@ pub fn run(args: &SanitizeArgs) -> Exit {
         Ok(host) => host,
         Err(exit) => return exit,
     };
-    let orders = match orders(args) {
+    let (orders, rows) = match orders(args) {
         Ok(orders) => orders,
         Err(exit) => return exit,
     };
     let self_test = selftest::everything();
     let mut prepared = prepare(&host, &orders);
     prepared = refuse_failed_self_test(prepared, &orders, &self_test);
+    prepared = check_rows(prepared, &orders, &rows);
     if let Some(digest) = args.plan {
         prepared = check_each(prepared, &orders, |ready| check_plan_digest(ready, digest).err());
     }
@@ -55,8 +56,15 @@ pub fn run(args: &SanitizeArgs) -> Exit {
     };
     keep_refusals(&host, &orders, &fates);
     let exit = fates.iter().map(Fate::exit).fold(Exit::Success, Exit::gravest);
-    tell(args, &fates, exit);
-    exit
+    match tell(args, &fates, exit) {
+        Ok(()) => exit,
+        // A reader that went away early got what it wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
+        Err(error) => {
+            complain(&format!("the answer could not be written: {error}; the records hold it"));
+            exit.gravest(Exit::Internal)
+        }
+    }
 }
 
 /// The host with the places that were asked for.
@@ -128,7 +136,8 @@ pub fn given(args: &GivenArgs) -> Given {
     }
 }
 
-fn orders(args: &SanitizeArgs) -> Result<Vec<Order>, Exit> {
+/// The orders, and the rows of the manifest that they came from.
+fn orders(args: &SanitizeArgs) -> Result<(Vec<Order>, Vec<Row>), Exit> {
     let usage = |text: String| {
         complain(&text);
         Exit::Usage
@@ -147,11 +156,24 @@ fn orders(args: &SanitizeArgs) -> Result<Vec<Order>, Exit> {
             request: args.request.request(),
             given: given(&args.given),
         };
-        return Ok(args.devices.iter().map(order).collect());
+        return Ok((args.devices.iter().map(order).collect(), Vec::new()));
     };
     let rows = manifest::read(manifest)
         .map_err(|fault| usage(format!("{}: {fault}; nothing was done", manifest.display())))?;
-    Ok(rows.iter().map(|row| order_of(args, row)).collect())
+    Ok((rows.iter().map(|row| order_of(args, row)).collect(), rows))
+}
+
+/// Every fact that a row gives must be the drive's: a list is confirmed by its number alone, so nothing else
+/// would find a row whose serial number and world wide name belong to two drives (P1).
+fn check_rows(prepared: Vec<Prepared>, orders: &[Order], rows: &[Row]) -> Vec<Prepared> {
+    let judge = |(index, (one, order)): (usize, (Prepared, &Order))| {
+        let reason = rows.get(index).zip(one.facts()).and_then(|(row, facts)| row.contradiction(facts));
+        match (reason, &one) {
+            (Some(reason), Prepared::Ready(_) | Prepared::Dead(_)) => one.refuse(&order.device, vec![reason]),
+            (Some(_), Prepared::Refused(_)) | (None, _) => one,
+        }
+    };
+    prepared.into_iter().zip(orders).enumerate().map(judge).collect()
 }
 
 fn order_of(args: &SanitizeArgs, row: &Row) -> Order {
@@ -320,10 +342,8 @@ fn keep_refusals(host: &Host, orders: &[Order], fates: &[Fate]) {
     }
 }
 
-fn tell(args: &SanitizeArgs, fates: &[Fate], exit: Exit) {
-    if args.json {
-        print_json(&json_result(fates, exit));
-    } else {
-        let _unread = write!(io::stdout(), "{}", table(fates));
-    }
+fn tell(args: &SanitizeArgs, fates: &[Fate], exit: Exit) -> io::Result<()> {
+    let text = if args.json { format!("{}\n", json_result(fates, exit)) } else { table(fates) };
+    let mut out = io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }

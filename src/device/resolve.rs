@@ -51,7 +51,7 @@ pub fn resolve(text: &str, root: &SysRoot) -> Result<Resolved, Reason> {
         return by_fact(root, text, |facts| facts.identity.serial.as_deref() == Some(serial));
     }
     if let Some(wwn) = by("wwn:") {
-        let matches = |found: &Option<String>| found.as_deref().is_some_and(|found| is_name(found, wwn));
+        let matches = |found: &Option<String>| found.as_deref().is_some_and(|found| is_same_name(found, wwn));
         return by_fact(root, text, |facts| {
             let identity = &facts.identity;
             matches(&identity.wwn) || matches(&identity.nguid) || matches(&identity.eui64)
@@ -63,8 +63,8 @@ pub fn resolve(text: &str, root: &SysRoot) -> Result<Resolved, Reason> {
     by_path(root, Path::new(text))
 }
 
-/// World wide names are written with and without their kind, in either case.
-fn is_name(found: &str, asked: &str) -> bool {
+/// Whether two texts are one world wide name: they are written with and without their kind, in either case.
+pub fn is_same_name(found: &str, asked: &str) -> bool {
     let plain = |text: &str| {
         let text = text.to_ascii_lowercase();
         let text =

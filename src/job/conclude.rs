@@ -65,8 +65,14 @@ impl Signer {
         }
         let key = SigningKey::generate()
             .map_err(|error| KeyFault::Io(path.clone(), io::Error::other(error.to_string())))?;
-        key.save(path)?;
-        Ok(Self { key, self_made: SelfMade::Now })
+        match key.save(path) {
+            Ok(()) => Ok(Self { key, self_made: SelfMade::Now }),
+            // Another process made one in the same moment: its key is as good.
+            Err(KeyFault::Io(_, error)) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Ok(Self { key: SigningKey::load(path)?, self_made: SelfMade::Earlier })
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Fingerprint: the key id of its signatures.

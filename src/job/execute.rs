@@ -230,12 +230,16 @@ fn conclude<'a>(
     let entry = Entry::Verdict { at, outcome: verdict.outcome(), reasons: verdict.reasons().to_vec() };
     if let Err(error) = journal.keep(&entry) {
         // P6: no record leaves before its verdict is durable.
-        return (verdict, None, Some(format!("the verdict could not be written to the journal: {error}")));
+        let trouble = format!("the verdict could not be written to the journal: {error}");
+        return (unproven(work, verdict, &trouble), None, Some(trouble));
     }
     let stored =
         statement.and_then(|statement| sign_and_store(&shared.host.directories, shared.signer, &statement));
     match stored {
-        Err(fault) => (verdict, None, Some(fault.to_string())),
+        Err(fault) => {
+            let trouble = fault.to_string();
+            (unproven(work, verdict, &trouble), None, Some(trouble))
+        }
         Ok(record) => {
             let file = record.path.file_name().map_or_else(PathBuf::new, PathBuf::from);
             let at = circumstances(None).clock.now();
@@ -244,6 +248,19 @@ fn conclude<'a>(
             let trouble = trouble.map(|error| format!("the journal could not be closed: {error}"));
             (verdict, Some(record), trouble)
         }
+    }
+}
+
+/// A success that no durable record bears out is told as unknown: whoever reads only the answer would release
+/// the drive, and nobody could ever prove that it was sanitized (P3).
+fn unproven(work: &Work<'_>, verdict: Verdict, trouble: &str) -> Verdict {
+    match (work.plan, verdict.exit()) {
+        (Some(plan), Exit::Success) => {
+            let text = format!("the work went well, but there is no record of it: {trouble}");
+            let remedy = "make room or repair the directories of state and records, and run the job again";
+            judge(plan, &[], None, &Ending::Lost(Reason::new(ReasonCode::StateFailed, text, remedy)))
+        }
+        (_, _) => verdict,
     }
 }
 

@@ -6,7 +6,7 @@ use super::command::{
 use super::limit::{Planned, limits, medium_words};
 use super::policy::{Medium, PassRule, Policy, Rule, Ruling};
 use super::request::{PassChoice, Request, VerificationChoice};
-use super::sampling::{r1_sample, sample_size};
+use super::sampling::{SAMPLE_DRAWS_MAX, r1_sample, sample_size};
 use super::scheme::{SCHEMES, Scheme};
 use super::step::PLAN_SCHEMA;
 use super::{Claim, PassPattern, PassSpec, Plan, SchemeRef, VerificationPlan};
@@ -386,6 +386,15 @@ pub fn verification(choice: VerificationChoice, geometry: &Geometry) -> Verifica
         }),
         VerificationChoice::Sampled { confidence, fraction } => {
             let strata = sample_size(confidence, fraction, blocks);
+            if strata < blocks.0 && strata > SAMPLE_DRAWS_MAX {
+                return VerificationPlan::Full {
+                    instead_of_sample: Some(format!(
+                        "the sample that was asked for ({}) takes {strata} single reads, and more than \
+                         {SAMPLE_DRAWS_MAX} are not made",
+                        verification_words(choice)
+                    )),
+                };
+            }
             if strata < blocks.0 {
                 return VerificationPlan::Sampled { confidence, fraction, strata };
             }

@@ -11,6 +11,10 @@ pub const R1_SUBSECTIONS: u64 = 1_000;
 /// Share of a subsection that one run covers: Rev. 1 asks for at least 5 %, one twentieth (public excerpt).
 pub const R1_RUN_DIVISOR: u64 = 20;
 
+/// Most draws of a stratified sample: each is a read of its own, a million of them take a rotating drive three
+/// hours, and their list goes to the worker in one line.
+pub const SAMPLE_DRAWS_MAX: u64 = 1_000_000;
+
 /// Part `index` of `parts` equal parts of `blocks` blocks: from `floor(index * blocks / parts)` up to but
 /// without `floor((index + 1) * blocks / parts)`. Sizes differ by at most one block. `None` for an empty part,
 /// or one that does not exist.

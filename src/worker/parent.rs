@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use super::message::{Event, LINE_BYTES_MAX, Order};
 
+/// How long a worker may leave an order unread.
+const ORDER_PATIENCE: Duration = Duration::from_secs(60);
+
 /// How a worker process is started.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -53,6 +56,8 @@ impl Worker {
     /// When no process or socket can be made.
     pub fn start(program: &Program, drive: BorrowedFd<'_>) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
+        // A worker always reads its orders; one that was frozen from outside must not freeze its parent.
+        ours.set_write_timeout(Some(ORDER_PATIENCE))?;
         let child = Command::new(&program.path)
             .args(&program.arguments)
             .env_clear()

@@ -513,3 +513,27 @@ proptest! {
         }
     }
 }
+
+/// 13.8 million draws on 20 TB: their list would not fit what a worker takes, and the outcome would be unknown
+/// after a day of writing.
+#[test]
+fn a_sample_of_too_many_draws_is_a_full_reading_before_anybody_confirms_it() {
+    let size = BlockSize::new(512).unwrap();
+    let capacity = BlockCount(39_062_500_000);
+    let geometry = Geometry { block_size: size, physical_block_size: size, capacity };
+    let choice = |confidence: &str, fraction: &str| VerificationChoice::Sampled {
+        confidence: confidence.parse().unwrap(),
+        fraction: fraction.parse().unwrap(),
+    };
+    let VerificationPlan::Full { instead_of_sample: Some(why) } =
+        super::verification(choice("0.999999", "0.000001"), &geometry)
+    else {
+        panic!("planned as a sample")
+    };
+    assert!(why.contains("1000000"), "{why}");
+    // ln(0.01) / ln(1 - 0.000005) is 921,031.7; strata of unequal size take a few more.
+    match super::verification(choice("0.99", "0.000005"), &geometry) {
+        VerificationPlan::Sampled { strata, .. } => assert!((921_032..922_000).contains(&strata), "{strata}"),
+        other => panic!("{other:?}"),
+    }
+}
