@@ -20,7 +20,7 @@ use expunge::worker::parent::Program;
 const CAPACITY: u64 = 2048;
 
 fn geometry() -> Geometry {
-    let size = BlockSize::new(512).unwrap();
+    let size = BlockSize::new(512).expect("a supported size");
     Geometry { block_size: size, physical_block_size: size, capacity: BlockCount(CAPACITY) }
 }
 
@@ -40,7 +40,7 @@ fn plan(passes: usize) -> Plan {
             source: "test".into(),
         },
         scheme: None,
-        passes: (0..passes).map(|_| PassSpec { pattern: PassPattern::parse("zero").unwrap() }).collect(),
+        passes: (0..passes).map(|_| PassSpec { pattern: PassPattern::parse("zero").expect("a known pattern") }).collect(),
         verification: VerificationPlan::Full { instead_of_sample: None },
         content: Vec::new(),
         known_content: Vec::new(),
@@ -65,7 +65,7 @@ fn talk(plan: &Plan, written: &[String], read: &[String]) -> (Run, Verdict) {
     let next = if read.is_empty() { "" } else { "read -r order <&1;" };
     let script = format!("read -r order <&1; {} {next} {}", say(written), say(read));
     let program = Program { path: PathBuf::from("/bin/sh"), arguments: vec!["-c".into(), script] };
-    let drive = tempfile::tempfile().unwrap();
+    let drive = tempfile::tempfile().expect("a temporary file");
     let patterns = vec![Pattern::byte(0); plan.passes.len()];
     let means = Means {
         program: &program,
@@ -97,7 +97,7 @@ fn verified(wanted: u64, matched: u64, digest: &Digest) -> String {
 
 /// The list of a full reading, as the plan gives it.
 fn everything() -> Digest {
-    Sample::new(&plan(1).verification, &geometry(), [0; 32]).unwrap().digest()
+    Sample::new(&plan(1).verification, &geometry(), [0; 32]).expect("a plan that fits").digest()
 }
 
 fn why(run: &Run) -> String {
