@@ -15,9 +15,11 @@ pub mod progress;
 pub mod report;
 pub mod sanitize;
 pub mod selftest;
+pub mod setup;
 pub mod signals;
 pub mod table;
 pub mod verify;
+pub mod work;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -26,6 +26,10 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// Silence that is worth showing.
 const SILENCE_SHOWN: Duration = Duration::from_secs(5);
 
+/// Events that wait for a reader of the JSON lines. One that reads too slowly misses some; it never slows a drive
+/// down (P8), and the result at the end is told whole.
+const EVENTS_WAITING_MAX: usize = 4096;
+
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
@@ -41,6 +45,7 @@ pub enum Style {
 pub struct Board {
     style: Style,
     drives: Mutex<Vec<DriveLine>>,
+    events: Mutex<VecDeque<String>>,
     over: AtomicBool,
 }
 
@@ -60,7 +65,8 @@ struct DriveLine {
 impl Board {
     /// An empty board.
     pub fn new(style: Style) -> Self {
-        Self { style, drives: Mutex::new(Vec::new()), over: AtomicBool::new(false) }
+        let events = Mutex::new(VecDeque::new());
+        Self { style, drives: Mutex::new(Vec::new()), events, over: AtomicBool::new(false) }
     }
 
     /// Adds a drive and gives its listener.
@@ -102,6 +108,13 @@ impl Board {
     }
 
     fn draw(&self, drawn_before: usize) -> usize {
+        if self.style == Style::Json {
+            let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
+            let text: String = events.into_iter().collect();
+            // A reader that went away must not stop a job; its end is in the record.
+            let _unread = std::io::stdout().write_all(text.as_bytes());
+            return 0;
+        }
         let mut drives = self.lock();
         let now = Instant::now();
         let mut text = String::new();
@@ -248,7 +261,10 @@ impl DriveListener<'_> {
         if let (Some(value), Some(body)) = (value.as_object_mut(), body.as_object()) {
             value.extend(body.clone());
         }
-        print_json(&value);
+        let mut events = self.board.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if events.len() < EVENTS_WAITING_MAX {
+            events.push_back(format!("{value}\n"));
+        }
     }
 }
 
@@ -272,6 +288,24 @@ impl Listener for DriveListener<'_> {
 mod tests {
     use super::*;
     use crate::unit::BlockCount;
+
+    #[test]
+    fn events_that_nobody_reads_are_dropped_and_hold_up_nothing() {
+        let board = Board::new(Style::Json);
+        let mut listener = board.add("/dev/x".into(), "j".into(), 1, BlockSize::new(512).unwrap());
+        let tally = crate::engine::PassTally {
+            index: 0,
+            written: BlockCount(1),
+            failed: crate::unit::RangeSet::new(),
+            unreached: crate::unit::RangeSet::new(),
+            flush: crate::engine::FlushState::Confirmed,
+        };
+        // Nobody draws: a listener that wrote by itself would fill a pipe and wait.
+        for _ in 0..EVENTS_WAITING_MAX + 10 {
+            listener.hear(&Happening::PassEnded { tally: &tally });
+        }
+        assert_eq!(board.events.lock().unwrap().len(), EVENTS_WAITING_MAX);
+    }
 
     #[test]
     fn a_line_tells_pass_percent_rates_time_and_errors() {

@@ -22,6 +22,8 @@ pub enum Fate {
     NotBegun(Box<NotBegun>),
     /// It was ready, but another drive of the request was refused.
     HeldBack(Box<DriveFacts>),
+    /// Its job ended inside Expunge without an answer.
+    Lost(Option<Box<DriveFacts>>, Box<Reason>),
 }
 
 impl Fate {
@@ -30,6 +32,7 @@ impl Fate {
         match self {
             Self::Finished(finished) => finished.exit(),
             Self::Refused(_) | Self::NotBegun(_) | Self::HeldBack(_) => Exit::Refused,
+            Self::Lost(..) => Exit::Internal,
         }
     }
 
@@ -38,6 +41,7 @@ impl Fate {
         match self {
             Self::Finished(finished) => finished.verdict.outcome(),
             Self::Refused(_) | Self::NotBegun(_) | Self::HeldBack(_) => Outcome::Refused,
+            Self::Lost(..) => Outcome::Unknown,
         }
     }
 
@@ -47,6 +51,7 @@ impl Fate {
             Self::Refused(refused) => refused.facts.as_ref(),
             Self::NotBegun(not_begun) => Some(&not_begun.facts),
             Self::HeldBack(facts) => Some(facts),
+            Self::Lost(facts, _) => facts.as_deref(),
         }
     }
 
@@ -57,6 +62,7 @@ impl Fate {
             Self::Refused(refused) => &refused.reasons,
             Self::NotBegun(not_begun) => &not_begun.reasons,
             Self::HeldBack(_) => &[],
+            Self::Lost(_, reason) => std::slice::from_ref(reason.as_ref()),
         }
     }
 
@@ -65,7 +71,9 @@ impl Fate {
         match (self.facts(), self) {
             (Some(facts), _) => facts.title(),
             (None, Self::Refused(refused)) => refused.device.clone(),
-            (None, Self::Finished(_) | Self::NotBegun(_) | Self::HeldBack(_)) => String::new(),
+            (None, Self::Finished(_) | Self::NotBegun(_) | Self::HeldBack(_) | Self::Lost(..)) => {
+                String::new()
+            }
         }
     }
 }
@@ -76,7 +84,7 @@ fn as_json(fate: &Fate) -> Value {
     let identity = facts.map(|facts| &facts.identity);
     let finished = match fate {
         Fate::Finished(finished) => Some(finished.as_ref()),
-        Fate::Refused(_) | Fate::NotBegun(_) | Fate::HeldBack(_) => None,
+        Fate::Refused(_) | Fate::NotBegun(_) | Fate::HeldBack(_) | Fate::Lost(..) => None,
     };
     let plan: Option<&Plan> = finished.and_then(|finished| finished.plan.as_ref());
     let evidence = finished.and_then(|finished| finished.verdict.evidence());
@@ -150,7 +158,7 @@ fn headline(fate: &Fate) -> String {
         Outcome::Unsanitizable => "CANNOT BE SANITIZED HERE: destroy".to_owned(),
         Outcome::Refused => match fate {
             Fate::HeldBack(_) => "NOT BEGUN: another drive was refused".to_owned(),
-            Fate::Finished(_) | Fate::Refused(_) | Fate::NotBegun(_) => {
+            Fate::Finished(_) | Fate::Refused(_) | Fate::NotBegun(_) | Fate::Lost(..) => {
                 "REFUSED, nothing was written".to_owned()
             }
         },

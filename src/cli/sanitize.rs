@@ -1,25 +1,20 @@
 //! `expunge sanitize`: prepares all drives, asks, works on them side by side, and tells.
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::atomic::AtomicBool;
 
-use super::args::{GivenArgs, SanitizeArgs, StateArgs, TuningArgs};
+use super::args::SanitizeArgs;
 use super::confirm::{counted, named};
 use super::manifest::{self, Row};
 use super::plan::{as_text, refusal_text};
-use super::progress::{Board, Style};
-use super::report::{Fate, json_result, short, table};
-use super::{complain, selftest, signals};
-use crate::certificate::provenance::{Given, Person, SelfTest};
-use crate::job::conclude::{KeyPlace, SelfMade};
-use crate::job::execute::{Shared, execute, execute_dead, keep_refusal};
+use super::progress::Style;
+use super::report::{Fate, json_result, table};
+use super::setup::{given, host, wish};
+use super::work::{Way, held_back, work};
+use super::{complain, selftest};
+use crate::certificate::provenance::{Given, SelfTest};
+use crate::job::execute::keep_refusal;
 use crate::job::prepare::{Host, Order, Prepared, Ready, check_plan_digest, prepare};
-use crate::job::tuning::Wish;
-use crate::job::{Directories, Signer};
 use crate::unit::term::Exit;
 use crate::unit::{Reason, ReasonCode};
-
-/// Set when somebody wants all jobs to stop.
-pub static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Sanitizes every drive named.
 pub fn run(args: &SanitizeArgs) -> Exit {
@@ -29,6 +24,10 @@ pub fn run(args: &SanitizeArgs) -> Exit {
     };
     let (orders, rows) = match orders(args) {
         Ok(orders) => orders,
+        Err(exit) => return exit,
+    };
+    let wish = match wish(args.tuning) {
+        Ok(wish) => wish,
         Err(exit) => return exit,
     };
     let self_test = selftest::everything();
@@ -49,10 +48,8 @@ pub fn run(args: &SanitizeArgs) -> Exit {
     let fates = if stopped_by_one {
         prepared.into_iter().map(held_back).collect()
     } else {
-        match work(args, &host, place, &self_test, prepared) {
-            Ok(fates) => fates,
-            Err(exit) => return exit,
-        }
+        let way = Way { host: &host, place, self_test: &self_test, wish, style: style(args) };
+        work(&way, prepared)
     };
     keep_refusals(&host, &orders, &fates);
     let exit = fates.iter().map(Fate::exit).fold(Exit::Success, Exit::gravest);
@@ -64,75 +61,6 @@ pub fn run(args: &SanitizeArgs) -> Exit {
             complain(&format!("the answer could not be written: {error}; the records hold it"));
             exit.gravest(Exit::Internal)
         }
-    }
-}
-
-/// The host with the places that were asked for.
-pub fn host(state: &StateArgs) -> Result<(Host, KeyPlace), Exit> {
-    let place = if state.key.is_some() { KeyPlace::Named } else { KeyPlace::Default };
-    Directories::choose(state.state.as_deref(), state.out.as_deref(), state.key.as_deref())
-        .map(|directories| (Host::own(directories), place))
-        .map_err(|error| {
-            complain(&error.to_string());
-            Exit::Internal
-        })
-}
-
-/// The key, with a word about it when it was made just now.
-pub fn signer(host: &Host, place: KeyPlace) -> Result<Signer, Exit> {
-    let made = host
-        .directories
-        .create()
-        .map_err(|error| error.to_string())
-        .and_then(|()| Signer::load_or_make(&host.directories, place).map_err(|fault| fault.to_string()));
-    match made {
-        Ok(signer) => {
-            if signer.self_made == SelfMade::Now {
-                complain(&format!(
-                    "made a signing key: {}\nexpunge: its fingerprint is {}\nexpunge: records say that it is not \
-                     enrolled; give auditors the output of: expunge key show",
-                    host.directories.key.display(),
-                    signer.fingerprint()
-                ));
-            }
-            Ok(signer)
-        }
-        Err(text) => {
-            complain(&format!("no record could be signed, so nothing was written: {text}"));
-            Err(Exit::Internal)
-        }
-    }
-}
-
-/// Flags as a wish for tuning.
-pub fn wish(tuning: TuningArgs) -> Wish {
-    Wish {
-        depth: tuning.depth,
-        transfer_bytes: tuning.transfer_kib.map(|kib| kib << 10),
-        adapter: tuning.adapter.map(Into::into),
-    }
-}
-
-/// Flags as what people said.
-pub fn given(args: &GivenArgs) -> Given {
-    let person = |name: &Option<String>| Person { name: name.clone(), ..Person::default() };
-    Given {
-        operator: Person {
-            title: args.operator_title.clone(),
-            contact: args.operator_contact.clone(),
-            ..person(&args.operator)
-        },
-        verifier: person(&args.verifier),
-        ticket: args.ticket.clone(),
-        asset_tag: args.asset_tag.clone(),
-        location: args.location.clone(),
-        source: args.source.clone(),
-        destination: args.destination.clone(),
-        organization: args.organization.clone(),
-        classification_before: args.classification_before.clone(),
-        classification_after: args.classification_after.clone(),
-        notes: args.notes.clone(),
-        ..Given::default()
     }
 }
 
@@ -252,73 +180,6 @@ fn confirm(args: &SanitizeArgs, prepared: Vec<Prepared>, orders: &[Order]) -> Ve
     prepared.into_iter().zip(orders).zip(reasons).map(judge).collect()
 }
 
-/// One refusal refuses the whole request: what was ready is let go untouched.
-fn held_back(prepared: Prepared) -> Fate {
-    match prepared {
-        Prepared::Refused(refused) => Fate::Refused(refused),
-        Prepared::Ready(ready) => Fate::HeldBack(Box::new(ready.claimed.facts().clone())),
-        Prepared::Dead(dead) => Fate::HeldBack(Box::new(dead.facts)),
-    }
-}
-
-fn work(
-    args: &SanitizeArgs,
-    host: &Host,
-    place: KeyPlace,
-    self_test: &SelfTest,
-    prepared: Vec<Prepared>,
-) -> Result<Vec<Fate>, Exit> {
-    if prepared.iter().all(|one| matches!(one, Prepared::Refused(_))) {
-        return Ok(prepared.into_iter().map(held_back).collect());
-    }
-    let signer = signer(host, place)?;
-    if let Err(error) = signals::watch(&STOP) {
-        complain(&format!("signals could not be watched, so nothing was written: {error}"));
-        return Err(Exit::Internal);
-    }
-    let shared = Shared { host, signer: &signer, self_test, stop: &STOP, wish: wish(args.tuning) };
-    let board = Board::new(style(args));
-    let fates = std::thread::scope(|scope| {
-        let drawing = scope.spawn(|| board.keep_drawing());
-        let threads: Vec<_> = prepared
-            .into_iter()
-            .map(|one| {
-                let (board, shared) = (&board, &shared);
-                scope.spawn(move || work_on(board, shared, one))
-            })
-            .collect();
-        let fates: Vec<_> = threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
-        board.finish();
-        drop(drawing.join());
-        fates
-    });
-    let whole: Option<Vec<Fate>> = fates.into_iter().map(Result::ok).collect();
-    whole.ok_or_else(|| {
-        complain("a job failed inside Expunge; see its journal and treat its drive as NOT sanitized");
-        Exit::Internal
-    })
-}
-
-fn work_on(board: &Board, shared: &Shared<'_>, prepared: Prepared) -> Fate {
-    let fate = |result: Result<_, _>| match result {
-        Ok(finished) => Fate::Finished(Box::new(finished)),
-        Err(not_begun) => Fate::NotBegun(not_begun),
-    };
-    match prepared {
-        Prepared::Refused(refused) => Fate::Refused(refused),
-        Prepared::Dead(dead) => fate(execute_dead(shared, *dead)),
-        Prepared::Ready(ready) => {
-            let title = ready.claimed.facts().title();
-            let passes = ready.plan.passes.len();
-            let block_size = ready.plan.geometry.block_size;
-            let mut listener = board.add(title, ready.job.clone(), passes, block_size);
-            let fate = fate(execute(shared, *ready, &mut listener));
-            listener.ended(short(&fate));
-            fate
-        }
-    }
-}
-
 fn style(args: &SanitizeArgs) -> Style {
     if args.json {
         Style::Json
@@ -334,7 +195,7 @@ fn keep_refusals(host: &Host, orders: &[Order], fates: &[Fate]) {
     for (order, fate) in orders.iter().zip(fates) {
         let reasons = match fate {
             Fate::Refused(_) | Fate::NotBegun(_) => fate.reasons(),
-            Fate::Finished(_) | Fate::HeldBack(_) => continue,
+            Fate::Finished(_) | Fate::HeldBack(_) | Fate::Lost(..) => continue,
         };
         if let Err(reason) = keep_refusal(host, &order.device, reasons) {
             complain(&format!("the refusal could not be kept: {}", reason.text));

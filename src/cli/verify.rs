@@ -6,7 +6,8 @@ use serde_json::json;
 use super::args::VerifyArgs;
 use super::plan::reasons_text;
 use super::progress::{Board, Style, print_json};
-use super::sanitize::{STOP, given, host, signer, wish};
+use super::setup::{given, host, signer, wish};
+use super::work::STOP;
 use super::{complain, selftest, signals};
 use crate::device::claim::Order;
 use crate::device::{Claimed, StatePaths, claim, resolve};
@@ -23,6 +24,10 @@ pub const RESULT_SCHEMA: &str = "urn:expunge:verify-result:v1";
 pub fn run(args: &VerifyArgs) -> Exit {
     let (host, place) = match host(&args.state) {
         Ok(host) => host,
+        Err(exit) => return exit,
+    };
+    let wish = match wish(args.tuning) {
+        Ok(wish) => wish,
         Err(exit) => return exit,
     };
     if args.verification == Some(VerificationChoice::None) {
@@ -43,7 +48,10 @@ pub fn run(args: &VerifyArgs) -> Exit {
     };
     let signer = match signer(&host, place) {
         Ok(signer) => signer,
-        Err(exit) => return exit,
+        Err(reason) => {
+            refuse(args, &[reason]);
+            return Exit::Refused;
+        }
     };
     if let Err(error) = signals::watch(&STOP) {
         complain(&format!("signals could not be watched: {error}"));
@@ -59,7 +67,6 @@ pub fn run(args: &VerifyArgs) -> Exit {
     let mut listener = board.add(facts.title(), "inspection".to_owned(), 1, inspection.geometry.block_size);
     let result = std::thread::scope(|scope| {
         scope.spawn(|| board.keep_drawing());
-        let wish = wish(args.tuning);
         let result = inspect(&host, &signer, &self_test, &inspection, wish, &STOP, &mut listener);
         board.finish();
         result

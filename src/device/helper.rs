@@ -108,6 +108,7 @@ impl Helper {
             .args(&self.arguments)
             .arg(mode.subcommand())
             .arg(argument)
+            .env_clear()
             .stdin(held.map_or_else(Stdio::null, Stdio::from))
             .stdout(Stdio::from(OwnedFd::from(theirs)))
             .stderr(Stdio::null())

@@ -9,7 +9,7 @@ use crate::device::{
     Claimed, DriveFacts, Helper, Reach, StatePaths, SysRoot, claim, duplicate_identities, resolve,
 };
 use crate::plan::{Decision, Plan, Policy, Request, decide};
-use crate::unit::{Digest, Reason, ReasonCode};
+use crate::unit::{Digest, Reason, ReasonClass, ReasonCode};
 use crate::worker::parent::Program;
 
 /// How long opening, guarding and reading the content of one drive may take. A drive that spins up needs half a
@@ -138,22 +138,31 @@ pub fn prepare(host: &Host, orders: &[Order]) -> Vec<Prepared> {
             .map(|(thread, order)| thread.join().unwrap_or_else(|_| panicked(order)))
             .collect()
     });
-    let facts: Vec<DriveFacts> = prepared.iter().filter_map(|one| one.facts().cloned()).collect();
-    let doubles = duplicate_identities(&facts);
-    if !doubles.is_empty() {
-        prepared = prepared
-            .into_iter()
-            .zip(orders)
-            .map(|(one, order)| {
-                let node = one.facts().map(|facts| facts.node.display().to_string());
-                let concerned =
-                    |reason: &&Reason| node.as_ref().is_some_and(|node| reason.text.contains(node));
-                let reasons: Vec<Reason> = doubles.iter().filter(concerned).cloned().collect();
-                if reasons.is_empty() { one } else { one.refuse(&order.device, reasons) }
-            })
-            .collect();
+    let doubles = doubles(&prepared);
+    for ((one, order), reasons) in prepared.iter_mut().zip(orders).zip(doubles) {
+        if !reasons.is_empty() {
+            let turned_down = Prepared::Refused(Box::new(RefusedDrive {
+                device: order.device.clone(),
+                facts: one.facts().cloned(),
+                reasons: Vec::new(),
+            }));
+            *one = std::mem::replace(one, turned_down).refuse(&order.device, reasons);
+        }
     }
     prepared
+}
+
+/// For each drive, why it is the same as another one of the request.
+fn doubles(prepared: &[Prepared]) -> Vec<Vec<Reason>> {
+    let same = |one: usize, other: usize| match (prepared[one].facts(), prepared[other].facts()) {
+        (Some(a), Some(b)) if one != other => {
+            // Named in the order of the request, whichever of the two is asked about.
+            let pair = if one < other { [a.clone(), b.clone()] } else { [b.clone(), a.clone()] };
+            duplicate_identities(&pair)
+        }
+        _ => Vec::new(),
+    };
+    (0..prepared.len()).map(|one| (0..prepared.len()).flat_map(|other| same(one, other)).collect()).collect()
 }
 
 fn panicked(order: &Order) -> Prepared {
@@ -198,7 +207,7 @@ fn prepare_one(host: &Host, order: &Order) -> Prepared {
                     Decision::Planned(_) => {}
                     Decision::Refused(more) => extend_with_new(&mut reasons, more),
                     Decision::Unsanitizable(more) => {
-                        if matches!(facts.reach, Reach::Dead(_)) && !in_use(&reasons) {
+                        if matches!(facts.reach, Reach::Dead(_)) && only_the_drive(&reasons) {
                             return dead(order, facts.clone(), more);
                         }
                         extend_with_new(&mut reasons, more);
@@ -210,8 +219,9 @@ fn prepare_one(host: &Host, order: &Order) -> Prepared {
     }
 }
 
-fn in_use(reasons: &[Reason]) -> bool {
-    reasons.iter().any(|reason| reason.class == crate::unit::ReasonClass::InUse)
+/// Whether all reasons lie in the drive itself: nothing uses it, and it is the one that was meant.
+fn only_the_drive(reasons: &[Reason]) -> bool {
+    reasons.iter().all(|reason| matches!(reason.class, ReasonClass::Capability | ReasonClass::Medium))
 }
 
 fn extend_with_new(reasons: &mut Vec<Reason>, more: Vec<Reason>) {

@@ -1,0 +1,97 @@
+//! From flags to what a job needs: the host with its places, the key, the tuning, and what people said.
+use super::args::{GivenArgs, StateArgs, TuningArgs};
+use super::complain;
+use crate::certificate::provenance::{Given, Person};
+use crate::job::conclude::{KeyPlace, SelfMade};
+use crate::job::prepare::Host;
+use crate::job::tuning::Wish;
+use crate::job::{Directories, Signer};
+use crate::unit::term::Exit;
+use crate::unit::{Reason, ReasonCode};
+
+/// Most MiB of buffers that may be asked for, for one drive: beyond it nothing gets faster.
+const BUFFERS_MIB_MAX: u64 = 256;
+
+/// The host with the places that were asked for.
+pub fn host(state: &StateArgs) -> Result<(Host, KeyPlace), Exit> {
+    let place = if state.key.is_some() { KeyPlace::Named } else { KeyPlace::Default };
+    Directories::choose(state.state.as_deref(), state.out.as_deref(), state.key.as_deref())
+        .map(|directories| (Host::own(directories), place))
+        .map_err(|error| {
+            complain(&error.to_string());
+            Exit::Internal
+        })
+}
+
+/// The key, with a word about it when it was made just now.
+///
+/// # Errors
+/// With the reason why no record could be signed; then nothing may be written to a drive.
+pub fn signer(host: &Host, place: KeyPlace) -> Result<Signer, Reason> {
+    let made = host
+        .directories
+        .create()
+        .map_err(|error| error.to_string())
+        .and_then(|()| Signer::load_or_make(&host.directories, place).map_err(|fault| fault.to_string()));
+    let signer = made.map_err(|text| {
+        Reason::new(
+            ReasonCode::StateFailed,
+            format!("no record could be signed: {text}"),
+            "repair the key and its directory, or choose others with --key FILE and --state DIR",
+        )
+    })?;
+    if signer.self_made == SelfMade::Now {
+        complain(&format!(
+            "made a signing key: {}\nexpunge: its fingerprint is {}\nexpunge: records say that it is not \
+             enrolled; give auditors the output of: expunge key show",
+            host.directories.key.display(),
+            signer.fingerprint()
+        ));
+    }
+    Ok(signer)
+}
+
+/// Flags as a wish for tuning.
+///
+/// # Errors
+/// A usage error when the buffers of one drive would take more than 256 MiB.
+pub fn wish(tuning: TuningArgs) -> Result<Wish, Exit> {
+    if let (Some(depth), Some(kib)) = (tuning.depth, tuning.transfer_kib) {
+        let mib = u64::from(depth) * u64::from(kib) / 1024;
+        if mib > BUFFERS_MIB_MAX {
+            complain(&format!(
+                "--depth {depth} --transfer-kib {kib} are {mib} MiB of buffers for each drive; at most \
+                 {BUFFERS_MIB_MAX} MiB"
+            ));
+            return Err(Exit::Usage);
+        }
+    }
+    Ok(Wish {
+        depth: tuning.depth,
+        transfer_bytes: tuning.transfer_kib.map(|kib| kib << 10),
+        adapter: tuning.adapter.map(Into::into),
+    })
+}
+
+/// Flags as what people said.
+pub fn given(args: &GivenArgs) -> Given {
+    let person = |name: &Option<String>| Person { name: name.clone(), ..Person::default() };
+    Given {
+        operator: Person {
+            title: args.operator_title.clone(),
+            contact: args.operator_contact.clone(),
+            ..person(&args.operator)
+        },
+        verifier: person(&args.verifier),
+        ticket: args.ticket.clone(),
+        asset_tag: args.asset_tag.clone(),
+        location: args.location.clone(),
+        source: args.source.clone(),
+        destination: args.destination.clone(),
+        organization: args.organization.clone(),
+        classification_before: args.classification_before.clone(),
+        classification_after: args.classification_after.clone(),
+        notes: args.notes.clone(),
+        ..Given::default()
+    }
+}
