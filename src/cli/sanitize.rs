@@ -55,7 +55,7 @@ pub fn run(args: &SanitizeArgs) -> Exit {
     };
     keep_refusals(&host, &orders, &fates);
     let exit = fates.iter().map(Fate::exit).fold(Exit::Success, Exit::gravest);
-    tell(args, &fates, exit);
+    tell(args, &fates, &orders, exit);
     exit
 }
 
@@ -324,9 +324,9 @@ fn keep_refusals(host: &Host, orders: &[Order], fates: &[Fate]) {
     }
 }
 
-fn tell(args: &SanitizeArgs, fates: &[Fate], exit: Exit) {
+fn tell(args: &SanitizeArgs, fates: &[Fate], orders: &[Order], exit: Exit) {
     if args.json {
-        print_json(&json_result(fates, exit));
+        print_json(&json_result(fates, orders, exit));
     } else {
         let _unread = write!(io::stdout(), "{}", table(fates));
     }

@@ -14,7 +14,7 @@ use super::entry::{Entry, Keeper as _};
 use super::listen::Listener;
 use super::prepare::{Dead, Host, Ready};
 use super::tuning::{Wish, tuning};
-use crate::certificate::provenance::{Given, SelfTest};
+use crate::certificate::provenance::SelfTest;
 use crate::certificate::record::DriveRecord;
 use crate::certificate::statement::{BuildFault, RecordInput, Statement, build};
 use crate::certificate::store::StoredRecord;
@@ -40,8 +40,6 @@ pub struct Finished {
     pub record: Option<StoredRecord>,
     /// What went wrong with the record or the journal after the work, in words.
     pub trouble: Option<String>,
-    /// What was given.
-    pub given: Given,
 }
 
 impl Finished {
@@ -137,7 +135,7 @@ pub fn execute(
         journal,
     };
     let (verdict, record, trouble) = conclude(shared, &mut journal, &work, verdict, &circumstances);
-    Ok(Finished { job, facts, plan: Some(plan), verdict, record, trouble, given })
+    Ok(Finished { job, facts, plan: Some(plan), verdict, record, trouble })
 }
 
 /// Writes the record of a drive that cannot be sanitized here.
@@ -170,7 +168,7 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
     };
     let verdict = Verdict::unsanitizable(reasons);
     let (verdict, record, trouble) = conclude(shared, &mut journal, &work, verdict, &circumstances);
-    Ok(Finished { job, facts, plan: None, verdict, record, trouble, given })
+    Ok(Finished { job, facts, plan: None, verdict, record, trouble })
 }
 
 /// What a record is made of, apart from its circumstances.
