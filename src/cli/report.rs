@@ -1,9 +1,10 @@
 //! The end of a command over several drives: a table for people, one JSON object for programs.
 use serde_json::{Value, json};
 
+use crate::certificate::provenance::Given;
 use crate::device::DriveFacts;
 use crate::job::execute::{Finished, NotBegun};
-use crate::job::prepare::RefusedDrive;
+use crate::job::prepare::{Order, RefusedDrive};
 use crate::plan::Plan;
 use crate::unit::Reason;
 use crate::unit::term::{Disposition, Exit, Outcome, word};
@@ -78,8 +79,9 @@ impl Fate {
     }
 }
 
-/// One drive as JSON, with every field of the published list.
-fn as_json(fate: &Fate) -> Value {
+/// One drive as JSON, with every field of the published list. What was given stands on refusals, too: a list
+/// must say whose drive was not done.
+fn as_json(fate: &Fate, given: &Given) -> Value {
     let facts = fate.facts();
     let identity = facts.map(|facts| &facts.identity);
     let finished = match fate {
@@ -97,7 +99,6 @@ fn as_json(fate: &Fate) -> Value {
             "basis": claim.basis,
         })
     });
-    let given = finished.map(|finished| &finished.given);
     let held_back = matches!(fate, Fate::HeldBack(_));
     let mut reasons = json!(fate.reasons());
     if held_back {
@@ -117,9 +118,9 @@ fn as_json(fate: &Fate) -> Value {
         "bytes": facts.and_then(DriveFacts::geometry).map(crate::unit::Geometry::bytes),
         "units": facts.map(|facts| facts.other_units.len() + 1),
         "confirm": facts.and_then(DriveFacts::confirm_text),
-        "profile": given.and_then(|given| given.profile.as_ref()),
-        "asset_tag": given.and_then(|given| given.asset_tag.as_ref()),
-        "ticket": given.and_then(|given| given.ticket.as_ref()),
+        "profile": given.profile,
+        "asset_tag": given.asset_tag,
+        "ticket": given.ticket,
         "outcome": fate.outcome(),
         "claim": claim,
         "verified": evidence.is_some(),
@@ -137,9 +138,10 @@ fn as_json(fate: &Fate) -> Value {
     })
 }
 
-/// The final JSON object.
-pub fn json_result(fates: &[Fate], exit: Exit) -> Value {
-    let drives: Vec<Value> = fates.iter().map(as_json).collect();
+/// The final JSON object; `orders` are those of `fates`, in the same order.
+pub fn json_result(fates: &[Fate], orders: &[Order], exit: Exit) -> Value {
+    let drives: Vec<Value> =
+        fates.iter().zip(orders).map(|(fate, order)| as_json(fate, &order.given)).collect();
     json!({"schema": RESULT_SCHEMA, "event": "result", "drives": drives, "exit_status": exit.code()})
 }
 

@@ -53,7 +53,7 @@ pub fn run(args: &SanitizeArgs) -> Exit {
     };
     keep_refusals(&host, &orders, &fates);
     let exit = fates.iter().map(Fate::exit).fold(Exit::Success, Exit::gravest);
-    match tell(args, &fates, exit) {
+    match tell(args, &fates, &orders, exit) {
         Ok(()) => exit,
         // A reader that went away early got what it wanted.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
@@ -203,8 +203,8 @@ fn keep_refusals(host: &Host, orders: &[Order], fates: &[Fate]) {
     }
 }
 
-fn tell(args: &SanitizeArgs, fates: &[Fate], exit: Exit) -> io::Result<()> {
-    let text = if args.json { format!("{}\n", json_result(fates, exit)) } else { table(fates) };
+fn tell(args: &SanitizeArgs, fates: &[Fate], orders: &[Order], exit: Exit) -> io::Result<()> {
+    let text = if args.json { format!("{}\n", json_result(fates, orders, exit)) } else { table(fates) };
     let mut out = io::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }

@@ -52,6 +52,8 @@ pub struct PassRun {
 pub struct VerificationRun {
     /// Seed of the sample, in hexadecimal digits; `None` for a full reading.
     pub seed: Option<String>,
+    /// How the reads reached the drive, once known.
+    pub adapter: Option<Adapter>,
     /// What it came to.
     pub tally: VerificationTally,
     /// When it began.
@@ -69,8 +71,6 @@ pub struct Run {
     pub verification: Option<VerificationRun>,
     /// How it came to its end.
     pub ending: Ending,
-    /// What drove the drive, once known.
-    pub adapter: Option<Adapter>,
 }
 
 /// What carrying out needs.
@@ -96,7 +96,7 @@ struct Broken(Ending);
 
 /// Writes all passes of a plan and verifies the last. Total: whatever happens has an ending.
 pub fn carry_out(plan: &Plan, patterns: &[Pattern], means: Means<'_>) -> Run {
-    let mut run = Run { passes: Vec::new(), verification: None, ending: Ending::Completed, adapter: None };
+    let mut run = Run { passes: Vec::new(), verification: None, ending: Ending::Completed };
     let worker = match Worker::start(means.program, means.drive) {
         Ok(worker) => worker,
         Err(error) => {
@@ -126,8 +126,7 @@ pub fn inspect(
     };
     let mut talk = Talk { worker, means, stop_sent: None, heard: Instant::now() };
     let order = Verify { geometry, tuning: talk.means.tuning, pattern: pattern.clone(), wanted };
-    let mut adapter = None;
-    let result = talk.read(order, None, &mut adapter);
+    let result = talk.read(order, None);
     talk.worker.finish(Duration::from_secs(2));
     match result {
         Ok((run, ending)) => (Some(run), ending),
@@ -164,7 +163,7 @@ impl Talk<'_> {
         self.order(&Order::Begin(order))?;
         let mut started = self.means.clock.now();
         for pattern in patterns {
-            let (tally, settled) = self.pass(run)?;
+            let (tally, settled) = self.pass()?;
             let in_order = usize::try_from(tally.index).is_ok_and(|index| index == run.passes.len());
             if !in_order {
                 return Err(Broken(lost("the worker process reported its passes out of order".into())));
@@ -183,10 +182,10 @@ impl Talk<'_> {
         Ok(())
     }
 
-    fn pass(&mut self, run: &mut Run) -> Result<(PassTally, Ended), Broken> {
+    fn pass(&mut self) -> Result<(PassTally, Ended), Broken> {
         loop {
             match self.hear()? {
-                Event::Ready { adapter } => run.adapter = Some(adapter),
+                Event::Ready { .. } => {}
                 Event::Progress(progress) => self.means.listener.hear(&Happening::Progress(progress)),
                 Event::Pass { tally, settled } => return Ok((tally, settled)),
                 Event::Broken { text } => return Err(Broken(lost(text))),
@@ -222,25 +221,21 @@ impl Talk<'_> {
             pattern: pattern.clone(),
             wanted: sample.to_set(),
         };
-        let (verification, ending) = self.read(order, seed_text, &mut run.adapter)?;
+        let (verification, ending) = self.read(order, seed_text)?;
         self.keep(&Entry::Verified { at: verification.ended, tally: verification.tally.clone() })?;
         run.verification = Some(verification);
         run.ending = ending;
         Ok(())
     }
 
-    fn read(
-        &mut self,
-        order: Verify,
-        seed: Option<String>,
-        adapter_in_use: &mut Option<Adapter>,
-    ) -> Result<(VerificationRun, Ending), Broken> {
+    fn read(&mut self, order: Verify, seed: Option<String>) -> Result<(VerificationRun, Ending), Broken> {
         let started = self.means.clock.now();
         let wanted = (order.wanted.count(), Digest::of_json(&order.wanted));
         self.order(&Order::Verify(order))?;
+        let mut in_use = None;
         loop {
             match self.hear()? {
-                Event::Ready { adapter } => *adapter_in_use = Some(adapter),
+                Event::Ready { adapter } => in_use = Some(adapter),
                 Event::Progress(progress) => self.means.listener.hear(&Happening::Progress(progress)),
                 Event::Verified { tally, settled } => {
                     // A clean count of fewer or of other blocks proves nothing about those that were asked for.
@@ -254,7 +249,7 @@ impl Talk<'_> {
                         Ok(()) => Ending::Completed,
                         Err(Broken(ending)) => ending,
                     };
-                    return Ok((VerificationRun { seed, tally, started, ended }, ending));
+                    return Ok((VerificationRun { seed, adapter: in_use, tally, started, ended }, ending));
                 }
                 Event::Broken { text } => return Err(Broken(lost(text))),
                 Event::Pass { .. } => {

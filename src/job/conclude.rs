@@ -15,11 +15,19 @@ use crate::certificate::sign::{UnexpectedSigner, sign};
 use crate::certificate::statement::{BuildFault, Statement};
 use crate::certificate::store::{StoredRecord, store};
 use crate::certificate::time::UtcTime;
+use crate::io::Adapter;
 use crate::plan::{Plan, VerificationPlan};
 use crate::unit::Digest;
 
 /// The order of reading, in the words of the record.
-pub const READING_ORDER: &str = "ascending addresses, several reads in flight";
+pub fn reading_order(adapter: Option<Adapter>) -> String {
+    let flight = match adapter {
+        Some(Adapter::IoUring) => "several reads in flight (io_uring)",
+        Some(Adapter::Sync) => "one read at a time (pread)",
+        None => "by an adapter that was not told",
+    };
+    format!("ascending addresses, {flight}")
+}
 
 /// The key that signs this host's records.
 #[derive(Debug)]
@@ -187,7 +195,7 @@ pub fn verification_record(plan: &VerificationPlan, run: &VerificationRun) -> Ve
     VerificationRecord {
         plan: plan.clone(),
         seed: run.seed.clone(),
-        order: READING_ORDER.to_owned(),
+        order: reading_order(run.adapter),
         tally: run.tally.clone(),
         started: run.started,
         ended: run.ended,

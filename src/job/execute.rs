@@ -14,7 +14,7 @@ use super::entry::{Entry, Keeper as _};
 use super::listen::Listener;
 use super::prepare::{Dead, Host, Ready};
 use super::tuning::{Wish, tuning};
-use crate::certificate::provenance::{Given, SelfTest};
+use crate::certificate::provenance::SelfTest;
 use crate::certificate::record::DriveRecord;
 use crate::certificate::statement::{BuildFault, RecordInput, Statement, build};
 use crate::certificate::store::StoredRecord;
@@ -40,8 +40,6 @@ pub struct Finished {
     pub record: Option<StoredRecord>,
     /// What went wrong with the record or the journal after the work, in words.
     pub trouble: Option<String>,
-    /// What was given.
-    pub given: Given,
 }
 
 impl Finished {
@@ -142,7 +140,7 @@ pub fn execute(
         journal,
     };
     let (verdict, record, trouble) = conclude(shared, &mut journal, &work, verdict, &circumstances);
-    Ok(Finished { job, facts, plan: Some(plan), verdict, record, trouble, given })
+    Ok(Finished { job, facts, plan: Some(plan), verdict, record, trouble })
 }
 
 /// Writes the record of a drive that cannot be sanitized here.
@@ -176,7 +174,7 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
     };
     let verdict = Verdict::unsanitizable(reasons);
     let (verdict, record, trouble) = conclude(shared, &mut journal, &work, verdict, &circumstances);
-    Ok(Finished { job, facts, plan: None, verdict, record, trouble, given })
+    Ok(Finished { job, facts, plan: None, verdict, record, trouble })
 }
 
 /// What a record is made of, apart from its circumstances.
@@ -190,10 +188,10 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn input(&self, circumstances: &Circumstances<'_>) -> Result<RecordInput, RecordFault> {
-        let verification = match (self.plan, self.run.and_then(|run| run.verification.as_ref())) {
-            (Some(plan), Some(run)) => Some(verification_record(&plan.verification, run)),
-            (None, _) | (_, None) => None,
-        };
+        let verification = self.plan.zip(self.run).and_then(|(plan, run)| {
+            let read = run.verification.as_ref()?;
+            Some(verification_record(&plan.verification, read))
+        });
         let passes = match (self.plan, self.run) {
             (Some(plan), Some(run)) => pass_records(plan, &run.passes),
             (None, _) | (_, None) => Vec::new(),

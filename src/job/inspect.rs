@@ -3,7 +3,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::carry_out::{Means, VerificationRun, inspect as read_drive};
 use super::clock::Clock;
-use super::conclude::{Circumstances, READING_ORDER, RecordFault, Signer, sign_and_store};
+use super::conclude::{Circumstances, RecordFault, Signer, sign_and_store, verification_record};
 use super::entry::NotKept;
 use super::execute::new_job_name;
 use super::listen::Listener;
@@ -11,7 +11,7 @@ use super::prepare::Host;
 use super::tuning::{Wish, tuning};
 use crate::certificate::inspection::{InspectionInput, InspectionOutcome};
 use crate::certificate::provenance::{Given, SelfTest};
-use crate::certificate::record::{DriveRecord, VerificationRecord};
+use crate::certificate::record::DriveRecord;
 use crate::certificate::statement::inspect;
 use crate::certificate::store::StoredRecord;
 use crate::device::Claimed;
@@ -137,14 +137,7 @@ fn finish(
         self_test: Some(self_test),
         journal: None,
     };
-    let verification = VerificationRecord {
-        plan: inspection.verification.clone(),
-        seed: run.seed.clone(),
-        order: READING_ORDER.to_owned(),
-        tally: run.tally.clone(),
-        started: run.started,
-        ended: run.ended,
-    };
+    let verification = verification_record(&inspection.verification, &run);
     let outcome = crate::certificate::inspection::Inspection::outcome_of(&verification);
     let record = circumstances.provenance().and_then(|provenance| {
         let statement = inspect(InspectionInput {

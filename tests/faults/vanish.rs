@@ -132,25 +132,27 @@ fn a_drive_whose_server_is_killed_fails_alone() {
     }
 }
 
-/// The drive is there, and its capacity is not.
+/// The drive is there, and its capacity is not, or not all of it.
 #[test]
-fn a_drive_that_shrinks_to_nothing_fails_alone() {
-    let directory = tempfile::tempdir().unwrap();
-    let directory = directory.path().canonicalize().unwrap();
-    let good = good(&directory);
-    let media = Media::make(&directory, "fourth", 512 << 20, 512);
-    let device = LoopDevice::attach(media.path(), 512);
-    let expunge = Expunge::new();
-    let running = Running::start(&mut all(&expunge, &good, (device.node(), media.path())));
-    wait_for("the drive is written", || {
-        journal_of(&expunge, device.node()).is_some_and(|text| text.contains("\"entry\":\"armed\""))
-    });
-    OpenOptions::new().write(true).open(media.path()).unwrap().set_len(0).unwrap();
-    device.refresh_size();
-    let ran = running.finish();
-    let (drive, record) = three_done(&ran, &expunge, &good, device.node());
-    assert_eq!((ran.code, &drive["outcome"]), (Some(4), &"failed".into()), "{drive}");
-    record.expect_other("failed", "Record of failed sanitization: NOT sanitized", "NOT-SANITIZED");
-    assert_eq!(record.codes("/reasons"), ["drive-gone"]);
-    assert!(record.at("/drive/identityAfter").is_null());
+fn a_drive_that_shrinks_fails_alone() {
+    for left in [0, 4096] {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path().canonicalize().unwrap();
+        let good = good(&directory);
+        let media = Media::make(&directory, "fourth", 512 << 20, 512);
+        let device = LoopDevice::attach(media.path(), 512);
+        let expunge = Expunge::new();
+        let running = Running::start(&mut all(&expunge, &good, (device.node(), media.path())));
+        wait_for("the drive is written", || {
+            journal_of(&expunge, device.node()).is_some_and(|text| text.contains("\"entry\":\"armed\""))
+        });
+        OpenOptions::new().write(true).open(media.path()).unwrap().set_len(left).unwrap();
+        device.refresh_size();
+        let ran = running.finish();
+        let (drive, record) = three_done(&ran, &expunge, &good, device.node());
+        assert_eq!((ran.code, &drive["outcome"]), (Some(4), &"failed".into()), "{left}: {drive}");
+        record.expect_other("failed", "Record of failed sanitization: NOT sanitized", "NOT-SANITIZED");
+        assert_eq!(record.codes("/reasons"), ["drive-gone"]);
+        assert!(record.at("/drive/identityAfter").is_null());
+    }
 }

@@ -108,6 +108,11 @@ fn what_is_listed_and_absent_is_missing() {
     let third = &result["drives"][2];
     assert_eq!((&third["outcome"], &third["reason"]["code"]), (&"refused".into(), &"missing".into()));
     assert_eq!(third["device"], "/dev/no-such-drive");
+    // Whose it is must be said of what was not done, too.
+    for (number, drive) in result["drives"].as_array().unwrap().iter().enumerate() {
+        let tag = format!("A-{}", if number == 2 { 9 } else { number });
+        assert_eq!((&drive["outcome"], &drive["asset_tag"]), (&"refused".into(), &tag.into()));
+    }
     drives.expect_unchanged();
     let list = List::new("serial,asset_tag\nNO-SUCH-SERIAL,1\n");
     let ran = list.run(&["--confirm", "1", "--json"]).expect_code(3);

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use serde_json::Value;
 
 use super::{Drives, journals};
-use crate::common::{Expunge, Ran, Record};
+use crate::common::{Expunge, Ran, Record, require};
 
 fn outcomes(ran: &Ran) -> Vec<String> {
     let drives = ran.result()["drives"].as_array().unwrap().clone();
@@ -89,6 +89,7 @@ fn a_drive_in_use_refuses_all_unless_each_is_given() {
 
 #[test]
 fn a_mounted_drive_refuses_all_with_the_command_that_releases_it() {
+    require::tool("mkfs.ext4", "e2fsprogs");
     let drives = Drives::new(2);
     let node = drives.drives[0].node_text();
     crate::common::process::tool("mkfs.ext4", &["-q", &node]);

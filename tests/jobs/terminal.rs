@@ -168,3 +168,17 @@ fn one_interrupt_alone_does_not_stop() {
     assert_eq!(code, Some(0), "{shown}");
     slow.expect_done(&Record::only_in(&expunge.out()));
 }
+
+/// Without a terminal: whole lines, nothing that draws, and the answer alone on standard output.
+#[test]
+fn progress_without_a_terminal_is_plain_lines_on_standard_error() {
+    let (expunge, slow) = (Expunge::new(), Slow::new());
+    let ran = expunge.overwrite(slow.bed.node(), slow.confirm(), &[]).expect_code(0);
+    assert!(
+        ran.stderr.lines().any(|line| line.contains(": pass 1/1 ") && line.contains(" left, ")),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains('\x1b') && !ran.stdout.contains('\x1b'));
+    assert!(!ran.stdout.contains("pass 1/1") && ran.stdout.contains("record: "), "{}", ran.stdout);
+}

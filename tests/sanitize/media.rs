@@ -18,10 +18,10 @@ struct Job {
 const ZERO: Job = Job { arguments: &["--pass", "zero"], patterns: &[Some("00")] };
 const ONES: Job = Job { arguments: &["--pass", "ones"], patterns: &[Some("ff")] };
 const RANDOM: Job = Job { arguments: &[], patterns: &[None] };
-/// "A character, its complement, then a random character" (DoD 5220.22-M, 1995, 8-306, clearing and
-/// sanitization matrix, d).
+/// A character, its complement, then a random character: what the supplement of 1995 is quoted with.
 const DOD: Job = Job { arguments: &["--scheme", "dod-5220.22-m"], patterns: &[None, None, None] };
-const GUTMANN_BYTES: Job = Job { arguments: &["--pass", "0x924924"], patterns: &[Some("924924")] };
+/// Three bytes, which fit neither blocks nor transfers.
+const THREE_BYTES: Job = Job { arguments: &["--pass", "0x924924"], patterns: &[Some("924924")] };
 
 fn restore(media: &Media) {
     fs::copy(media.original(), media.path()).unwrap();
@@ -90,7 +90,7 @@ fn a_gibibyte_is_gone_and_holds_the_last_pass_for_every_kind_of_pass() {
 fn odd_sizes_and_both_block_sizes_are_covered_to_the_last_byte() {
     for block_size in [512_u32, 4096] {
         let drive = Drive::new((37 << 20) + u64::from(block_size), block_size);
-        for job in [&RANDOM, &ZERO, &ONES, &DOD, &GUTMANN_BYTES] {
+        for job in [&RANDOM, &ZERO, &ONES, &DOD, &THREE_BYTES] {
             sanitize(&drive, job, &[]);
             restore(&drive.media);
         }
@@ -117,7 +117,7 @@ fn every_adapter_and_tuning_writes_the_same_function_of_the_key() {
         &["--adapter", "sync", "--transfer-kib", "16384"],
         &["--adapter", "io-uring", "--depth", "64", "--transfer-kib", "100"],
     ] {
-        for job in [&RANDOM, &GUTMANN_BYTES] {
+        for job in [&RANDOM, &THREE_BYTES] {
             sanitize(&drive, job, more);
             restore(&drive.media);
         }

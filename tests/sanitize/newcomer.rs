@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Drive;
 use crate::common::process::{run_within, tool};
-use crate::common::{Expunge, Record};
+use crate::common::{Expunge, Record, require};
 
 /// The screen of the time of terminals.
 const SCREEN_LINES: usize = 25;
@@ -48,6 +48,7 @@ fn md_superblock() -> Vec<u8> {
 /// A drive with a signature that another program takes for what it is.
 #[track_caller]
 fn member(offset: u64, signature: &[u8], blkid: &str) -> Drive {
+    require::tool("blkid", "util-linux");
     let drive = Drive::new(8 << 20, 512);
     let file = std::fs::OpenOptions::new().write(true).open(drive.file()).unwrap();
     file.write_all_at(signature, offset).unwrap();
