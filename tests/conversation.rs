@@ -7,12 +7,12 @@ use std::sync::atomic::AtomicBool;
 use expunge::io::Tuning;
 use expunge::job::carry_out::{Means, Run, carry_out};
 use expunge::job::clock::Clock;
-use expunge::job::entry::NotKept;
+use expunge::job::entry::{Entry, Keeper, NotKept};
 use expunge::job::listen::Deaf;
 use expunge::plan::step::PLAN_SCHEMA;
 use expunge::plan::{Claim, PassPattern, PassSpec, Plan, PolicyRow, VerificationPlan};
 use expunge::unit::term::{Basis, DriveKind, Method, Outcome, Standard, Technique};
-use expunge::unit::{BlockCount, BlockSize, Digest, Geometry, Pattern};
+use expunge::unit::{BlockCount, BlockSize, Digest, Geometry, Pattern, ReasonCode};
 use expunge::verify::sample::Sample;
 use expunge::verify::{Ending, Verdict, verdict::judge};
 use expunge::worker::parent::Program;
@@ -59,6 +59,15 @@ fn plan(passes: usize) -> Plan {
 
 /// Plays a worker: `written` after the order to write, `read` after the order to read.
 fn talk(plan: &Plan, written: &[String], read: &[String]) -> (Run, Verdict) {
+    talk_and_keep(plan, written, read, &mut NotKept)
+}
+
+fn talk_and_keep(
+    plan: &Plan,
+    written: &[String],
+    read: &[String],
+    keeper: &mut dyn Keeper,
+) -> (Run, Verdict) {
     let say = |events: &[String]| {
         events.iter().map(|event| format!("printf '%s\\n' '{event}' >&1; ")).collect::<String>()
     };
@@ -76,7 +85,7 @@ fn talk(plan: &Plan, written: &[String], read: &[String]) -> (Run, Verdict) {
         stop: &AtomicBool::new(false),
         clock: &Clock::start(),
         listener: &mut Deaf,
-        keeper: &mut NotKept,
+        keeper,
     };
     let run = carry_out(plan, &patterns, means);
     let tallies: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
@@ -175,4 +184,32 @@ fn nonsense_silence_and_an_early_end_are_unknown() {
         let (_, verdict) = talk(&plan(1), written, read);
         assert_eq!(verdict.outcome(), Outcome::Unknown);
     }
+}
+
+/// A journal that fails at the nth entry.
+struct FailsAt(usize);
+
+impl Keeper for FailsAt {
+    fn keep(&mut self, _entry: &Entry) -> std::io::Result<()> {
+        let fails = self.0 == 0;
+        self.0 = self.0.saturating_sub(1);
+        if fails { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+/// What cannot be kept durably ends the job, at whichever of its three entries the journal fails: the end of
+/// the pass, the seed, the verification. The same conversation is done when the journal holds.
+#[test]
+fn p6_a_journal_that_fails_ends_the_job_as_unknown() {
+    let plan = plan(1);
+    let written = [pass(0, CAPACITY, "confirmed")];
+    let read = [verified(CAPACITY, CAPACITY, &everything())];
+    for entry in 0..3 {
+        let (run, verdict) = talk_and_keep(&plan, &written, &read, &mut FailsAt(entry));
+        assert_eq!(verdict.outcome(), Outcome::Unknown, "entry {entry}");
+        assert_eq!(verdict.reasons()[0].code, ReasonCode::StateFailed);
+        assert!(run.verification.is_none(), "nothing is read back that could not be kept");
+    }
+    let (_, verdict) = talk_and_keep(&plan, &written, &read, &mut FailsAt(3));
+    assert_eq!(verdict.outcome(), Outcome::Done);
 }
