@@ -156,3 +156,34 @@ fn a_drive_that_shrinks_fails_alone() {
         assert!(record.at("/drive/identityAfter").is_null());
     }
 }
+
+/// A drive that answers nothing for twelve seconds: the others have their certificates while it is still silent,
+/// its silence is told, and when it answers after all its own job is as good as theirs.
+#[test]
+fn p8_a_drive_that_does_not_answer_holds_up_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = good(&directory.path().canonicalize().unwrap());
+    let bad = Bed::new(SIZE, 512);
+    bad.rule("write", 0, 1, "lat:12000 1");
+    let expunge = Expunge::new();
+    let mut running = Running::start(&mut all(&expunge, &good, (bad.bed.node(), bad.confirm())));
+    let _workers = running.workers(4);
+    wait_for("the three have their records", || Record::all_in(&expunge.out()).len() == 3);
+    let silent = running.workers(1);
+    assert_eq!(silent.len(), 1, "the fourth is still waiting for its drive");
+    let ran = running.finish().expect_code(0);
+    let drives = ran.result()["drives"].as_array().unwrap().clone();
+    assert_eq!(drives.len(), 4);
+    assert!(drives.iter().all(|drive| drive["outcome"] == "done"), "{drives:?}");
+    let record = Record::all_in(&expunge.out());
+    assert_eq!(record.len(), 4);
+    record.iter().for_each(Record::expect_certificate);
+    let silence: Vec<Value> =
+        ran.json_lines().into_iter().filter(|event| event["event"] == "silence").collect();
+    assert!(silence.iter().any(|event| event["seconds"].as_u64() >= Some(5)), "{silence:?}");
+    assert!(
+        silence
+            .iter()
+            .all(|event| event["drive"].as_str().unwrap().contains(bad.bed.node().to_str().unwrap()))
+    );
+}
