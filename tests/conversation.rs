@@ -40,7 +40,9 @@ fn plan(passes: usize) -> Plan {
             source: "test".into(),
         },
         scheme: None,
-        passes: (0..passes).map(|_| PassSpec { pattern: PassPattern::parse("zero").expect("a known pattern") }).collect(),
+        passes: (0..passes)
+            .map(|_| PassSpec { pattern: PassPattern::parse("zero").expect("a known pattern") })
+            .collect(),
         verification: VerificationPlan::Full { instead_of_sample: None },
         content: Vec::new(),
         known_content: Vec::new(),

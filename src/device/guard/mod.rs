@@ -14,12 +14,15 @@ use std::path::PathBuf;
 
 use super::claim::StatePaths;
 use super::root::SysRoot;
-use super::stack::{self, Layer, Relation};
+use super::stack::{self, BoundLoop, Layer, Relation, Told};
 use super::{DeviceNumber, discover, procfs};
 use crate::sys::stat;
-use crate::unit::Reason;
+use crate::unit::{Reason, ReasonCode};
 
 pub use selftest::{guard_self_test, hold};
+
+/// What gives sight back to the guards that look at other processes.
+const SEE_ALL: &str = "run with CAP_SYS_PTRACE and with all of /proc (no hidepid, no private PID namespace)";
 
 /// One guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,6 +126,8 @@ pub struct Scene<'a> {
     /// Processes of this very claim.
     own: Vec<u32>,
     state: &'a StatePaths,
+    /// The plain file behind the target: itself, or the backing of a loop device.
+    file: Option<FileTarget>,
 }
 
 /// What guards found.
@@ -137,6 +142,7 @@ pub struct Findings {
 impl<'a> Scene<'a> {
     /// Looks at what stands on the target now. `own` are processes that may have it open.
     pub fn new(root: &'a SysRoot, target: &'a Target, own: Vec<u32>, state: &'a StatePaths) -> Self {
+        let file;
         let layers = match target {
             // Another path to the same drive is the same drive, and the claim on this node does not cover it.
             Target::Device { name, .. } => {
@@ -147,11 +153,20 @@ impl<'a> Scene<'a> {
                         stack::above(root, &path).into_iter().filter(|layer| !known(layer)).collect();
                     layers.extend(more);
                 }
+                file = stack::bound_loop(root, name).and_then(|bound| backing_file(root, &bound));
+                if let Some(file) = &file {
+                    // What else uses the file would be overwritten through this loop device all the same.
+                    let over = |bound: &BoundLoop| bound.name != *name && is_backing(root, file, bound);
+                    layers.extend(stack::above_file(root, over));
+                }
                 layers
             }
-            Target::File(file) => stack::above_file(root, |backing| is_file(root, file, backing)),
+            Target::File(plain) => {
+                file = Some(plain.clone());
+                stack::above_file(root, |bound| is_backing(root, plain, bound))
+            }
         };
-        Self { root, target, layers, own, state }
+        Self { root, target, layers, own, state, file }
     }
 
     /// Runs the guards of `set` once, but for the exclusive open, which is the opener's.
@@ -188,6 +203,19 @@ impl<'a> Scene<'a> {
     }
 }
 
+impl Findings {
+    /// Adds what could not be seen. A drive is refused for it; so is anything root asks for, who must see all. A
+    /// user who plays with a plain file need not: no other user can have it in use without the right to read it.
+    fn blind(&mut self, scene: &Scene<'_>, text: String, remedy: &str) {
+        match scene.target {
+            Target::File(_) if !stat::is_root() => self.notes.push(text),
+            Target::File(_) | Target::Device { .. } => {
+                self.reasons.push(Reason::new(ReasonCode::GuardBlind, text, remedy));
+            }
+        }
+    }
+}
+
 impl From<Vec<Reason>> for Findings {
     fn from(reasons: Vec<Reason>) -> Self {
         Self { reasons, notes: Vec::new() }
@@ -213,6 +241,31 @@ fn is_file(root: &SysRoot, file: &FileTarget, path: &std::path::Path) -> bool {
         return (found.filesystem, found.inode) == (file.filesystem, file.inode);
     }
     path == file.path
+}
+
+/// Whether a loop device stands on this plain file.
+fn is_backing(root: &SysRoot, file: &FileTarget, bound: &BoundLoop) -> bool {
+    match &bound.told {
+        Told::Backing(found) => (found.filesystem, found.inode) == (file.filesystem, file.inode),
+        Told::NotAsked | Told::Silent => is_file(root, file, &bound.backing),
+    }
+}
+
+/// The plain file on which a loop device stands, as far as it can be told.
+fn backing_file(root: &SysRoot, bound: &BoundLoop) -> Option<FileTarget> {
+    let path = bound.backing.clone();
+    match &bound.told {
+        Told::Backing(found) => {
+            let (filesystem, inode) = (found.filesystem, found.inode);
+            found.device.is_none().then_some(FileTarget { path, filesystem, inode })
+        }
+        Told::NotAsked | Told::Silent => {
+            let looked = root.is_host() && root.may_be_looked_at(&path);
+            let found = looked.then(|| stat::attributes(&path).ok()).flatten()?;
+            let (filesystem, inode) = (found.filesystem, found.inode);
+            (found.file_type == stat::FileType::Plain).then_some(FileTarget { path, filesystem, inode })
+        }
+    }
 }
 
 /// Numbers of all processes in procfs.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Findings, Scene, Target, is_gone, process_title, processes};
+use super::{Findings, SEE_ALL, Scene, is_gone, process_title, processes};
 use crate::device::DeviceNumber;
 use crate::device::root::SysRoot;
 use crate::sys::stat::{self, Attributes, FileType};
@@ -21,15 +21,13 @@ pub(super) struct Scan {
 
 /// Every process that has the drive, a partition, or anything that stands on it open.
 pub(super) fn open_files(scene: &Scene<'_>) -> Findings {
-    let scan = scan(scene.root, &scene.own, |found| match (scene.target, found.file_type) {
+    let scan = scan(scene.root, &scene.own, |found| match (&scene.file, found.file_type) {
         (_, FileType::Block) => {
             let number = DeviceNumber { major: found.device.0, minor: found.device.1 };
             scene.layer(number).map(super::Layer::place)
         }
-        (Target::File(file), FileType::Plain)
-            if (found.filesystem, found.inode) == (file.filesystem, file.inode) =>
-        {
-            Some(scene.title())
+        (Some(file), FileType::Plain) if (found.filesystem, found.inode) == (file.filesystem, file.inode) => {
+            Some(file.path.display().to_string())
         }
         // What keeps a file system alive after it was unmounted lazily: nothing else shows it.
         (_, FileType::Plain | FileType::Directory | FileType::Character | FileType::Other) => {
@@ -44,7 +42,7 @@ pub(super) fn open_files(scene: &Scene<'_>) -> Findings {
         let remedy = format!("close it in that process, or stop it: kill {process}");
         findings.reasons.push(Reason::new(ReasonCode::OpenElsewhere, text, remedy));
     }
-    judge_unseen(scan.unseen, &mut findings);
+    judge_unseen(scene, scan.unseen, &mut findings);
     findings
 }
 
@@ -53,7 +51,7 @@ const INIT: u32 = 1;
 
 /// A process that could not be looked into makes root's guard blind. Only for the first process this is a
 /// note: where a host protects it, nothing could ever be sanitized there, and it runs no databases.
-fn judge_unseen(mut unseen: BTreeSet<u32>, findings: &mut Findings) {
+fn judge_unseen(scene: &Scene<'_>, mut unseen: BTreeSet<u32>, findings: &mut Findings) {
     if unseen.remove(&INIT) {
         findings
             .notes
@@ -62,12 +60,7 @@ fn judge_unseen(mut unseen: BTreeSet<u32>, findings: &mut Findings) {
     let Some(first) = unseen.first() else { return };
     let text =
         format!("the open files of {} processes could not be seen, the first is {first}", unseen.len());
-    if stat::is_root() {
-        let remedy = "run with CAP_SYS_PTRACE and with all of /proc (no hidepid, no private PID namespace)";
-        findings.reasons.push(Reason::new(ReasonCode::GuardBlind, text, remedy));
-    } else {
-        findings.notes.push(text);
-    }
+    findings.blind(scene, text, SEE_ALL);
 }
 
 /// Looks at every descriptor of every process but `own`; `what` names those that matter.
@@ -133,20 +126,28 @@ fn examine(folder: &Path, what: &impl Fn(&Attributes) -> Option<String>) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::claim::StatePaths;
+    use crate::device::guard::{FileTarget, Target};
 
-    /// As root without CAP_SYS_PTRACE every look fails and nothing is found: that must not pass as nothing there.
+    /// Without CAP_SYS_PTRACE every look fails and nothing is found: that must not pass as nothing there. A user
+    /// who may write a drive's node (group disk) is no safer a guard than root: others may have it open.
     #[test]
-    fn processes_that_cannot_be_seen_refuse_for_root_and_are_noted_for_others() {
-        let mut findings = Findings::default();
-        judge_unseen([1].into(), &mut findings);
-        assert!(findings.reasons.is_empty() && findings.notes.len() == 1);
-        let mut findings = Findings::default();
-        judge_unseen([1, 70].into(), &mut findings);
-        if stat::is_root() {
-            assert_eq!(findings.reasons[0].code, ReasonCode::GuardBlind);
-            assert!(findings.reasons[0].text.contains("first is 70"));
-        } else {
-            assert_eq!(findings.notes.len(), 2);
-        }
+    fn processes_that_cannot_be_seen_refuse_for_drives_and_for_root() {
+        let (root, state) = (SysRoot::fixture(Path::new("/no/such/tree")), StatePaths::default());
+        let number = DeviceNumber { major: 8, minor: 0 };
+        let drive = Target::Device { name: "sda".to_owned(), number };
+        let file = FileTarget { path: "/a".into(), filesystem: (8, 1), inode: 2 };
+        let judged = |target: &Target, unseen: BTreeSet<u32>| {
+            let mut findings = Findings::default();
+            judge_unseen(&Scene::new(&root, target, Vec::new(), &state), unseen, &mut findings);
+            findings
+        };
+        let found = judged(&drive, [1].into());
+        assert!(found.reasons.is_empty() && found.notes.len() == 1);
+        let found = judged(&drive, [1, 70].into());
+        assert_eq!(found.reasons[0].code, ReasonCode::GuardBlind);
+        assert!(found.reasons[0].text.contains("first is 70"));
+        let found = judged(&Target::File(file), [1, 70].into());
+        assert_eq!((found.reasons.len(), found.notes.len()), if stat::is_root() { (1, 1) } else { (0, 2) });
     }
 }
