@@ -11,8 +11,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bed::{Holder, Loop, Mount, Undo, run};
-use expunge::device::claim::{Order, Refusal};
-use expunge::device::{Helper, StatePaths, SysRoot, claim, discover, resolve};
+use expunge::device::claim::{Order, Refusal, claim_here};
+use expunge::device::{Guard, GuardSet, Helper, StatePaths, SysRoot, claim, discover, resolve};
 use expunge::unit::ReasonCode;
 
 fn order(node: &Path) -> Order {
@@ -80,6 +80,45 @@ fn what_uses_the_backing_file_of_a_loop_device_uses_the_drive() {
     let _holder = Holder::shell(&format!("exec 3<>{}", drive.backing.display()));
     let refusal = refused(&order(&drive.node));
     assert_eq!(codes(&refusal), [ReasonCode::OpenElsewhere].into(), "{:#?}", refusal.reasons);
+}
+
+/// `--state` through a link names the same folder.
+#[test]
+fn a_plain_file_among_our_own_state_is_refused_through_a_link_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (records, link) = (folder.path().join("records"), folder.path().join("link"));
+    std::fs::create_dir(&records).unwrap();
+    std::os::unix::fs::symlink(&records, &link).unwrap();
+    let file = records.join("journal");
+    std::fs::write(&file, vec![0xA5; 1 << 20]).unwrap();
+    let refusal = refused(&Order { state: StatePaths(vec![link]), ..order(&file) });
+    assert_eq!(codes(&refusal), [ReasonCode::StateDevice].into(), "{:#?}", refusal.reasons);
+}
+
+/// The process of the namespace that is looked at first has another root, and sees none of its mounts.
+#[test]
+fn a_mount_is_seen_behind_a_process_with_another_root() {
+    let drive = Loop::new(8).ext4();
+    let point = tempfile::tempdir().unwrap();
+    let jail = tempfile::tempdir().unwrap();
+    let (shown, jail) = (point.path().display(), jail.path().display());
+    // Python changes the root without needing any program inside; its child, with a later number, keeps the old one.
+    let script = format!(
+        "import os,subprocess,sys,time\n\
+         subprocess.run(['mount', '{}', '{shown}'], check=True)\n\
+         child = subprocess.Popen(['sleep', '1000'])\n\
+         os.chroot('{jail}')\n\
+         print('ready', flush=True)\n\
+         sys.stdin.readline()\n\
+         child.kill()",
+        drive.text()
+    );
+    let holder = Holder::new("unshare", &["-m", "python3", "-c", &script]);
+    let alone = GuardSet::only(Guard::Mounts);
+    let own = [std::process::id()];
+    let refusal = claim_here(&SysRoot::host(), &order(&drive.node), &own, &alone).expect_err("it is mounted");
+    assert_eq!(codes(&refusal), [ReasonCode::Mounted].into(), "{:#?}", refusal.reasons);
+    drop(holder);
 }
 
 #[test]

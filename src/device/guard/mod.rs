@@ -297,22 +297,28 @@ pub fn usage(root: &SysRoot, name: &str, number: DeviceNumber) -> Vec<Reason> {
     Scene::new(root, &target, Vec::new(), &state).run(&GuardSet::while_held()).reasons
 }
 
-/// Mount tables of all mount namespaces: one process of each, and its mounts.
+/// Mount tables of all mount namespaces: one process of each, and its mounts; and the processes whose table could
+/// not be read or understood.
 fn mount_tables(root: &SysRoot) -> (Vec<(u32, Vec<procfs::Mount>)>, Vec<u32>) {
     let (mut tables, mut unseen) = (Vec::new(), Vec::new());
     let mut known = BTreeSet::new();
     for process in processes(root) {
         let folder = root.proc.join(process.to_string());
+        // A process whose root was changed sees only the mounts below it, so one of each root is asked.
         let space = std::fs::read_link(folder.join("ns/mnt"));
-        if let Ok(space) = &space
-            && known.contains(space)
-        {
+        let top = stat::attributes(&folder.join("root")).map(|found| (found.filesystem, found.inode));
+        let view = space.ok().zip(top.ok());
+        if view.as_ref().is_some_and(|view| known.contains(view)) {
             continue;
         }
         match std::fs::read(folder.join("mountinfo")) {
             Ok(text) => {
-                known.extend(space);
-                tables.push((process, procfs::mounts(&String::from_utf8_lossy(&text))));
+                let text = String::from_utf8_lossy(&text);
+                if !procfs::is_complete(&text) {
+                    unseen.push(process);
+                }
+                known.extend(view);
+                tables.push((process, procfs::mounts(&text)));
             }
             Err(error) if is_gone(&error) => {}
             Err(_) => unseen.push(process),
