@@ -2,6 +2,7 @@
 //! one is enough (each misses what others see), so all run, and all blockers are told at once. Nothing is
 //! ever released here.
 
+mod exports;
 mod holders;
 mod mounts;
 mod open_files;
@@ -29,7 +30,7 @@ const SEE_ALL: &str = "run with CAP_SYS_PTRACE and with all of /proc (no hidepid
 pub enum Guard {
     /// The exclusive open: the kernel refuses while anything else claims the drive.
     Exclusive,
-    /// Block devices that stand on the drive or on a partition of it.
+    /// Block devices that stand on the drive or on a partition of it, and exports of it by the kernel.
     Holders,
     /// Loop devices over the drive, or over a file on it.
     LoopBacking,
@@ -175,7 +176,7 @@ impl<'a> Scene<'a> {
         for guard in Guard::ALL.into_iter().filter(|guard| set.has(*guard)) {
             let found = match guard {
                 Guard::Exclusive => Findings::default(),
-                Guard::Holders => holders::holders(self),
+                Guard::Holders => holders::holders(self).and(exports::exports(self)),
                 Guard::LoopBacking => holders::loops(self),
                 Guard::Mounts => mounts::mounts(self),
                 Guard::Swaps => swaps::swaps(self),
@@ -183,8 +184,7 @@ impl<'a> Scene<'a> {
                 Guard::RootDevice => system::root_device(self),
                 Guard::StateDevice => system::state_device(self),
             };
-            findings.reasons.extend(found.reasons);
-            findings.notes.extend(found.notes);
+            findings = findings.and(found);
         }
         findings
     }
@@ -204,6 +204,12 @@ impl<'a> Scene<'a> {
 }
 
 impl Findings {
+    fn and(mut self, more: Self) -> Self {
+        self.reasons.extend(more.reasons);
+        self.notes.extend(more.notes);
+        self
+    }
+
     /// Adds what could not be seen. A drive is refused for it; so is anything root asks for, who must see all. A
     /// user who plays with a plain file need not: no other user can have it in use without the right to read it.
     fn blind(&mut self, scene: &Scene<'_>, text: String, remedy: &str) {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use super::{Findings, SEE_ALL, Scene, is_gone, process_title, processes};
 use crate::device::DeviceNumber;
 use crate::device::root::SysRoot;
+use crate::device::stack::Relation;
+use crate::device::sysfs;
 use crate::sys::stat::{self, Attributes, FileType};
 use crate::unit::{Reason, ReasonCode};
 
@@ -21,6 +23,7 @@ pub(super) struct Scan {
 
 /// Every process that has the drive, a partition, or anything that stands on it open.
 pub(super) fn open_files(scene: &Scene<'_>) -> Findings {
+    let generic = generic_nodes(scene);
     let scan = scan(scene.root, &scene.own, |found| match (&scene.file, found.file_type) {
         (_, FileType::Block) => {
             let number = DeviceNumber { major: found.device.0, minor: found.device.1 };
@@ -28,6 +31,9 @@ pub(super) fn open_files(scene: &Scene<'_>) -> Findings {
         }
         (Some(file), FileType::Plain) if (found.filesystem, found.inode) == (file.filesystem, file.inode) => {
             Some(file.path.display().to_string())
+        }
+        (_, FileType::Character) if generic.contains(&found.device) => {
+            Some(format!("a pass-through node of {}", scene.title()))
         }
         // What keeps a file system alive after it was unmounted lazily: nothing else shows it.
         (_, FileType::Plain | FileType::Directory | FileType::Character | FileType::Other) => {
@@ -44,6 +50,30 @@ pub(super) fn open_files(scene: &Scene<'_>) -> Findings {
     }
     judge_unseen(scene, scan.unseen, &mut findings);
     findings
+}
+
+/// Device numbers of the character nodes that send commands past the block layer (sg, bsg, ng): a virtual machine
+/// that was given the drive has one of these open and not the drive's own node.
+fn generic_nodes(scene: &Scene<'_>) -> BTreeSet<(u32, u32)> {
+    let root = scene.root;
+    let wholes = scene.layers.iter().filter(|layer| layer.relation == Relation::Whole);
+    let mut nodes = BTreeSet::new();
+    for layer in wholes {
+        let mut folders = Vec::new();
+        if let Some(folder) = root.block_folder(&layer.name) {
+            for kind in ["device/scsi_generic", "device/bsg"] {
+                let names = root.names(&folder.join(kind));
+                folders.extend(names.iter().map(|name| folder.join(kind).join(name)));
+            }
+        }
+        if let Some(rest) = layer.name.strip_prefix("nvme") {
+            folders.push(root.sys.join("class/nvme-generic").join(format!("ng{rest}")));
+        }
+        let numbers = folders.iter().filter_map(|folder| root.text(&folder.join("dev")));
+        let numbers = numbers.filter_map(|text| sysfs::device_number(&text));
+        nodes.extend(numbers.map(|number| (number.major, number.minor)));
+    }
+    nodes
 }
 
 /// The first process, which hardened hosts protect even from root.
