@@ -211,6 +211,50 @@ fn what_uses_a_drive_over_another_path_is_found() {
     assert_eq!(guards(&root, "sdd", &GuardSet::only(Guard::Mounts), &StatePaths::default()), []);
 }
 
+/// The kernel's targets open a drive without claiming it, and no process has it open.
+#[test]
+fn a_drive_that_the_kernel_serves_to_others_is_in_use() {
+    let tree = Tree::new("sas-shelf");
+    let root = tree.root();
+    let holders = |name: &str| {
+        let mut found = guards(&root, name, &GuardSet::only(Guard::Holders), &StatePaths::default());
+        found.retain(|reason| !reason.text.contains("multipath"));
+        found
+    };
+    assert_eq!(holders("sda"), []);
+    for (folder, attribute) in [
+        ("nvmet/subsystems/nqn.test/namespaces/1", "device_path"),
+        ("target/core/fileio_0/disk", "udev_path"),
+    ] {
+        let folder = root.sys.join("kernel/config").join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(attribute), "/dev/sda\n").unwrap();
+        let reasons = holders("sda");
+        assert_eq!(reasons.len(), 1, "{reasons:?}");
+        assert!(reasons[0].text.starts_with("sda is served to other machines"), "{reasons:?}");
+        assert_eq!(holders("sdd"), []);
+        std::fs::remove_file(folder.join(attribute)).unwrap();
+    }
+}
+
+/// The pass-through node of a drive has a number of its own; /dev/null (1:3) stands in for it.
+#[test]
+fn a_process_with_the_pass_through_node_open_uses_the_drive() {
+    let tree = Tree::new("sas-shelf");
+    let root = tree.root();
+    let folder = root.block_folder("sda").unwrap().join("device/scsi_generic/sg0");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("dev"), "1:3\n").unwrap();
+    let descriptors = root.proc.join("812/fd");
+    std::fs::create_dir_all(&descriptors).unwrap();
+    std::os::unix::fs::symlink("/dev/null", descriptors.join("3")).unwrap();
+    let open = |name: &str| guards(&root, name, &GuardSet::only(Guard::OpenFiles), &StatePaths::default());
+    let reasons = open("sda");
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert!(reasons[0].text.contains("pass-through node of sda"), "{reasons:?}");
+    assert_eq!(open("sdd"), []);
+}
+
 #[test]
 fn only_whole_drives_resolve() {
     let tree = Tree::new("server-root-lvm-md");

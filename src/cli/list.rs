@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::table::{Column, human_bytes, render};
+use crate::certificate::show::plain;
 use crate::device::claim::{Order, StatePaths};
 use crate::device::helper::look_at_all;
 use crate::device::{Discovery, Helper, Listed, Reach, Resolved};
-use crate::unit::ReasonCode;
 use crate::unit::term::word;
+use crate::unit::{Reason, ReasonCode};
 
 /// Schema of `list --json`.
 pub const LIST_SCHEMA: &str = "urn:expunge:list:v1";
@@ -48,7 +49,10 @@ pub fn ask_idle(discovery: &mut Discovery, helper: &Helper, wait: Duration) {
                 listed.usage = seen.blockers;
             }
             Err(reasons) => {
-                listed.silence = reasons.into_iter().find(|reason| reason.code == ReasonCode::NotAnswering);
+                let silent = |reason: &Reason| reason.code == ReasonCode::NotAnswering;
+                listed.silence = reasons.iter().find(|reason| silent(reason)).cloned();
+                // One that could not be looked at is not idle, as far as anybody knows.
+                listed.usage = reasons.into_iter().filter(|reason| !silent(reason)).collect();
             }
         }
     }
@@ -100,7 +104,6 @@ fn serial(listed: &Listed) -> String {
 /// # Errors
 /// When the output cannot be written.
 pub fn write_text(discovery: &Discovery, out: &mut dyn Write) -> io::Result<()> {
-    let text = |value: Option<&String>| value.cloned().unwrap_or_else(|| "-".to_owned());
     let columns: [Column<Listed>; 8] = [
         ("BAY", |listed| listed.facts.bay.clone().unwrap_or_else(|| "-".to_owned())),
         ("NODE", name),
@@ -117,13 +120,13 @@ pub fn write_text(discovery: &Discovery, out: &mut dyn Write) -> io::Result<()> 
         render(&columns, &discovery.drives, out)?;
     }
     for warning in &discovery.warnings {
-        writeln!(out, "Warning: {warning}.")?;
+        writeln!(out, "Warning: {}.", plain(warning))?;
     }
     if !discovery.left_out.is_empty() {
         writeln!(out, "\nLeft out:")?;
     }
     for left in &discovery.left_out {
-        writeln!(out, "  {}: {}", text(Some(&left.name)), left.why)?;
+        writeln!(out, "  {}: {}", plain(&left.name), plain(&left.why))?;
     }
     Ok(())
 }

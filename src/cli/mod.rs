@@ -26,6 +26,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::certificate::show::plain;
 use crate::device::{HelperMode, helper_main};
 use crate::sys::process::keep_descriptors_from_children;
 use crate::unit::term::Exit;
@@ -123,5 +124,7 @@ fn exit_code(exit: Exit) -> ExitCode {
 
 /// Says something about the command itself on stderr.
 pub(crate) fn complain(text: &str) {
-    let _unseen = writeln!(io::stderr(), "expunge: {text}");
+    // Names and paths in it may hold what steers a terminal; lines stay lines.
+    let shown = text.split('\n').map(plain).collect::<Vec<_>>().join("\n");
+    let _unseen = writeln!(io::stderr(), "expunge: {shown}");
 }

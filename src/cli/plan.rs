@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::args::PlanArgs;
 use super::complain;
 use crate::certificate::provenance::Given;
+use crate::certificate::show::plain;
 use crate::device::DriveFacts;
 use crate::job::Directories;
 use crate::job::prepare::{Host, Order, Prepared, RefusedDrive, prepare};
@@ -107,7 +108,7 @@ fn report_without_facts(refused: &RefusedDrive) -> PlanReport {
 
 /// A refusal without facts.
 pub fn refusal_text(refused: &RefusedDrive) -> String {
-    let mut text = format!("{}: REFUSED, nothing was written\n", refused.device);
+    let mut text = format!("{}: REFUSED, nothing was written\n", plain(&refused.device));
     text.push_str(&reasons_text(&refused.reasons));
     text
 }
@@ -117,9 +118,10 @@ pub fn reasons_text(reasons: &[Reason]) -> String {
     use crate::unit::term::word;
     let mut text = String::new();
     for reason in reasons {
-        text.push_str(&format!("  - {} [{}]\n", reason.text, word(reason.code)));
-        if !reason.remedy.is_empty() {
-            text.push_str(&format!("    to go on: {}\n", reason.remedy));
+        text.push_str(&format!("  - {} [{}]\n", plain(&reason.text), word(reason.code)));
+        for (index, line) in reason.remedy.lines().enumerate() {
+            let begin = if index == 0 { "to go on:" } else { "         " };
+            text.push_str(&format!("    {begin} {}\n", plain(line)));
         }
     }
     text

@@ -1,15 +1,18 @@
 //! Plain text tables: as wide as their content, two spaces between columns.
 use std::io::{self, Write};
 
+use crate::certificate::show::plain;
+
 /// Heading of a column, and its text for one row.
 pub type Column<T> = (&'static str, fn(&T) -> String);
 
-/// Writes a heading and one line per row.
+/// Writes a heading and one line per row. Cells come from drives and paths: what could steer the terminal or break
+/// the line is made visible.
 ///
 /// # Errors
 /// When the output cannot be written.
 pub fn render<T>(columns: &[Column<T>], rows: &[T], out: &mut dyn Write) -> io::Result<()> {
-    let cells = rows.iter().map(|row| columns.iter().map(|(_, text)| text(row)).collect::<Vec<_>>());
+    let cells = rows.iter().map(|row| columns.iter().map(|(_, text)| plain(&text(row))).collect::<Vec<_>>());
     let head = columns.iter().map(|(head, _)| (*head).to_owned()).collect::<Vec<_>>();
     let lines: Vec<Vec<String>> = std::iter::once(head).chain(cells).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
@@ -57,6 +60,16 @@ mod tests {
         for (bytes, text) in table {
             assert_eq!(human_bytes(bytes), text);
         }
+    }
+
+    /// A serial number from a drive's own pages may hold any byte (the kernel hands page 80h on as it is).
+    #[test]
+    fn no_cell_steers_the_terminal() {
+        let mut out = Vec::new();
+        let columns: [Column<&str>; 1] = [("SERIAL", |row| (*row).to_owned())];
+        render(&columns, &["A\u{1b}[2KB", "C\nD", "E\u{202e}F"], &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "SERIAL\nA\u{fffd}[2KB\nC\u{fffd}D\nE\u{fffd}F\n");
     }
 
     #[test]

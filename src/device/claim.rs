@@ -346,6 +346,11 @@ fn node_facts(
     if let Some(backing) = &mut facts.identity.backing
         && let Ok(found) = ioctl::loop_backing(file)
     {
+        if let Some((major, minor)) = found.device {
+            let below = DeviceNumber { major, minor };
+            let shown = node.display().to_string();
+            return Err(vec![super::resolve::over_device(root, &shown, name, below)]);
+        }
         backing.filesystem = format!("{}:{}", found.filesystem.0, found.filesystem.1);
         backing.inode = found.inode.to_string();
     }

@@ -62,10 +62,19 @@ pub fn kind(signs: &Signs<'_>) -> DriveKind {
     match (signs.rotation, signs.rotational, signs.transport) {
         (Rotation::PerMinute(_), _, _) => DriveKind::Rotating,
         (Rotation::None, _, _) | (Rotation::NotReported, Some(0), _) => DriveKind::Flash,
-        // The kernel takes silence for rotation, and bridges and unknown attachments are often silent.
-        (Rotation::NotReported, Some(1), Some("sata" | "sas" | "fc")) => DriveKind::Rotating,
+        // The kernel takes silence for rotation, and bridges and unknown attachments are often silent. So are
+        // early flash drives, which at least say so in their names, and the volumes of arrays behind Fibre Channel.
+        (Rotation::NotReported, Some(1), Some("sata" | "sas")) if !names_flash(signs.model) => {
+            DriveKind::Rotating
+        }
         (Rotation::NotReported, _, _) => DriveKind::Unknown,
     }
+}
+
+/// Whether a model's name says that there is flash in it, alone or beside platters.
+fn names_flash(model: &str) -> bool {
+    let model = model.to_ascii_uppercase();
+    ["SSD", "SSHD", "SOLID STATE", "FLASH"].iter().any(|part| model.contains(part))
 }
 
 /// Volumes of RAID controllers, hypervisors and clouds, by the names they give. From memory of drivers and
@@ -139,6 +148,8 @@ mod tests {
         assert_eq!(kind(&Signs { rotational: Some(0), ..stick.clone() }), DriveKind::Flash);
         assert_eq!(kind(&Signs { rotation: Rotation::PerMinute(5400), ..stick }), DriveKind::Rotating);
         assert_eq!(kind(&signs("pmem0", "", "", None)), DriveKind::Unknown);
+        assert_eq!(kind(&signs("sda", "ATA", "OCZ-VERTEX SSD", Some("sata"))), DriveKind::Unknown);
+        assert_eq!(kind(&signs("sdb", "NETAPP", "LUN C-Mode", Some("fc"))), DriveKind::Unknown);
     }
 
     #[test]

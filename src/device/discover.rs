@@ -1,6 +1,6 @@
 //! All drives of this machine from sysfs, and what was left out and why.
 use super::root::SysRoot;
-use super::{DriveFacts, Identity, Reach, gather, guard};
+use super::{DriveFacts, Identity, Reach, gather, guard, stack};
 use crate::unit::Reason;
 
 /// One drive as `list` shows it.
@@ -55,7 +55,7 @@ pub fn not_a_drive(name: &str) -> Option<&'static str> {
     kinds.iter().find(|(prefix, _)| name.strip_prefix(prefix).is_some_and(digit)).map(|(_, why)| *why)
 }
 
-/// Finds everything. Nothing is opened.
+/// Finds everything. No drive is opened; loop devices are, to ask what they stand on.
 pub fn discover(root: &SysRoot) -> Discovery {
     let (mut units, mut found) = (Vec::new(), Discovery::default());
     let mut unbound = 0;
@@ -74,6 +74,10 @@ pub fn discover(root: &SysRoot) -> Discovery {
             leave("a path of a drive that is listed under its own name (NVMe multipath)".to_owned());
         } else if name.starts_with("loop") && !folder.join("loop/backing_file").exists() {
             unbound += 1;
+        } else if let Some(below) =
+            stack::bound_loop(root, &name).filter(|bound| bound.device(root).is_some())
+        {
+            leave(format!("a loop device over {}, not over a file", below.backing.display()));
         } else if let Some(facts) = gather::drive_facts(root, &name) {
             match (&facts.reach, facts.removable) {
                 (Reach::Dead(_), true) => leave("no medium in it (size 0)".to_owned()),

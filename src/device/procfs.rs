@@ -43,6 +43,11 @@ pub fn mounts(text: &str) -> Vec<Mount> {
     text.lines().filter_map(mount).collect()
 }
 
+/// Whether every line of a `mountinfo` file is understood.
+pub fn is_complete(text: &str) -> bool {
+    text.lines().all(|line| mount(line).is_some())
+}
+
 fn mount(line: &str) -> Option<Mount> {
     // id parent MAJ:MIN root point options [optional fields] - type source options
     let (left, right) = line.split_once(" - ")?;
@@ -79,6 +84,7 @@ mod tests {
                     40 35 0:37 / /srv/a\\040b rw shared:1 master:2 - btrfs /dev/sdb rw\n\
                     junk\n";
         let parsed = mounts(text);
+        assert!(!is_complete(text) && is_complete(text.trim_end_matches("junk\n")));
         assert_eq!(parsed.len(), 2);
         assert_eq!(parsed[0].device, DeviceNumber { major: 98, minor: 0 });
         assert_eq!(parsed[0].point, PathBuf::from("/mnt2"));

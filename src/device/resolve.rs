@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::root::SysRoot;
-use super::{DeviceNumber, DriveFacts, discover};
+use super::{DeviceNumber, DriveFacts, discover, stack};
 use crate::unit::{Reason, ReasonCode};
 
 /// One whole drive, or a plain file that stands for one.
@@ -165,6 +165,18 @@ fn whole_drive(root: &SysRoot, path: &Path, node: PathBuf, number: DeviceNumber)
         };
         return Err(not_a_drive(format!("{shown} is {why}, not a drive"), remedy));
     }
+    if let Some(below) = stack::bound_loop(root, &name).and_then(|bound| bound.device(root)) {
+        return Err(over_device(root, &shown, &name, below));
+    }
     let diskseq = root.number(&folder.join("diskseq"));
     Ok(Resolved::Node { node, name, number, diskseq })
+}
+
+/// A loop device over a block device claims nothing below it: whatever uses the device there would not be seen,
+/// and a real drive would pass for a test object.
+pub(super) fn over_device(root: &SysRoot, shown: &str, name: &str, below: DeviceNumber) -> Reason {
+    let drive = root.name_of(below).map(|below| root.whole(&below));
+    let drive = drive.map_or_else(|| format!("block device {below}"), |drive| format!("/dev/{drive}"));
+    let text = format!("{shown} is a loop device over {drive}, not over a file");
+    not_a_drive(text, format!("losetup -d /dev/{name}, then name the drive itself: {drive}"))
 }

@@ -1,9 +1,12 @@
 //! What stands on a drive, and what a device stands on: partitions, holders and loop devices, to any depth.
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 
 use super::DeviceNumber;
 use super::root::{SysRoot, file_name};
+use crate::sys::ioctl::{self, LoopBacking};
+use crate::sys::open;
 
 /// How a layer stands on the one below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,22 +40,72 @@ pub struct Layer {
     pub relation: Relation,
 }
 
-/// A bound loop device and its backing, as sysfs names it.
-struct BoundLoop {
-    name: String,
-    backing: PathBuf,
-    /// Devices that the backing is or lies on.
-    numbers: Vec<DeviceNumber>,
+/// What the kernel answered when it was asked what a loop device stands on. The path in sysfs alone will not do:
+/// it may have been deleted, or mean something else in the mount namespace where it was named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Device, file system and inode number of the backing.
+    Backing(LoopBacking),
+    /// It was not asked: a fixture, or a backing whose server may not answer.
+    NotAsked,
+    /// It could not be asked.
+    Silent,
 }
 
-fn bound_loops(root: &SysRoot) -> Vec<BoundLoop> {
+/// A bound loop device and its backing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundLoop {
+    /// Kernel name.
+    pub name: String,
+    /// The backing as sysfs names it.
+    pub backing: PathBuf,
+    /// The backing as the kernel knows it.
+    pub told: Told,
+}
+
+impl BoundLoop {
+    /// The device that the backing is; `None` for a plain file.
+    pub fn device(&self, root: &SysRoot) -> Option<DeviceNumber> {
+        match &self.told {
+            Told::Backing(found) => found.device.map(|(major, minor)| DeviceNumber { major, minor }),
+            Told::NotAsked | Told::Silent => root.number_of_path(&self.backing),
+        }
+    }
+
+    /// Devices that the backing is or lies on.
+    fn numbers(&self, root: &SysRoot) -> Vec<DeviceNumber> {
+        if let Some(device) = self.device(root) {
+            return vec![device];
+        }
+        let mut numbers = numbers_under(root, &self.backing);
+        if let Told::Backing(LoopBacking { filesystem: (major, minor), .. }) = self.told {
+            numbers.push(DeviceNumber { major, minor });
+        }
+        numbers
+    }
+}
+
+/// Every bound loop device.
+pub fn bound_loops(root: &SysRoot) -> Vec<BoundLoop> {
     let names = root.names(&root.sys.join("block"));
-    let bound = |name: String| {
-        let backing = loop_backing(root, &name)?;
-        let numbers = numbers_under(root, &backing);
-        Some(BoundLoop { name, backing, numbers })
+    names.iter().filter(|name| name.starts_with("loop")).filter_map(|name| bound_loop(root, name)).collect()
+}
+
+/// The loop device `name`; `None` when it is no loop device, or has no backing.
+pub fn bound_loop(root: &SysRoot, name: &str) -> Option<BoundLoop> {
+    let backing = loop_backing(root, name)?;
+    let told = match (root.is_host() && root.may_be_looked_at(&backing)).then(|| asked(root, name)) {
+        None => Told::NotAsked,
+        Some(Ok(found)) => Told::Backing(found),
+        // It may have been detached meanwhile; then there is nothing left to ask.
+        Some(Err(_)) => loop_backing(root, name).map(|_| Told::Silent)?,
     };
-    names.into_iter().filter(|name| name.starts_with("loop")).filter_map(bound).collect()
+    Some(BoundLoop { name: name.to_owned(), backing, told })
+}
+
+fn asked(root: &SysRoot, name: &str) -> std::io::Result<LoopBacking> {
+    let node = open::open_node(&root.dev.join(name), open::Access::Look)?;
+    ioctl::loop_backing(node.as_fd())
 }
 
 fn loop_backing(root: &SysRoot, name: &str) -> Option<PathBuf> {
@@ -60,7 +113,7 @@ fn loop_backing(root: &SysRoot, name: &str) -> Option<PathBuf> {
 }
 
 /// The device that a path is, or those on which its file system stands.
-pub fn numbers_under(root: &SysRoot, path: &std::path::Path) -> Vec<DeviceNumber> {
+pub fn numbers_under(root: &SysRoot, path: &Path) -> Vec<DeviceNumber> {
     root.number_of_path(path).map_or_else(
         || root.mount_of(path).map(|mount| root.numbers_of_mount(&mount)).unwrap_or_default(),
         |number| vec![number],
@@ -74,8 +127,8 @@ pub fn above(root: &SysRoot, name: &str) -> Vec<Layer> {
 }
 
 /// Everything that stands on a plain file: loop devices over it, and what stands on them.
-pub fn above_file(root: &SysRoot, is_backing: impl Fn(&std::path::Path) -> bool) -> Vec<Layer> {
-    let over = bound_loops(root).into_iter().filter(|bound| is_backing(&bound.backing));
+pub fn above_file(root: &SysRoot, is_backing: impl Fn(&BoundLoop) -> bool) -> Vec<Layer> {
+    let over = bound_loops(root).into_iter().filter(is_backing);
     let layer = |bound: BoundLoop| {
         let relation = Relation::Loop { of: bound.backing.display().to_string(), backing: bound.backing };
         Some(Layer { number: root.number_of(&bound.name)?, name: bound.name, relation })
@@ -85,7 +138,8 @@ pub fn above_file(root: &SysRoot, is_backing: impl Fn(&std::path::Path) -> bool)
 
 /// Adds what stands on the layers from `next` on, until nothing is added.
 fn grow(root: &SysRoot, mut layers: Vec<Layer>, mut next: usize) -> Vec<Layer> {
-    let loops = bound_loops(root);
+    let bound = bound_loops(root);
+    let loops: Vec<_> = bound.into_iter().map(|bound| (bound.numbers(root), bound)).collect();
     while let Some(layer) = layers.get(next).cloned() {
         next += 1;
         let Some(folder) = root.block_folder(&layer.name) else { continue };
@@ -98,7 +152,7 @@ fn grow(root: &SysRoot, mut layers: Vec<Layer>, mut next: usize) -> Vec<Layer> {
         for name in root.names(&folder.join("holders")) {
             found.push((name, Relation::Holder { of: layer.name.clone() }));
         }
-        for bound in loops.iter().filter(|bound| bound.numbers.contains(&layer.number)) {
+        for (_, bound) in loops.iter().filter(|(numbers, _)| numbers.contains(&layer.number)) {
             let relation = Relation::Loop { of: layer.name.clone(), backing: bound.backing.clone() };
             found.push((bound.name.clone(), relation));
         }
@@ -135,9 +189,9 @@ pub fn below(root: &SysRoot, numbers: &[DeviceNumber]) -> Below {
             todo.extend(folder.parent().and_then(file_name).and_then(|whole| root.number_of(&whole)));
         }
         todo.extend(root.names(&folder.join("slaves")).iter().filter_map(|slave| root.number_of(slave)));
-        if let Some(backing) = loop_backing(root, &name) {
-            todo.extend(numbers_under(root, &backing));
-            below.files.insert(backing);
+        if let Some(bound) = bound_loop(root, &name) {
+            todo.extend(bound.numbers(root));
+            below.files.insert(bound.backing);
         }
     }
     below

@@ -27,9 +27,12 @@ pub enum Medium {
 }
 
 impl Medium {
-    /// What the policy takes a drive for. What is not known is taken for flash.
-    pub const fn of(facts: &DriveFacts) -> Self {
-        match (facts.kind, facts.removable) {
+    /// What the policy takes a drive for. What is not known is taken for flash, and what is plugged in by USB or sits
+    /// in a card slot for removable flash: there the kernel's flag tells whether the medium leaves the reader, which
+    /// memory cards and many sticks deny.
+    pub fn of(facts: &DriveFacts) -> Self {
+        let plugged = matches!(facts.transport.as_deref(), Some("usb" | "mmc"));
+        match (facts.kind, facts.removable || plugged) {
             (DriveKind::Rotating, _) => Self::Rotating,
             (DriveKind::Flash | DriveKind::Unknown, false) => Self::Flash,
             (DriveKind::Flash | DriveKind::Unknown, true) => Self::RemovableFlash,

@@ -273,10 +273,15 @@ impl Page {
     fn push(&mut self, line: &str) {
         // Names and labels come from drives: a control character among them could steer the terminal.
         let shown =
-            line.trim_end().chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+            line.trim_end().chars().map(|c| if is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c });
         self.text.extend(shown);
         self.text.push('\n');
     }
+}
+
+/// Control characters, and the Unicode marks that reverse or hide text.
+fn is_hidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Block devices that stand on the drive: holders that the kernel names, and loop devices, which it does not.
 use super::{Findings, Scene};
 use crate::device::root::SysRoot;
-use crate::device::stack::Relation;
+use crate::device::stack::{self, Relation, Told};
 use crate::unit::{Reason, ReasonCode};
 
 /// Holders of the drive and of its partitions, to any depth.
@@ -32,7 +32,15 @@ pub(super) fn loops(scene: &Scene<'_>) -> Findings {
             reasons.push(Reason::new(ReasonCode::LoopBacking, text, remedy));
         }
     }
-    reasons.into()
+    let mut findings = Findings::from(reasons);
+    let bound = stack::bound_loops(scene.root);
+    let silent = bound.iter().filter(|bound| bound.told == Told::Silent).map(|bound| bound.name.clone());
+    let silent = silent.collect::<Vec<_>>().join(", ");
+    if !silent.is_empty() {
+        let text = format!("what these loop devices stand on could not be found out: {silent}");
+        findings.blind(scene, text, "run as root, with all nodes of loop devices");
+    }
+    findings
 }
 
 fn kind_and_remedy(root: &SysRoot, name: &str) -> (String, String) {

@@ -2,6 +2,7 @@
 //! one is enough (each misses what others see), so all run, and all blockers are told at once. Nothing is
 //! ever released here.
 
+mod exports;
 mod holders;
 mod mounts;
 mod open_files;
@@ -14,19 +15,22 @@ use std::path::PathBuf;
 
 use super::claim::StatePaths;
 use super::root::SysRoot;
-use super::stack::{self, Layer, Relation};
+use super::stack::{self, BoundLoop, Layer, Relation, Told};
 use super::{DeviceNumber, discover, procfs};
 use crate::sys::stat;
-use crate::unit::Reason;
+use crate::unit::{Reason, ReasonCode};
 
 pub use selftest::{guard_self_test, hold};
+
+/// What gives sight back to the guards that look at other processes.
+const SEE_ALL: &str = "run with CAP_SYS_PTRACE and with all of /proc (no hidepid, no private PID namespace)";
 
 /// One guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Guard {
     /// The exclusive open: the kernel refuses while anything else claims the drive.
     Exclusive,
-    /// Block devices that stand on the drive or on a partition of it.
+    /// Block devices that stand on the drive or on a partition of it, and exports of it by the kernel.
     Holders,
     /// Loop devices over the drive, or over a file on it.
     LoopBacking,
@@ -123,6 +127,8 @@ pub struct Scene<'a> {
     /// Processes of this very claim.
     own: Vec<u32>,
     state: &'a StatePaths,
+    /// The plain file behind the target: itself, or the backing of a loop device.
+    file: Option<FileTarget>,
 }
 
 /// What guards found.
@@ -137,6 +143,7 @@ pub struct Findings {
 impl<'a> Scene<'a> {
     /// Looks at what stands on the target now. `own` are processes that may have it open.
     pub fn new(root: &'a SysRoot, target: &'a Target, own: Vec<u32>, state: &'a StatePaths) -> Self {
+        let file;
         let layers = match target {
             // Another path to the same drive is the same drive, and the claim on this node does not cover it.
             Target::Device { name, .. } => {
@@ -147,11 +154,20 @@ impl<'a> Scene<'a> {
                         stack::above(root, &path).into_iter().filter(|layer| !known(layer)).collect();
                     layers.extend(more);
                 }
+                file = stack::bound_loop(root, name).and_then(|bound| backing_file(root, &bound));
+                if let Some(file) = &file {
+                    // What else uses the file would be overwritten through this loop device all the same.
+                    let over = |bound: &BoundLoop| bound.name != *name && is_backing(root, file, bound);
+                    layers.extend(stack::above_file(root, over));
+                }
                 layers
             }
-            Target::File(file) => stack::above_file(root, |backing| is_file(root, file, backing)),
+            Target::File(plain) => {
+                file = Some(plain.clone());
+                stack::above_file(root, |bound| is_backing(root, plain, bound))
+            }
         };
-        Self { root, target, layers, own, state }
+        Self { root, target, layers, own, state, file }
     }
 
     /// Runs the guards of `set` once, but for the exclusive open, which is the opener's.
@@ -160,7 +176,7 @@ impl<'a> Scene<'a> {
         for guard in Guard::ALL.into_iter().filter(|guard| set.has(*guard)) {
             let found = match guard {
                 Guard::Exclusive => Findings::default(),
-                Guard::Holders => holders::holders(self),
+                Guard::Holders => holders::holders(self).and(exports::exports(self)),
                 Guard::LoopBacking => holders::loops(self),
                 Guard::Mounts => mounts::mounts(self),
                 Guard::Swaps => swaps::swaps(self),
@@ -168,8 +184,7 @@ impl<'a> Scene<'a> {
                 Guard::RootDevice => system::root_device(self),
                 Guard::StateDevice => system::state_device(self),
             };
-            findings.reasons.extend(found.reasons);
-            findings.notes.extend(found.notes);
+            findings = findings.and(found);
         }
         findings
     }
@@ -184,6 +199,25 @@ impl<'a> Scene<'a> {
         match self.target {
             Target::Device { name, .. } => name.clone(),
             Target::File(file) => file.path.display().to_string(),
+        }
+    }
+}
+
+impl Findings {
+    fn and(mut self, more: Self) -> Self {
+        self.reasons.extend(more.reasons);
+        self.notes.extend(more.notes);
+        self
+    }
+
+    /// Adds what could not be seen. A drive is refused for it; so is anything root asks for, who must see all. A
+    /// user who plays with a plain file need not: no other user can have it in use without the right to read it.
+    fn blind(&mut self, scene: &Scene<'_>, text: String, remedy: &str) {
+        match scene.target {
+            Target::File(_) if !stat::is_root() => self.notes.push(text),
+            Target::File(_) | Target::Device { .. } => {
+                self.reasons.push(Reason::new(ReasonCode::GuardBlind, text, remedy));
+            }
         }
     }
 }
@@ -215,6 +249,31 @@ fn is_file(root: &SysRoot, file: &FileTarget, path: &std::path::Path) -> bool {
     path == file.path
 }
 
+/// Whether a loop device stands on this plain file.
+fn is_backing(root: &SysRoot, file: &FileTarget, bound: &BoundLoop) -> bool {
+    match &bound.told {
+        Told::Backing(found) => (found.filesystem, found.inode) == (file.filesystem, file.inode),
+        Told::NotAsked | Told::Silent => is_file(root, file, &bound.backing),
+    }
+}
+
+/// The plain file on which a loop device stands, as far as it can be told.
+fn backing_file(root: &SysRoot, bound: &BoundLoop) -> Option<FileTarget> {
+    let path = bound.backing.clone();
+    match &bound.told {
+        Told::Backing(found) => {
+            let (filesystem, inode) = (found.filesystem, found.inode);
+            found.device.is_none().then_some(FileTarget { path, filesystem, inode })
+        }
+        Told::NotAsked | Told::Silent => {
+            let looked = root.is_host() && root.may_be_looked_at(&path);
+            let found = looked.then(|| stat::attributes(&path).ok()).flatten()?;
+            let (filesystem, inode) = (found.filesystem, found.inode);
+            (found.file_type == stat::FileType::Plain).then_some(FileTarget { path, filesystem, inode })
+        }
+    }
+}
+
 /// Numbers of all processes in procfs.
 fn processes(root: &SysRoot) -> Vec<u32> {
     let names = root.names(&root.proc);
@@ -244,22 +303,28 @@ pub fn usage(root: &SysRoot, name: &str, number: DeviceNumber) -> Vec<Reason> {
     Scene::new(root, &target, Vec::new(), &state).run(&GuardSet::while_held()).reasons
 }
 
-/// Mount tables of all mount namespaces: one process of each, and its mounts.
+/// Mount tables of all mount namespaces: one process of each, and its mounts; and the processes whose table could
+/// not be read or understood.
 fn mount_tables(root: &SysRoot) -> (Vec<(u32, Vec<procfs::Mount>)>, Vec<u32>) {
     let (mut tables, mut unseen) = (Vec::new(), Vec::new());
     let mut known = BTreeSet::new();
     for process in processes(root) {
         let folder = root.proc.join(process.to_string());
+        // A process whose root was changed sees only the mounts below it, so one of each root is asked.
         let space = std::fs::read_link(folder.join("ns/mnt"));
-        if let Ok(space) = &space
-            && known.contains(space)
-        {
+        let top = stat::attributes(&folder.join("root")).map(|found| (found.filesystem, found.inode));
+        let view = space.ok().zip(top.ok());
+        if view.as_ref().is_some_and(|view| known.contains(view)) {
             continue;
         }
         match std::fs::read(folder.join("mountinfo")) {
             Ok(text) => {
-                known.extend(space);
-                tables.push((process, procfs::mounts(&String::from_utf8_lossy(&text))));
+                let text = String::from_utf8_lossy(&text);
+                if !procfs::is_complete(&text) {
+                    unseen.push(process);
+                }
+                known.extend(view);
+                tables.push((process, procfs::mounts(&text)));
             }
             Err(error) if is_gone(&error) => {}
             Err(_) => unseen.push(process),

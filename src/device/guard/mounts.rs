@@ -2,10 +2,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Findings, Scene, mount_tables, process_title};
+use super::{Findings, SEE_ALL, Scene, mount_tables, process_title};
 use crate::device::DeviceNumber;
 use crate::device::procfs::{self, Mount};
-use crate::sys::stat;
 use crate::unit::{Reason, ReasonCode};
 
 /// Every mount of the drive, a partition or anything that stands on it.
@@ -48,7 +47,9 @@ pub(super) fn mounts(scene: &Scene<'_>) -> Findings {
         }
     }
     if !unseen.is_empty() {
-        blind(&mut findings, &unseen);
+        let text =
+            format!("the mounts of {} processes could not be seen, the first is {}", unseen.len(), unseen[0]);
+        findings.blind(scene, text, SEE_ALL);
     }
     findings
 }
@@ -78,16 +79,4 @@ fn reason(scene: &Scene<'_>, place: &str, mount: &Mount, elsewhere: Option<u32>)
         ),
     };
     Reason::new(ReasonCode::Mounted, text, remedy)
-}
-
-/// Root must see all; a user who plays with a plain file need not.
-fn blind(findings: &mut Findings, unseen: &[u32]) {
-    let text =
-        format!("the mounts of {} processes could not be seen, the first is {}", unseen.len(), unseen[0]);
-    if stat::is_root() {
-        let remedy = "run with CAP_SYS_PTRACE and with all of /proc (no hidepid, no private PID namespace)";
-        findings.reasons.push(Reason::new(ReasonCode::GuardBlind, text, remedy));
-    } else {
-        findings.notes.push(text);
-    }
 }

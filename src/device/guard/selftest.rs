@@ -23,11 +23,10 @@ const READY: Duration = Duration::from_secs(10);
 /// `guard-blind` when it is not found, or when the child could not be started.
 pub fn guard_self_test(root: &SysRoot, helper: &Helper) -> Result<(), Reason> {
     let blind = |what: String| {
-        let remedy = "run with CAP_SYS_PTRACE and with all of /proc (no hidepid, no private PID namespace)";
         Reason::new(
             ReasonCode::GuardBlind,
             format!("the guard on open files could not be tested: {what}"),
-            remedy,
+            super::SEE_ALL,
         )
     };
     let file = memfd_create(c"expunge-guard-self-test", MFdFlags::MFD_CLOEXEC)

@@ -1,9 +1,9 @@
 //! Swap areas in use, by device number.
-use super::{Findings, Scene, Target, is_file};
+use super::{Findings, Scene, is_file};
 use crate::device::procfs;
 use crate::unit::{Reason, ReasonCode};
 
-/// Swap on the drive or a partition of it; for a plain file, the file as swap.
+/// Swap on the drive or a partition of it; the plain file behind the target as swap.
 pub(super) fn swaps(scene: &Scene<'_>) -> Findings {
     let text = match std::fs::read_to_string(scene.root.proc.join("swaps")) {
         Ok(text) => text,
@@ -18,9 +18,9 @@ pub(super) fn swaps(scene: &Scene<'_>) -> Findings {
     for area in procfs::swaps(&text) {
         let number = scene.root.number_of_path(&area);
         let place = number.and_then(|number| scene.layer(number)).map(super::Layer::place);
-        let place = place.or_else(|| match scene.target {
-            Target::File(file) if is_file(scene.root, file, &area) => Some(scene.title()),
-            Target::File(_) | Target::Device { .. } => None,
+        let place = place.or_else(|| {
+            let file = scene.file.as_ref().filter(|file| is_file(scene.root, file, &area))?;
+            Some(file.path.display().to_string())
         });
         if let Some(place) = place {
             let remedy = format!("swapoff {}", area.display());

@@ -39,7 +39,11 @@ pub(super) fn state_device(scene: &Scene<'_>) -> Findings {
         let place = if scene.root.is_host() { existing(path) } else { path.clone() };
         let below = stack::below(scene.root, &stack::numbers_under(scene.root, &place));
         let inside = match scene.target {
-            Target::File(file) => file.path.starts_with(&place) && place == *path || file.path == *path,
+            // What does not exist yet can only be the file itself; a folder that does may be named through links.
+            Target::File(file) => {
+                let exists = scene.root.is_host() && path.exists();
+                exists && file.path.starts_with(&place) || file.path == *path
+            }
             Target::Device { .. } => false,
         };
         if inside || stands_on_target(scene, &below) {

@@ -280,6 +280,12 @@ fn removable_flash_under_rev_1_takes_a_pattern_and_its_complement() {
     // Under Rev. 2, and on flash that is built in, one keyed pass.
     assert_eq!(planned(&clear(), &facts).passes, [PassSpec { pattern: PassPattern::Keyed }]);
     facts.removable = false;
+    // A memory card in a reader on the board, and a stick that says its medium is fixed.
+    for transport in ["mmc", "usb"] {
+        facts.transport = Some(transport.to_owned());
+        assert_eq!(Medium::of(&facts), Medium::RemovableFlash, "{transport}");
+    }
+    facts.transport = None;
     assert_eq!(planned(&request, &facts).passes, [PassSpec { pattern: PassPattern::Keyed }]);
 }
 
