@@ -22,7 +22,7 @@ use crate::unit::{Reason, ReasonCode};
 
 /// How long a passing opener, such as udev that looks at a new drive, is waited for in all.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-const PATIENCE_STEP: Duration = Duration::from_millis(250);
+pub(super) const PATIENCE_STEP: Duration = Duration::from_millis(250);
 
 /// Where records, journal, ledger and key are or will be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

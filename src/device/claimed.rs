@@ -2,10 +2,10 @@
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::claim::{Order, Refusal, StatePaths};
-use super::guard::{FileTarget, GuardSet, Scene, Target};
+use super::claim::{Order, PATIENCE, PATIENCE_STEP, Refusal, StatePaths};
+use super::guard::{FileTarget, Guard, GuardSet, Scene, Target};
 use super::helper::{self, Answer, Helper, HelperMode};
 use super::resolve::Resolved;
 use super::root::SysRoot;
@@ -95,18 +95,43 @@ impl Claimed {
         (self.file, self.facts)
     }
 
-    /// Checks again, before arming and before signing, that this is still the drive that was claimed and that
-    /// nothing has come to use it. No node is opened and the medium is not asked.
+    /// The last look before the first write: everything that [`Self::recheck`] sees, and the descriptors of all
+    /// processes. The claim keeps out only those who claim; while a person read the plan, a database may have
+    /// opened the raw drive. A passing opener, such as udev, is waited for.
+    ///
+    /// # Errors
+    /// As for [`Self::recheck`], and what has the drive open.
+    pub fn recheck_before_arming(&self, root: &SysRoot) -> Result<(), Vec<Reason>> {
+        let begin = Instant::now();
+        loop {
+            let found = self.look_again(root, &GuardSet::without(Guard::Exclusive));
+            let passing = |reason: &Reason| reason.code == ReasonCode::OpenElsewhere;
+            match found {
+                Err(reasons) if reasons.iter().all(passing) && begin.elapsed() < PATIENCE => {
+                    std::thread::sleep(PATIENCE_STEP);
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    /// Checks again, before signing, that this is still the drive that was claimed and that nothing has come to
+    /// use it. No node is opened and the medium is not asked. Who merely has it open is not asked either: the
+    /// worker has, and a passing reader after the last comparison takes nothing away from the evidence.
     ///
     /// # Errors
     /// `identity-changed`, `drive-gone`, or what uses the drive now.
     pub fn recheck(&self, root: &SysRoot) -> Result<(), Vec<Reason>> {
+        self.look_again(root, &GuardSet::while_held())
+    }
+
+    fn look_again(&self, root: &SysRoot, guards: &GuardSet) -> Result<(), Vec<Reason>> {
         let mut reasons = match &self.target {
             Target::Device { number, .. } => self.device_changes(root, *number),
             Target::File(file) => self.file_changes(file),
         };
         let own = vec![std::process::id()];
-        reasons.extend(Scene::new(root, &self.target, own, &self.state).run(&GuardSet::while_held()).reasons);
+        reasons.extend(Scene::new(root, &self.target, own, &self.state).run(guards).reasons);
         if reasons.is_empty() { Ok(()) } else { Err(reasons) }
     }
 

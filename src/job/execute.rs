@@ -107,7 +107,7 @@ pub fn execute(
     let armed = Entry::Armed { at: clock.now(), passes: patterns.clone() };
     keep(&mut journal, &armed).map_err(|reason| not_begun(vec![reason]))?;
     // The last look before the first write: nothing may have changed since the plan.
-    claimed.recheck(&shared.host.root).map_err(not_begun)?;
+    claimed.recheck_before_arming(&shared.host.root).map_err(not_begun)?;
     let mut run = carry_out(
         &plan,
         &patterns,
