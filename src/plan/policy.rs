@@ -29,7 +29,12 @@ pub enum Medium {
 impl Medium {
     /// What the policy takes a drive for. What is not known is taken for flash.
     pub const fn of(facts: &DriveFacts) -> Self {
-        match (facts.kind, facts.removable) {
+        Self::of_kind(facts.kind, facts.removable)
+    }
+
+    /// The same for a drive of which only a record is left.
+    pub const fn of_kind(kind: DriveKind, removable: bool) -> Self {
+        match (kind, removable) {
             (DriveKind::Rotating, _) => Self::Rotating,
             (DriveKind::Flash | DriveKind::Unknown, false) => Self::Flash,
             (DriveKind::Flash | DriveKind::Unknown, true) => Self::RemovableFlash,

@@ -8,6 +8,7 @@ pub mod complete;
 mod counts;
 pub mod finding;
 mod pattern;
+mod planned;
 mod sample;
 mod signature;
 mod statement;
@@ -176,6 +177,7 @@ pub fn recompute(record: &Record) -> Vec<Finding> {
         findings.push(Finding::error(FindingCode::Title, format!("the title must be {expected:?}")));
     }
     claim::claim(record, &mut findings);
+    planned::planned(record, &mut findings);
     pattern::steps(record, &mut findings);
     counts::counts(record, &mut findings);
     pattern::times(record, &mut findings);
