@@ -162,3 +162,70 @@ fn an_expected_signer_is_one_key_under_its_own_name() {
         signers.push(signers[0].clone());
     });
 }
+
+/// What is possible and yet unlikely is a warning: setting a clock is not forbidden.
+#[test]
+fn times_that_no_drive_and_no_clock_would_give_are_named() {
+    let rotating = good(DriveKind::Rotating);
+    let warned = |change: &dyn Fn(&mut Value)| {
+        let report = resigned(&rotating, change);
+        assert_eq!(report.status, CheckStatus::Passes, "{}", texts(&report.findings));
+        report.has(Times)
+    };
+    assert!(!warned(&|_| {}));
+    // A hundred minutes of work in a second of uptime, in none, and in no number at all.
+    for end in ["1001.25", "900.25", "NaN"] {
+        assert!(
+            warned(&|value| *at(value, "/predicate/environment/clock/boottimeEnd") = json!(end)),
+            "{end}"
+        );
+    }
+    // 22 TB in nine minutes, which is 40 GB/s, and in a second.
+    let large = |value: &mut Value, ended: &str| {
+        let capacity = json!(42_970_000_000_u64);
+        for place in ["drive/geometry", "drive/geometryAfter", "plan/geometry"] {
+            value.pointer_mut(&format!("/predicate/{place}")).unwrap()["capacity"] = capacity.clone();
+        }
+        *at(value, "/predicate/plan/claim/scope") =
+            json!("the 42970000000 blocks of 512 bytes that the drive presents");
+        *at(value, "/predicate/passes/0/tally/written") = capacity.clone();
+        for count in ["wanted", "matched"] {
+            *at(value, &format!("/predicate/verification/tally/{count}")) = capacity.clone();
+        }
+        let whole = json!([{"count": 42_970_000_000_u64, "first": 0}]);
+        *at(value, "/predicate/verification/tally/wantedDigest") =
+            json!(expunge::unit::Digest::of_json(&whole));
+        *at(value, "/predicate/passes/0/ended") = json!(ended);
+        redigested(value);
+    };
+    assert!(!warned(&|value| large(value, "2026-11-22T04:10:00Z")));
+    assert!(warned(&|value| large(value, "2026-11-22T04:01:01Z")));
+}
+
+#[test]
+fn a_flood_of_unknown_fields_buries_nothing() {
+    let report = resigned(&good(DriveKind::Rotating), |value| {
+        for field in 0..5000 {
+            value["predicate"][format!("field{field}")] = json!(field);
+        }
+    });
+    assert_eq!(report.status, CheckStatus::Passes, "{}", texts(&report.findings));
+    assert!(report.findings.len() < 200, "{}", report.findings.len());
+    assert!(report.findings.iter().any(|finding| finding.text.starts_with("4900 more fields")));
+}
+
+#[test]
+fn an_inspection_reads_something_and_is_of_what_it_says() {
+    use crate::support::inspection;
+    let found = expunge::certificate::inspect(inspection(&[])).unwrap();
+    finds(&found, Verification, |value| {
+        *at(value, "/predicate/verification/plan") = json!({"type": "none"});
+        *at(value, "/predicate/outcome") = json!("matches");
+        let capacity = at(value, "/predicate/drive/geometry/capacity").clone();
+        *at(value, "/predicate/verification/tally/notRead") = capacity;
+        for count in ["wanted", "matched"] {
+            *at(value, &format!("/predicate/verification/tally/{count}")) = json!(0);
+        }
+    });
+    finds(&found, Identity, |value| *at(value, "/predicate/drive/kernelName") = json!("loop0"));
+}

@@ -34,7 +34,7 @@ pub(super) fn planned(record: &Record, out: &mut Vec<Finding>) {
 }
 
 /// A file that stands for a drive must not pass for one.
-fn kind(drive: &DriveRecord, out: &mut Vec<Finding>) {
+pub(super) fn kind(drive: &DriveRecord, out: &mut Vec<Finding>) {
     let named = TEST_NAMES.iter().any(|name| {
         let rest = drive.kernel_name.strip_prefix(name);
         rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
