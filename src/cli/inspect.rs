@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::list::LOOK_WAIT;
 use super::table::{Column, render};
+use crate::certificate::show::{plain, plain_lines};
 use crate::device::claim::{Order, StatePaths};
 use crate::device::helper::{self, Seen};
 use crate::device::{Fact, Helper, SysRoot, resolve};
@@ -45,7 +46,7 @@ pub fn look(
 /// # Errors
 /// When the output cannot be written.
 pub fn write_text(seen: &Seen, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", seen.facts.title())?;
+    writeln!(out, "{}", plain(&seen.facts.title()))?;
     let columns: [Column<Fact>; 3] = [
         ("FACT", |fact| fact.name.clone()),
         ("VALUE", |fact| fact.value.clone()),
@@ -53,17 +54,18 @@ pub fn write_text(seen: &Seen, out: &mut dyn Write) -> io::Result<()> {
     ];
     render(&columns, &seen.sources, out)?;
     match seen.facts.confirm_text() {
-        Some(text) => writeln!(out, "\nConfirm with: {text}")?,
+        Some(text) => writeln!(out, "\nConfirm with: {}", plain(&text))?,
         None => writeln!(out, "\nNothing identifies this drive: it will not be written to.")?,
     }
     if seen.blockers.is_empty() {
         writeln!(out, "Nothing was seen to use it.")?;
     }
     for reason in &seen.blockers {
-        writeln!(out, "In the way: {}\n  release it: {}", reason.text, reason.remedy)?;
+        let (text, remedy) = (plain(&reason.text), plain_lines(&reason.remedy));
+        writeln!(out, "In the way: {text}\n  release it: {remedy}")?;
     }
     for note in &seen.notes {
-        writeln!(out, "Note: {note}")?;
+        writeln!(out, "Note: {}", plain(note))?;
     }
     Ok(())
 }

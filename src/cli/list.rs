@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::table::{Column, human_bytes, render};
+use crate::certificate::show::plain;
 use crate::device::claim::{Order, StatePaths};
 use crate::device::helper::look_at_all;
 use crate::device::{Discovery, Helper, Listed, Reach, Resolved};
@@ -117,13 +118,13 @@ pub fn write_text(discovery: &Discovery, out: &mut dyn Write) -> io::Result<()> 
         render(&columns, &discovery.drives, out)?;
     }
     for warning in &discovery.warnings {
-        writeln!(out, "Warning: {warning}.")?;
+        writeln!(out, "Warning: {}.", plain(warning))?;
     }
     if !discovery.left_out.is_empty() {
         writeln!(out, "\nLeft out:")?;
     }
     for left in &discovery.left_out {
-        writeln!(out, "  {}: {}", text(Some(&left.name)), left.why)?;
+        writeln!(out, "  {}: {}", plain(&text(Some(&left.name))), plain(&left.why))?;
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::certificate::show::plain_lines;
 use crate::device::{HelperMode, helper_main};
 use crate::sys::process::keep_descriptors_from_children;
 use crate::unit::term::Exit;
@@ -121,5 +122,5 @@ fn exit_code(exit: Exit) -> ExitCode {
 
 /// Says something about the command itself on stderr.
 pub(crate) fn complain(text: &str) {
-    let _unseen = writeln!(io::stderr(), "expunge: {text}");
+    let _unseen = writeln!(io::stderr(), "expunge: {}", plain_lines(text));
 }

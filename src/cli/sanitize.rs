@@ -10,6 +10,7 @@ use super::progress::{Board, Style};
 use super::report::{Fate, json_result, short, table};
 use super::{complain, selftest, signals};
 use crate::certificate::provenance::{Given, Person, SelfTest};
+use crate::certificate::show::{plain, plain_lines};
 use crate::job::conclude::{KeyPlace, SelfMade};
 use crate::job::execute::{Shared, execute, execute_dead, keep_refusal};
 use crate::job::prepare::{Host, Order, Prepared, Ready, check_plan_digest, prepare};
@@ -233,7 +234,7 @@ fn show(prepared: &[Prepared], orders: &[Order]) {
             Prepared::Refused(refused) if refused.facts.is_none() => refusal_text(refused),
             Prepared::Ready(_) | Prepared::Dead(_) | Prepared::Refused(_) => as_text(one, &order.request),
         };
-        let _unseen = writeln!(io::stderr(), "{text}");
+        let _unseen = writeln!(io::stderr(), "{}", plain_lines(&text));
     }
 }
 
@@ -308,7 +309,7 @@ fn work_on(board: &Board, shared: &Shared<'_>, prepared: Prepared) -> Fate {
         Prepared::Refused(refused) => Fate::Refused(refused),
         Prepared::Dead(dead) => fate(execute_dead(shared, *dead)),
         Prepared::Ready(ready) => {
-            let title = ready.claimed.facts().title();
+            let title = plain(&ready.claimed.facts().title());
             let passes = ready.plan.passes.len();
             let block_size = ready.plan.geometry.block_size;
             let mut listener = board.add(title, ready.job.clone(), passes, block_size);
@@ -343,7 +344,7 @@ fn keep_refusals(host: &Host, orders: &[Order], fates: &[Fate]) {
 }
 
 fn tell(args: &SanitizeArgs, fates: &[Fate], exit: Exit) -> io::Result<()> {
-    let text = if args.json { format!("{}\n", json_result(fates, exit)) } else { table(fates) };
+    let text = if args.json { format!("{}\n", json_result(fates, exit)) } else { plain_lines(&table(fates)) };
     let mut out = io::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }

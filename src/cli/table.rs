@@ -1,6 +1,8 @@
 //! Plain text tables: as wide as their content, two spaces between columns.
 use std::io::{self, Write};
 
+use crate::certificate::show::plain;
+
 /// Heading of a column, and its text for one row.
 pub type Column<T> = (&'static str, fn(&T) -> String);
 
@@ -9,7 +11,7 @@ pub type Column<T> = (&'static str, fn(&T) -> String);
 /// # Errors
 /// When the output cannot be written.
 pub fn render<T>(columns: &[Column<T>], rows: &[T], out: &mut dyn Write) -> io::Result<()> {
-    let cells = rows.iter().map(|row| columns.iter().map(|(_, text)| text(row)).collect::<Vec<_>>());
+    let cells = rows.iter().map(|row| columns.iter().map(|(_, text)| plain(&text(row))).collect::<Vec<_>>());
     let head = columns.iter().map(|(head, _)| (*head).to_owned()).collect::<Vec<_>>();
     let lines: Vec<Vec<String>> = std::iter::once(head).chain(cells).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
