@@ -247,11 +247,15 @@ fn provenance(provenance: &Provenance, text: &mut Text) {
     text.section("Given by people, not checked");
     text.row("operator", person(&given.operator));
     text.row("verifier", person(&given.verifier));
+    if given.validator != Person::default() {
+        text.row("validator", person(&given.validator));
+    }
     text.optional("ticket", given.ticket.as_ref());
     text.optional("asset tag", given.asset_tag.as_ref());
     text.optional("location", given.location.as_ref());
     text.optional("source", given.source.as_ref());
-    text.optional("destination", given.destination.as_ref());
+    let details = given.destination_details.as_ref().map_or_else(String::new, |more| format!("; {more}"));
+    text.optional("destination", given.destination.as_ref().map(|place| format!("{place}{details}")));
     text.optional("organization", given.organization.as_ref());
     let before = given.classification_before.as_deref().unwrap_or(ABSENT);
     let after = given.classification_after.as_deref().unwrap_or(ABSENT);

@@ -161,6 +161,7 @@ fn the_gaps_of_the_forms_are_named_in_their_own_words() {
         &mut given.asset_tag,
         &mut given.source,
         &mut given.destination,
+        &mut given.destination_details,
         &mut given.classification_before,
         &mut given.classification_after,
         &mut given.data_backed_up,

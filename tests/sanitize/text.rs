@@ -50,3 +50,52 @@ fn no_name_reaches_the_terminal_as_it_is() {
     assert_eq!(read.code, Some(5), "{}", read.stderr);
     harmless(&(read.stdout + &read.stderr));
 }
+/// What the flags give stands where the forms look for it: what is left is what people add later.
+#[test]
+fn flags_fill_the_form() {
+    let place = Expunge::new();
+    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+    let file = folder.path().join("form.img");
+    std::fs::write(&file, vec![7; 1 << 20]).unwrap();
+    let flags = [
+        "operator",
+        "operator-title",
+        "operator-contact",
+        "verifier",
+        "verifier-title",
+        "verifier-contact",
+        "validator",
+        "validator-title",
+        "validator-contact",
+        "asset-tag",
+        "source",
+        "location",
+        "destination",
+        "destination-details",
+        "backup-location",
+        "classification-before",
+        "classification-after",
+    ];
+    let mut given: Vec<String> = flags.iter().flat_map(|flag| [format!("--{flag}"), "x".into()]).collect();
+    given.extend(["--backed-up".into(), "no".into()]);
+    let given: Vec<&str> = given.iter().map(String::as_str).collect();
+    let done = place.overwrite(&file, &file, &given);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let record = std::fs::read_dir(place.out()).unwrap().next().unwrap().unwrap().path();
+    let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_expunge"));
+    let checked = place.finish(check.args(["certificate", "check", "--complete", "nist-r1"]).arg(record));
+    let open: Vec<&str> =
+        checked.stdout.lines().filter_map(|line| line.trim().strip_prefix("not recorded: ")).collect();
+    let fields: Vec<&str> = open.iter().map(|line| line.split(" (").next().unwrap()).collect();
+    // A file has no maker, and who verifies and validates says when and where that was.
+    let later = [
+        "manufacturer",
+        "model",
+        "serial number",
+        "verification: date",
+        "verification: location",
+        "validation: date",
+        "validation: location",
+    ];
+    assert_eq!(fields, later, "{}", checked.stdout);
+}
