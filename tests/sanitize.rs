@@ -14,6 +14,8 @@ mod media;
 mod newcomer;
 #[path = "sanitize/refusal.rs"]
 mod refusal;
+#[path = "sanitize/text.rs"]
+mod text;
 #[path = "sanitize/user.rs"]
 mod user;
 #[path = "sanitize/verification.rs"]

@@ -260,6 +260,11 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, KeyringFault> {
 
 fn pem_entry(path: &Path) -> Result<KeyEntry, KeyringFault> {
     let not_a_key = || KeyringFault::NotAPublicKey(path.to_owned());
+    // Of a directory every file is read unasked: a pipe among them would hold the check up for ever.
+    let facts = std::fs::metadata(path).map_err(|error| KeyringFault::Io(path.to_owned(), error))?;
+    if !facts.is_file() {
+        return Err(not_a_key());
+    }
     let text = String::from_utf8(read_bounded(path)?).map_err(|_| not_a_key())?;
     let key = PublicKey::from_text(&text).map_err(|_| not_a_key())?;
     let name = path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -299,6 +304,15 @@ mod tests {
         let keyring = Keyring::load(directory.path()).unwrap();
         assert_eq!(keyring.get(&entry(7).keyid).unwrap().name, "host-7");
         std::fs::write(directory.path().join("bad.pem"), "not a key").unwrap();
+        assert!(matches!(Keyring::load(directory.path()), Err(KeyringFault::NotAPublicKey(_))));
+        std::fs::remove_file(directory.path().join("bad.pem")).unwrap();
+        // Two keys in one file, or a key and something else: nobody can say which was meant.
+        for rest in [entry(8).public_key.to_pem(), "and more\n".to_owned()] {
+            std::fs::write(directory.path().join("two.pem"), entry(9).public_key.to_pem() + &rest).unwrap();
+            assert!(matches!(Keyring::load(directory.path()), Err(KeyringFault::NotAPublicKey(_))));
+        }
+        std::fs::remove_file(directory.path().join("two.pem")).unwrap();
+        nix::unistd::mkfifo(&directory.path().join("pipe.pem"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert!(matches!(Keyring::load(directory.path()), Err(KeyringFault::NotAPublicKey(_))));
     }
 }

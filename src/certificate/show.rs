@@ -55,8 +55,15 @@ pub fn plain(text: &str) -> String {
     let hidden = |c: char| {
         c.is_control()
             || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
+            || matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
+            || matches!(c, '\u{E0000}'..='\u{E007F}')
     };
     text.chars().map(|c| if hidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// The same for a text of several lines, which stay lines.
+pub fn plain_lines(text: &str) -> String {
+    text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
 }
 
 fn job(record: &Record, text: &mut Text) {
@@ -240,11 +247,15 @@ fn provenance(provenance: &Provenance, text: &mut Text) {
     text.section("Given by people, not checked");
     text.row("operator", person(&given.operator));
     text.row("verifier", person(&given.verifier));
+    if given.validator != Person::default() {
+        text.row("validator", person(&given.validator));
+    }
     text.optional("ticket", given.ticket.as_ref());
     text.optional("asset tag", given.asset_tag.as_ref());
     text.optional("location", given.location.as_ref());
     text.optional("source", given.source.as_ref());
-    text.optional("destination", given.destination.as_ref());
+    let details = given.destination_details.as_ref().map_or_else(String::new, |more| format!("; {more}"));
+    text.optional("destination", given.destination.as_ref().map(|place| format!("{place}{details}")));
     text.optional("organization", given.organization.as_ref());
     let before = given.classification_before.as_deref().unwrap_or(ABSENT);
     let after = given.classification_after.as_deref().unwrap_or(ABSENT);

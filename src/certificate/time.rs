@@ -32,6 +32,11 @@ impl UtcTime {
         Timestamp::from_millisecond(millis).map(Self).map_err(|_| NotATime)
     }
 
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub fn millis(self) -> i64 {
+        self.0.as_millisecond()
+    }
+
     /// Without separators and fractions, for file names: `20261122T064302Z`.
     pub fn compact(self) -> String {
         self.0.strftime("%Y%m%dT%H%M%SZ").to_string()

@@ -189,6 +189,21 @@ pub struct GivenArgs {
     /// Who answers for the verification
     #[arg(long, value_name = "NAME")]
     pub verifier: Option<String>,
+    /// Title or position of the verifier
+    #[arg(long, value_name = "TEXT")]
+    pub verifier_title: Option<String>,
+    /// Telephone or other contact of the verifier
+    #[arg(long, value_name = "TEXT")]
+    pub verifier_contact: Option<String>,
+    /// Who is to validate the outcome
+    #[arg(long, value_name = "NAME")]
+    pub validator: Option<String>,
+    /// Title or position of the validator
+    #[arg(long, value_name = "TEXT")]
+    pub validator_title: Option<String>,
+    /// Telephone or other contact of the validator
+    #[arg(long, value_name = "TEXT")]
+    pub validator_contact: Option<String>,
     /// Organization that owns the drive
     #[arg(long, value_name = "NAME")]
     pub organization: Option<String>,
@@ -207,6 +222,15 @@ pub struct GivenArgs {
     /// Where the drive goes
     #[arg(long, value_name = "TEXT")]
     pub destination: Option<String>,
+    /// More about the destination
+    #[arg(long, value_name = "TEXT")]
+    pub destination_details: Option<String>,
+    /// Whether the data was backed up: yes, no or unknown
+    #[arg(long, value_name = "ANSWER", value_parser = ["yes", "no", "unknown"])]
+    pub backed_up: Option<String>,
+    /// Where the backup is
+    #[arg(long, value_name = "TEXT")]
+    pub backup_location: Option<String>,
     /// Confidentiality before
     #[arg(long, value_name = "TEXT")]
     pub classification_before: Option<String>,

@@ -83,7 +83,7 @@ fn try_check(options: &CheckOptions, out: &mut dyn Write, err: &mut dyn Write) -
         let bytes = match read_envelope(file) {
             Ok(bytes) => bytes,
             Err(error) => {
-                writeln!(err, "expunge: {}: {error}", file.display())?;
+                writeln!(err, "expunge: {}: {error}", shown(file))?;
                 exit = exit.gravest(Exit::Usage);
                 continue;
             }
@@ -113,7 +113,7 @@ fn try_show(options: &ShowOptions, out: &mut dyn Write, err: &mut dyn Write) -> 
     let bytes = match read_envelope(&options.file) {
         Ok(bytes) => bytes,
         Err(error) => {
-            writeln!(err, "expunge: {}: {error}", options.file.display())?;
+            writeln!(err, "expunge: {}: {error}", shown(&options.file))?;
             return Ok(Exit::Usage);
         }
     };
@@ -155,7 +155,7 @@ fn load_keyring(path: Option<&Path>, err: &mut dyn Write) -> io::Result<Option<K
     match Keyring::load(path) {
         Ok(keyring) => Ok(Some(keyring)),
         Err(fault) => {
-            writeln!(err, "expunge: keyring {}: {fault}", path.display())?;
+            writeln!(err, "expunge: keyring {}: {}", shown(path), plain(&fault.to_string()))?;
             Ok(None)
         }
     }
@@ -167,6 +167,11 @@ fn read_envelope(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// A file may be called anything, also by whoever sends it.
+fn shown(path: &Path) -> String {
+    plain(&path.display().to_string())
 }
 
 fn gaps(report: &CheckReport, form: Form) -> Vec<Gap> {
@@ -196,13 +201,13 @@ fn print_report(
         CheckStatus::AuthenticOther => "AUTHENTIC, but NOT a certificate of sanitization",
         CheckStatus::DoesNotVerify => "DOES NOT VERIFY",
     };
-    writeln!(out, "{}: {verdict}", file.display())?;
+    writeln!(out, "{}: {verdict}", shown(file))?;
     if let Some(summary) = &report.summary {
         let (title, drive) = (plain(&summary.title), plain(&summary.drive));
         writeln!(out, "  it says: {title}; drive {drive}; outcome {}", summary.outcome)?;
     }
     for signature in &report.signatures {
-        let name = signature.name.as_deref().unwrap_or("unknown");
+        let name = plain(signature.name.as_deref().unwrap_or("unknown"));
         writeln!(out, "  signed by {} ({name}): {}", signature.keyid.short(), word(signature.state))?;
     }
     for finding in &report.findings {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::list::LOOK_WAIT;
 use super::table::{Column, render};
-use crate::certificate::show::plain;
+use crate::certificate::show::{plain, plain_lines};
 use crate::device::claim::{Order, StatePaths};
 use crate::device::helper::{self, Seen};
 use crate::device::{Fact, Helper, SysRoot, resolve};
@@ -61,7 +61,8 @@ pub fn write_text(seen: &Seen, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "Nothing was seen to use it.")?;
     }
     for reason in &seen.blockers {
-        writeln!(out, "In the way: {}\n  release it: {}", plain(&reason.text), plain(&reason.remedy))?;
+        let (text, remedy) = (plain(&reason.text), plain_lines(&reason.remedy));
+        writeln!(out, "In the way: {text}\n  release it: {remedy}")?;
     }
     for note in &seen.notes {
         writeln!(out, "Note: {}", plain(note))?;

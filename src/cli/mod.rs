@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::certificate::show::plain;
+use crate::certificate::show::plain_lines;
 use crate::device::{HelperMode, helper_main};
 use crate::sys::process::keep_descriptors_from_children;
 use crate::unit::term::Exit;
@@ -124,7 +124,5 @@ fn exit_code(exit: Exit) -> ExitCode {
 
 /// Says something about the command itself on stderr.
 pub(crate) fn complain(text: &str) {
-    // Names and paths in it may hold what steers a terminal; lines stay lines.
-    let shown = text.split('\n').map(plain).collect::<Vec<_>>().join("\n");
-    let _unseen = writeln!(io::stderr(), "expunge: {shown}");
+    let _unseen = writeln!(io::stderr(), "expunge: {}", plain_lines(text));
 }

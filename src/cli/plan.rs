@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::args::PlanArgs;
 use super::complain;
 use crate::certificate::provenance::Given;
-use crate::certificate::show::plain;
+use crate::certificate::show::{plain, plain_lines};
 use crate::device::DriveFacts;
 use crate::job::Directories;
 use crate::job::prepare::{Host, Order, Prepared, RefusedDrive, prepare};
@@ -39,7 +39,7 @@ pub fn run(args: &PlanArgs, out: &mut dyn Write) -> Exit {
         let plans: Vec<Value> = prepared.iter().map(|one| as_json(one, &request)).collect();
         writeln!(out, "{}", json!({"schema": "urn:expunge:plans:v1", "plans": plans}))
     } else {
-        prepared.iter().try_for_each(|one| writeln!(out, "{}", as_text(one, &request)))
+        prepared.iter().try_for_each(|one| writeln!(out, "{}", plain_lines(&as_text(one, &request))))
     };
     if let Err(error) = written {
         complain(&format!("the plan could not be written: {error}"));

@@ -2,6 +2,7 @@
 use serde_json::{Value, json};
 
 use crate::certificate::provenance::Given;
+use crate::certificate::show::plain;
 use crate::device::DriveFacts;
 use crate::job::execute::{Finished, NotBegun};
 use crate::job::prepare::{Order, RefusedDrive};
@@ -173,7 +174,7 @@ fn headline(fate: &Fate) -> String {
 pub fn table(fates: &[Fate]) -> String {
     let mut text = String::new();
     for fate in fates {
-        text.push_str(&format!("{}: {}\n", fate.title(), headline(fate)));
+        text.push_str(&format!("{}: {}\n", plain(&fate.title()), headline(fate)));
         text.push_str(&super::plan::reasons_text(fate.reasons()));
         if let Fate::Finished(finished) = fate {
             if let Some(evidence) = finished.verdict.evidence() {

@@ -11,6 +11,7 @@ use super::setup::{given, host, wish};
 use super::work::{Way, held_back, work};
 use super::{complain, selftest};
 use crate::certificate::provenance::{Given, SelfTest};
+use crate::certificate::show::plain_lines;
 use crate::job::execute::keep_refusal;
 use crate::job::prepare::{Host, Order, Prepared, Ready, check_plan_digest, prepare};
 use crate::unit::term::Exit;
@@ -161,7 +162,7 @@ fn show(prepared: &[Prepared], orders: &[Order]) {
             Prepared::Refused(refused) if refused.facts.is_none() => refusal_text(refused),
             Prepared::Ready(_) | Prepared::Dead(_) | Prepared::Refused(_) => as_text(one, &order.request),
         };
-        let _unseen = writeln!(io::stderr(), "{text}");
+        let _unseen = writeln!(io::stderr(), "{}", plain_lines(&text));
     }
 }
 
@@ -204,7 +205,11 @@ fn keep_refusals(host: &Host, orders: &[Order], fates: &[Fate]) {
 }
 
 fn tell(args: &SanitizeArgs, fates: &[Fate], orders: &[Order], exit: Exit) -> io::Result<()> {
-    let text = if args.json { format!("{}\n", json_result(fates, orders, exit)) } else { table(fates) };
+    let text = if args.json {
+        format!("{}\n", json_result(fates, orders, exit))
+    } else {
+        plain_lines(&table(fates))
+    };
     let mut out = io::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }

@@ -75,19 +75,24 @@ pub fn wish(tuning: TuningArgs) -> Result<Wish, Exit> {
 
 /// Flags as what people said.
 pub fn given(args: &GivenArgs) -> Given {
-    let person = |name: &Option<String>| Person { name: name.clone(), ..Person::default() };
+    let person = |name: &Option<String>, title: &Option<String>, contact: &Option<String>| Person {
+        name: name.clone(),
+        title: title.clone(),
+        contact: contact.clone(),
+        ..Person::default()
+    };
     Given {
-        operator: Person {
-            title: args.operator_title.clone(),
-            contact: args.operator_contact.clone(),
-            ..person(&args.operator)
-        },
-        verifier: person(&args.verifier),
+        operator: person(&args.operator, &args.operator_title, &args.operator_contact),
+        verifier: person(&args.verifier, &args.verifier_title, &args.verifier_contact),
+        validator: person(&args.validator, &args.validator_title, &args.validator_contact),
         ticket: args.ticket.clone(),
         asset_tag: args.asset_tag.clone(),
         location: args.location.clone(),
         source: args.source.clone(),
         destination: args.destination.clone(),
+        destination_details: args.destination_details.clone(),
+        data_backed_up: args.backed_up.clone(),
+        backup_location: args.backup_location.clone(),
         organization: args.organization.clone(),
         classification_before: args.classification_before.clone(),
         classification_after: args.classification_after.clone(),

@@ -9,6 +9,7 @@ use super::progress::{Board, Style, print_json};
 use super::setup::{given, host, signer, wish};
 use super::work::STOP;
 use super::{complain, selftest, signals};
+use crate::certificate::show::{plain, plain_lines};
 use crate::device::claim::Order;
 use crate::device::{Claimed, StatePaths, claim, resolve};
 use crate::job::inspect::{Inspected, Inspection, run as inspect};
@@ -64,7 +65,8 @@ pub fn run(args: &VerifyArgs) -> Exit {
     };
     let board = Board::new(style);
     let facts = inspection.claimed.facts();
-    let mut listener = board.add(facts.title(), "inspection".to_owned(), 1, inspection.geometry.block_size);
+    let mut listener =
+        board.add(plain(&facts.title()), "inspection".to_owned(), 1, inspection.geometry.block_size);
     let result = std::thread::scope(|scope| {
         scope.spawn(|| board.keep_drawing());
         let result = inspect(&host, &signer, &self_test, &inspection, wish, &STOP, &mut listener);
@@ -112,8 +114,8 @@ fn refuse(args: &VerifyArgs, reasons: &[Reason]) {
             "record": null,
         }));
     } else {
-        let _unread =
-            write!(io::stdout(), "{}: REFUSED, nothing was read\n{}", args.device, reasons_text(reasons));
+        let text = format!("{}: REFUSED, nothing was read\n{}", args.device, reasons_text(reasons));
+        let _unread = io::stdout().write_all(plain_lines(&text).as_bytes());
     }
 }
 
@@ -144,7 +146,7 @@ fn tell(args: &VerifyArgs, inspection: &Inspection, result: &Inspected) {
         }));
         return;
     }
-    let mut text = format!("{}: ", facts.title());
+    let mut text = format!("{}: ", plain(&facts.title()));
     match (&result.outcome, &result.tally) {
         (Some(outcome), Some(tally)) => {
             text.push_str(&format!(
@@ -166,5 +168,5 @@ fn tell(args: &VerifyArgs, inspection: &Inspection, result: &Inspected) {
         text.push_str(&format!("  record: {}\n", record.path.display()));
     }
     text.push_str("  This is an inspection record, not a certificate of sanitization.\n");
-    let _unread = write!(io::stdout(), "{text}");
+    let _unread = io::stdout().write_all(plain_lines(&text).as_bytes());
 }

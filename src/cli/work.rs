@@ -6,6 +6,7 @@ use super::report::{Fate, short};
 use super::setup::signer;
 use super::signals;
 use crate::certificate::provenance::SelfTest;
+use crate::certificate::show::plain;
 use crate::device::DriveFacts;
 use crate::job::conclude::KeyPlace;
 use crate::job::execute::{NotBegun, Shared, execute, execute_dead};
@@ -80,7 +81,7 @@ fn work_on(board: &Board, shared: &Shared<'_>, prepared: Prepared) -> Fate {
         Prepared::Refused(refused) => Fate::Refused(refused),
         Prepared::Dead(dead) => fate(execute_dead(shared, *dead)),
         Prepared::Ready(ready) => {
-            let title = ready.claimed.facts().title();
+            let title = plain(&ready.claimed.facts().title());
             let passes = ready.plan.passes.len();
             let block_size = ready.plan.geometry.block_size;
             let mut listener = board.add(title, ready.job.clone(), passes, block_size);

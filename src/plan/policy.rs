@@ -31,8 +31,13 @@ impl Medium {
     /// in a card slot for removable flash: there the kernel's flag tells whether the medium leaves the reader, which
     /// memory cards and many sticks deny.
     pub fn of(facts: &DriveFacts) -> Self {
-        let plugged = matches!(facts.transport.as_deref(), Some("usb" | "mmc"));
-        match (facts.kind, facts.removable || plugged) {
+        Self::of_kind(facts.kind, facts.removable, facts.transport.as_deref())
+    }
+
+    /// The same for a drive of which only a record is left.
+    pub fn of_kind(kind: DriveKind, removable: bool, transport: Option<&str>) -> Self {
+        let plugged = matches!(transport, Some("usb" | "mmc"));
+        match (kind, removable || plugged) {
             (DriveKind::Rotating, _) => Self::Rotating,
             (DriveKind::Flash | DriveKind::Unknown, false) => Self::Flash,
             (DriveKind::Flash | DriveKind::Unknown, true) => Self::RemovableFlash,

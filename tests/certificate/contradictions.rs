@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 /// Signs what somebody made of a statement, as a lying holder of the genuine key would.
-fn resigned(statement: &Statement, change: impl FnOnce(&mut Value)) -> CheckReport {
+pub(crate) fn resigned(statement: &Statement, change: impl FnOnce(&mut Value)) -> CheckReport {
     let mut value: Value = serde_json::from_slice(&statement.payload()).unwrap();
     change(&mut value);
     let payload = serde_json::to_vec(&value).unwrap();
@@ -31,7 +31,7 @@ fn resigned_bytes(payload: Vec<u8>) -> CheckReport {
     check(&Envelope::new(payload, vec![signature]).to_bytes(), &keyring())
 }
 
-fn finds(statement: &Statement, code: FindingCode, change: impl FnOnce(&mut Value)) {
+pub(crate) fn finds(statement: &Statement, code: FindingCode, change: impl FnOnce(&mut Value)) {
     let report = resigned(statement, change);
     assert_eq!(report.status, CheckStatus::DoesNotVerify, "{code:?}");
     let found: Vec<FindingCode> = report
@@ -95,7 +95,7 @@ fn counts_that_do_not_add_up() {
     });
 }
 
-fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
+pub(crate) fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
     value.pointer_mut(pointer).unwrap_or_else(|| panic!("nothing at {pointer}"))
 }
 

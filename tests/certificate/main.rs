@@ -5,8 +5,8 @@
 
 mod contradictions;
 mod envelopes;
+mod forgeries;
 mod other_programs;
-
 mod people;
 mod schema;
 mod support;

@@ -26,8 +26,8 @@ fn the_text_of_a_record_is_one_screen_and_hides_nothing() {
     for part in [
         "Certificate of sanitization\n",
         "clear by overwrite",
-        "nist-800-88r2 (mapping: second-hand)",
-        "the 2000003 blocks the drive presents",
+        "nist-800-88r2 (mapping: memory)",
+        "the 2000003 blocks of 512 bytes that the drive presents",
         "ZZ0001",
         "naa.5000c500a1b2c3d4",
         "every block",
@@ -96,7 +96,9 @@ fn names_of_files_say_what_they_are() {
     assert_eq!(words, ["certificate", "NOT-VERIFIED", not, not, not, not, not]);
     let name = file_name(&inspect(inspection(&[])).unwrap());
     assert_eq!(name, "expunge-INSPECTION-ZZ0001-20261122T054000Z-000000000001.dsse.json");
-    let mut job = good_job();
+    let keyed = vec![expunge::plan::PassPattern::Keyed];
+    let mut job =
+        crate::support::finished(crate::support::plan(DriveKind::TestObject, keyed, crate::support::FULL));
     let plan = job.plan.as_mut().unwrap();
     for identity in [&mut job.drive.identity_before, &mut plan.identity] {
         let path = "/tmp/pool/disk 1.img".into();
@@ -104,10 +106,6 @@ fn names_of_files_say_what_they_are() {
         identity.serial = None;
     }
     job.drive.identity_after = Some(job.drive.identity_before.clone());
-    job.drive.kind = DriveKind::TestObject;
-    plan.kind = DriveKind::TestObject;
-    let limit = |kind| expunge::plan::Limit { code: kind, text: "a test object".into() };
-    plan.limits.push(limit(expunge::plan::LimitCode::TestObject));
     let statement = statement(job);
     assert!(file_name(&statement).starts_with("expunge-certificate-disk_1.img-"));
     assert_eq!(statement.record().unwrap().title, "Certificate of sanitization (TEST OBJECT, not a drive)");
@@ -163,6 +161,7 @@ fn the_gaps_of_the_forms_are_named_in_their_own_words() {
         &mut given.asset_tag,
         &mut given.source,
         &mut given.destination,
+        &mut given.destination_details,
         &mut given.classification_before,
         &mut given.classification_after,
         &mut given.data_backed_up,

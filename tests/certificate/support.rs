@@ -9,10 +9,11 @@ use expunge::certificate::{
 use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned};
 use expunge::engine::{FlushState, PassTally};
 use expunge::plan::{
-    Claim, Limit, LimitCode, PassPattern, PassSpec, Plan, PolicyRow, VerificationPlan, step::PLAN_SCHEMA,
+    Claim, Limit, LimitCode, PassPattern, PassSpec, Plan, Policy, VerificationPlan, policy::Medium,
+    step::PLAN_SCHEMA,
 };
 use expunge::unit::pattern::FixedBytes;
-use expunge::unit::term::{Basis, DriveKind, Method, Outcome, Standard, Technique};
+use expunge::unit::term::{DriveKind, Method, Outcome, Standard, Technique};
 use expunge::unit::{
     BlockCount, BlockSize, Digest, Geometry, Lba, LbaRange, Pattern, PatternKey, RangeSet, Reason, ReasonCode,
 };
@@ -79,7 +80,7 @@ pub(crate) fn facts(kind: DriveKind) -> DriveFacts {
     }
 }
 
-fn limits(kind: DriveKind) -> Vec<Limit> {
+fn limits(kind: DriveKind, passes: &[PassPattern], verification: &VerificationPlan) -> Vec<Limit> {
     let codes: &[LimitCode] = match kind {
         DriveKind::Rotating => &[LimitCode::HiddenAreasNotExamined, LimitCode::RemappedBlocksNotReached],
         DriveKind::Flash | DriveKind::Unknown => {
@@ -89,10 +90,29 @@ fn limits(kind: DriveKind) -> Vec<Limit> {
         DriveKind::TestObject => &[LimitCode::TestObject],
     };
     let limit = |code: &LimitCode| Limit { code: *code, text: format!("limit {code:?}") };
-    codes.iter().chain([&LimitCode::SampledVerification]).map(limit).collect()
+    let mut codes = codes.to_vec();
+    codes.extend([LimitCode::MappingNotChecked, LimitCode::SampledVerification]);
+    if *verification == VerificationPlan::None {
+        codes.push(LimitCode::NotVerified);
+    }
+    if passes.last().is_some_and(|last| *last != PassPattern::Keyed) {
+        codes.push(LimitCode::FixedPatternNotAddressed);
+    }
+    codes.iter().map(limit).collect()
 }
 
 pub(crate) fn plan(kind: DriveKind, passes: Vec<PassPattern>, verification: VerificationPlan) -> Plan {
+    let limits = limits(kind, &passes, &verification);
+    let policy = Policy::builtin();
+    let medium = Medium::of_kind(kind, false, None);
+    let rule = policy.rule(Standard::NistR2, medium, Technique::Overwrite, Method::Clear).unwrap();
+    let claim = Claim {
+        method: Method::Clear,
+        technique: Technique::Overwrite,
+        standard: Standard::NistR2,
+        basis: rule.basis,
+        scope: format!("the {CAPACITY} blocks of 512 bytes that the drive presents"),
+    };
     Plan {
         schema: PLAN_SCHEMA.into(),
         identity: identity().stable(),
@@ -100,26 +120,14 @@ pub(crate) fn plan(kind: DriveKind, passes: Vec<PassPattern>, verification: Veri
         geometry: geometry(),
         method: Method::Clear,
         technique: Technique::Overwrite,
-        policy: PolicyRow {
-            name: "builtin".into(),
-            digest: Digest::of(b"policy"),
-            standard: Standard::NistR2,
-            basis: Basis::SecondHand,
-            source: "test".into(),
-        },
+        policy: policy.reference(rule),
         scheme: None,
         passes: passes.into_iter().map(|pattern| PassSpec { pattern }).collect(),
-        verification,
         content: Vec::new(),
         known_content: Vec::new(),
-        claim: Some(Claim {
-            method: Method::Clear,
-            technique: Technique::Overwrite,
-            standard: Standard::NistR2,
-            basis: Basis::SecondHand,
-            scope: format!("the {CAPACITY} blocks the drive presents"),
-        }),
-        limits: limits(kind),
+        claim: (verification != VerificationPlan::None).then_some(claim),
+        verification,
+        limits,
     }
 }
 
@@ -315,7 +323,7 @@ pub(crate) fn inspection(mismatched: &[LbaRange]) -> InspectionInput {
             ended: time(90),
         },
         reasons: Vec::new(),
-        limits: limits(DriveKind::Rotating),
+        limits: limits(DriveKind::Rotating, &[], &FULL),
         provenance: provenance(),
     }
 }

@@ -1,7 +1,8 @@
 //! Whether what a record claims follows from what else it says.
 use super::finding::{Finding, FindingCode};
+use crate::certificate::provenance::SelfTest;
 use crate::certificate::record::Record;
-use crate::plan::{LimitCode, Plan, VerificationPlan};
+use crate::plan::Plan;
 use crate::unit::term::{Disposition, DriveKind, Method, Outcome, Technique, word};
 
 /// Plan, claim, disposition, reasons and self-test against the outcome.
@@ -9,7 +10,10 @@ pub(super) fn claim(record: &Record, out: &mut Vec<Finding>) {
     plan_fits(record, out);
     claim_fits(record, out);
     let done = record.outcome == Outcome::Done;
-    if done != (record.disposition == Disposition::Releasable) {
+    let destroy_due = record.outcome == Outcome::Unsanitizable;
+    if done != (record.disposition == Disposition::Releasable)
+        || (destroy_due && record.disposition != Disposition::ToDestroy)
+    {
         let text = format!(
             "the outcome is {}, but the drive is called {}",
             word(record.outcome),
@@ -23,7 +27,9 @@ pub(super) fn claim(record: &Record, out: &mut Vec<Finding>) {
             format!("the outcome is {}, with {} reasons why not", word(record.outcome), record.reasons.len());
         out.push(Finding::error(FindingCode::Outcome, text));
     }
-    let untested = record.provenance.self_test.as_ref().is_none_or(|test| !test.failed.is_empty());
+    // A self-test in which nothing was tested is none.
+    let bad = |test: &SelfTest| !test.failed.is_empty() || test.passed.is_empty();
+    let untested = record.provenance.self_test.as_ref().is_none_or(bad);
     if done && untested {
         let text = "the outcome is done, but the self-test failed or was not run";
         out.push(Finding::error(FindingCode::SelfTest, text));
@@ -111,32 +117,9 @@ fn identity_fits(record: &Record, out: &mut Vec<Finding>) {
 }
 
 fn limits_are_stated(record: &Record, out: &mut Vec<Finding>) {
-    let states = |code: LimitCode| record.limits.iter().any(|limit| limit.code == code);
-    let mut missing = |text: String| out.push(Finding::error(FindingCode::Limits, text));
-    if let Some(plan) = &record.plan {
-        for limit in plan.limits.iter().filter(|limit| !record.limits.contains(limit)) {
-            missing(format!("the plan states the limit {}, the record does not", word(limit.code)));
-        }
-    }
-    if record.outcome != Outcome::Done {
-        return;
-    }
-    let due: &[LimitCode] = match record.drive.kind {
-        DriveKind::Rotating => &[LimitCode::HiddenAreasNotExamined],
-        DriveKind::Flash | DriveKind::Unknown => {
-            &[LimitCode::HiddenAreasNotExamined, LimitCode::FlashCellsNotReached]
-        }
-        DriveKind::LogicalVolume => &[LimitCode::LogicalVolume],
-        DriveKind::TestObject => &[LimitCode::TestObject],
-    };
-    for code in due.iter().copied().filter(|code| !states(*code)) {
-        missing(format!("a record of this kind of drive must state the limit {}", word(code)));
-    }
-    let sampled = match record.verification.as_ref().map(|verification| &verification.plan) {
-        Some(VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. }) => true,
-        Some(VerificationPlan::Full { .. } | VerificationPlan::None) | None => false,
-    };
-    if sampled && !states(LimitCode::SampledVerification) {
-        missing("a record of a sample must state that it misses small residues".to_owned());
+    let Some(plan) = &record.plan else { return };
+    for limit in plan.limits.iter().filter(|limit| !record.limits.contains(limit)) {
+        let text = format!("the plan states the limit {}, the record does not", word(limit.code));
+        out.push(Finding::error(FindingCode::Limits, text));
     }
 }

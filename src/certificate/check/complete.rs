@@ -51,7 +51,10 @@ pub fn gaps(record: &Record, form: Form) -> Vec<Gap> {
         .collect();
     let given = &record.provenance.given;
     let (performed, verified, validated) = ("given.operator", "given.verifier", "given.validator");
-    gaps.extend(person_gaps("sanitization", performed, &given.operator, Need::Required, true));
+    // Who performs the work is where it is done.
+    let location = given.operator.location.clone().or_else(|| given.location.clone());
+    let operator = Person { location, ..given.operator.clone() };
+    gaps.extend(person_gaps("sanitization", performed, &operator, Need::Required, true));
     match form {
         Form::NistR1 => {
             gaps.extend(person_gaps("verification", verified, &given.verifier, Need::Required, false));
@@ -100,6 +103,12 @@ fn work_rows(record: &Record, form: Form) -> Vec<Row> {
                 "given.classificationAfter",
                 Need::Optional,
                 given.classification_after.is_some(),
+            ),
+            (
+                "media destination: details",
+                "given.destinationDetails",
+                Need::Optional,
+                given.destination_details.is_some(),
             ),
             ("data backed up", "given.dataBackedUp", Need::Optional, given.data_backed_up.is_some()),
             ("backup location", "given.backupLocation", Need::Optional, given.backup_location.is_some()),

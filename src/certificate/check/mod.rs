@@ -8,6 +8,7 @@ pub mod complete;
 mod counts;
 pub mod finding;
 mod pattern;
+mod planned;
 mod sample;
 mod signature;
 mod statement;
@@ -18,6 +19,7 @@ use super::dsse::Envelope;
 use super::inspection::Inspection;
 use super::keyring::Keyring;
 use super::record::Record;
+use crate::plan::VerificationPlan;
 use crate::unit::Digest;
 use crate::unit::term::Exit;
 
@@ -176,9 +178,12 @@ pub fn recompute(record: &Record) -> Vec<Finding> {
         findings.push(Finding::error(FindingCode::Title, format!("the title must be {expected:?}")));
     }
     claim::claim(record, &mut findings);
+    planned::planned(record, &mut findings);
     pattern::steps(record, &mut findings);
     counts::counts(record, &mut findings);
     pattern::times(record, &mut findings);
+    pattern::clocks(&record.provenance, &mut findings);
+    pattern::speed(record, &mut findings);
     findings
 }
 
@@ -190,6 +195,11 @@ pub fn recompute_inspection(inspection: &Inspection) -> Vec<Finding> {
         findings.push(Finding::error(FindingCode::Title, format!("the title must be {expected:?}")));
     }
     counts::inspection_counts(inspection, &mut findings);
+    planned::kind(&inspection.drive, &mut findings);
+    if inspection.verification.plan == VerificationPlan::None {
+        let text = "an inspection that reads nothing";
+        findings.push(Finding::error(FindingCode::Verification, text));
+    }
     if let Some(geometry) = &inspection.drive.geometry {
         sample::sample(&inspection.verification, geometry, &mut findings);
     }

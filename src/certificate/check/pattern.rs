@@ -3,12 +3,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Finding, FindingCode, Level};
 use super::sample::sample;
+use crate::certificate::provenance::Provenance;
 use crate::certificate::record::{PassRecord, Record, VerificationRecord};
 use crate::certificate::time::UtcTime;
 use crate::plan::{PassPattern, VerificationPlan};
 use crate::unit::Pattern;
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::Outcome;
+
+/// Seconds by which wall clock and uptime of one job may differ.
+const CLOCKS_APART_SECONDS: f64 = 60.0;
+
+/// Several times the fastest drives of 2026 (PCIe 6.0 x4 carries about 30 GB/s), in bytes per second.
+const FASTEST_BYTES_PER_SECOND: f64 = 100e9;
 
 /// Passes and verification against the plan.
 pub(super) fn steps(record: &Record, out: &mut Vec<Finding>) {
@@ -114,6 +121,42 @@ pub(super) fn inspection_times(
     out: &mut Vec<Finding>,
 ) {
     in_order(started, [read.started, read.ended].into_iter(), ended, out);
+}
+
+/// The host's two clocks against each other. They are read at different moments, so only a gap that no such moment
+/// explains is named; it proves nothing alone, since setting a clock is not forbidden.
+pub(super) fn clocks(provenance: &Provenance, out: &mut Vec<Finding>) {
+    let clock = &provenance.environment.clock;
+    let seconds = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<f64>().ok());
+    let (Some(from), Some(to)) = (seconds(&clock.boottime_start), seconds(&clock.boottime_end)) else {
+        return;
+    };
+    let wall = seconds_between(provenance.started, provenance.ended);
+    // Written so that what is no number is named too.
+    let near = (to - from - wall).abs() <= CLOCKS_APART_SECONDS;
+    if !near {
+        let text =
+            format!("the job took {wall:.0} s by its times and {:.0} s by the host's uptime", to - from);
+        out.push(Finding::warning(FindingCode::Times, text));
+    }
+}
+
+/// Whether a drive can have been written in the time stated.
+pub(super) fn speed(record: &Record, out: &mut Vec<Finding>) {
+    let Some(geometry) = &record.drive.geometry else { return };
+    for (index, pass) in record.passes.iter().enumerate() {
+        // Rounding to a double changes nothing at such orders of magnitude.
+        let bytes = pass.tally.written.0 as f64 * f64::from(geometry.block_size.bytes());
+        let second = 1.0;
+        if bytes / (seconds_between(pass.started, pass.ended) + second) > FASTEST_BYTES_PER_SECOND {
+            let text = format!("pass {} was faster than any drive can be written", index + 1);
+            out.push(Finding::warning(FindingCode::Times, text));
+        }
+    }
+}
+
+fn seconds_between(from: UtcTime, to: UtcTime) -> f64 {
+    to.millis().saturating_sub(from.millis()) as f64 / 1000.0
 }
 
 fn in_order(from: UtcTime, steps: impl Iterator<Item = UtcTime>, to: UtcTime, out: &mut Vec<Finding>) {

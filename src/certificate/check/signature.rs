@@ -8,6 +8,7 @@ use super::statement::Content;
 use crate::certificate::dsse::Envelope;
 use crate::certificate::key::{KeyId, PublicKey};
 use crate::certificate::keyring::{KeyEntry, KeyStatus, Keyring, Role};
+use crate::certificate::provenance::ExpectedSigner;
 use crate::unit::term::word;
 
 /// What one signature comes to.
@@ -111,6 +112,7 @@ pub(super) fn expected(
     if provenance.expected_signers.is_empty() {
         out.push(Finding::error(FindingCode::ExpectedSignerMissing, "the record expects no signer at all"));
     }
+    named_keys(&provenance.expected_signers, out);
     let counts = |id: &KeyId| signatures.iter().any(|one| one.keyid == *id && one.state.counts());
     for signer in &provenance.expected_signers {
         let short = signer.keyid.short();
@@ -138,6 +140,22 @@ pub(super) fn expected(
     out.push(Finding::notice(FindingCode::TimeNotTrusted, text));
     if let Some(note) = &provenance.key_note {
         out.push(Finding::notice(FindingCode::KeyNote, format!("the signer says of its key: {note}")));
+    }
+}
+
+/// Every expected signer is one key, under that key's own name: whoever has no keyring reads it there.
+fn named_keys(signers: &[ExpectedSigner], out: &mut Vec<Finding>) {
+    let mut seen = BTreeSet::new();
+    for signer in signers {
+        let short = signer.keyid.short();
+        if !PublicKey::from_text(&signer.public_key).is_ok_and(|key| key.id() == signer.keyid) {
+            let text = format!("the public key that the record shows for {short} is another key, or none");
+            out.push(Finding::error(FindingCode::ExpectedSignerMissing, text));
+        }
+        if !seen.insert(signer.keyid) {
+            let text = format!("the record expects the key {short} twice, which is one signer");
+            out.push(Finding::error(FindingCode::ExpectedSignerMissing, text));
+        }
     }
 }
 

@@ -14,6 +14,9 @@ use crate::unit::Digest;
 use crate::unit::digest::canonical_json;
 use crate::unit::term::{DriveKind, Outcome, word};
 
+/// Unknown fields that are listed one by one; more would bury what else was found.
+const UNKNOWN_LISTED: usize = 100;
+
 /// A record as it was read: what somebody signed, or perhaps nobody.
 #[derive(Clone, Debug)]
 pub enum Content {
@@ -156,9 +159,14 @@ fn typed<T: DeserializeOwned + serde::Serialize>(predicate: &Value, out: &mut Ve
         }
     };
     let difference = difference(predicate, &parsed);
-    for path in difference.unknown {
+    let more = difference.unknown.len().saturating_sub(UNKNOWN_LISTED);
+    for path in difference.unknown.into_iter().take(UNKNOWN_LISTED) {
         let text = format!("the field {path} is not known here; nothing can be said about it");
         out.push(Finding::notice(FindingCode::UnknownField, text));
+    }
+    if more > 0 {
+        let text = format!("{more} more fields are not known here");
+        out.push(Finding::warning(FindingCode::UnknownField, text));
     }
     for path in difference.reformed {
         let text = format!("the value at {path} is not in the published form");

@@ -1,0 +1,167 @@
+//! Whether the plan on a record says what a plan for such a drive must say. The digest binds a plan to its
+//! record, but whoever signs can write another plan under another digest; so limits, scope, content and policy
+//! are derived here again from drive, passes and verification, not by the code that makes plans.
+use super::finding::{Finding, FindingCode};
+use crate::certificate::record::{DriveRecord, Record};
+use crate::plan::policy::{Medium, PassRule, Ruling};
+use crate::plan::scheme::Scheme;
+use crate::plan::step::PLAN_SCHEMA;
+use crate::plan::{LimitCode, PassPattern, Plan, Policy, VerificationPlan};
+use crate::unit::term::{Basis, DriveKind, word};
+
+/// Kernel names of drivers that only make things which are no drives, and the major number of loop devices.
+const TEST_NAMES: [&str; 4] = ["loop", "zram", "ram", "nullb"];
+const LOOP_MAJOR: u32 = 7;
+
+/// Everything about the plan that follows from what else the record says.
+pub(super) fn planned(record: &Record, out: &mut Vec<Finding>) {
+    kind(&record.drive, out);
+    let Some(plan) = &record.plan else { return };
+    if plan.schema != PLAN_SCHEMA {
+        let text = format!("plans of the schema {:?} are not known here", plan.schema);
+        out.push(Finding::error(FindingCode::Plan, text));
+    }
+    scope(plan, out);
+    content(plan, out);
+    scheme(plan, out);
+    let medium = Medium::of_kind(plan.kind, record.drive.removable, record.drive.transport.as_deref());
+    policy(plan, medium, out);
+    for code in due_limits(plan, &record.drive) {
+        if record.limits.iter().all(|limit| limit.code != code) {
+            let text = format!("a record of such a job must state the limit {}", word(code));
+            out.push(Finding::error(FindingCode::Limits, text));
+        }
+    }
+}
+
+/// A file that stands for a drive must not pass for one.
+pub(super) fn kind(drive: &DriveRecord, out: &mut Vec<Finding>) {
+    let named = TEST_NAMES.iter().any(|name| {
+        let rest = drive.kernel_name.strip_prefix(name);
+        rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+    });
+    let looped = drive.device.is_some_and(|device| device.major == LOOP_MAJOR);
+    let no_drive = drive.identity_before.backing.is_some() || looped || named;
+    if no_drive && drive.kind != DriveKind::TestObject {
+        let text = format!("a file, a loop device or memory is called {}", word(drive.kind));
+        out.push(Finding::error(FindingCode::Identity, text));
+    }
+}
+
+fn scope(plan: &Plan, out: &mut Vec<Finding>) {
+    let geometry = &plan.geometry;
+    let expected =
+        format!("the {} blocks of {} bytes that the drive presents", geometry.capacity, geometry.block_size);
+    let read_back = plan.verification != VerificationPlan::None;
+    if plan.claim.is_some() != read_back {
+        let text = "a plan claims something exactly when it reads back";
+        out.push(Finding::error(FindingCode::Claim, text));
+    }
+    if plan.claim.as_ref().is_some_and(|claim| claim.scope != expected) {
+        out.push(Finding::error(FindingCode::Claim, format!("the scope must be {expected:?}")));
+    }
+}
+
+/// What may be alive elsewhere is overwritten only when it was named, and only what was found can be named.
+fn content(plan: &Plan, out: &mut Vec<Finding>) {
+    let found = |named| plan.content.iter().any(|content| content.content_type == named);
+    let unnamed = plan
+        .content
+        .iter()
+        .map(|content| content.content_type)
+        .find(|found| found.needs_repeating() && !plan.known_content.contains(found));
+    if let Some(unnamed) = unnamed {
+        let text = format!("{} was found, and nobody accepted its loss by name", word(unnamed));
+        out.push(Finding::error(FindingCode::Plan, text));
+    }
+    if let Some(absent) = plan.known_content.iter().copied().find(|named| !found(*named)) {
+        let text = format!("{} was named, but is not among the content found", word(absent));
+        out.push(Finding::error(FindingCode::Plan, text));
+    }
+}
+
+/// The name of a scheme stands for its passes.
+fn scheme(plan: &Plan, out: &mut Vec<Finding>) {
+    let Some(named) = &plan.scheme else { return };
+    match Scheme::named(&named.name) {
+        Some(scheme) if scheme.passes() == plan.passes => {}
+        Some(scheme) => {
+            let text = format!("the passes are not those of the scheme {}", scheme.name);
+            out.push(Finding::error(FindingCode::Plan, text));
+        }
+        None => {
+            let text =
+                format!("the scheme {:?} is not known here; its passes stand for themselves", named.name);
+            out.push(Finding::warning(FindingCode::Plan, text));
+        }
+    }
+}
+
+/// The policy of this program is known row by row; of another one a record has no more than its digest.
+fn policy(plan: &Plan, medium: Medium, out: &mut Vec<Finding>) {
+    let policy = Policy::builtin();
+    if plan.policy.digest != policy.digest() {
+        let text = format!(
+            "the policy {:?} with the digest {} is not known here: whether it accepts this cannot be computed again",
+            plan.policy.name, plan.policy.digest
+        );
+        out.push(Finding::warning(FindingCode::Claim, text));
+        return;
+    }
+    let rule = policy.rule(plan.policy.standard, medium, plan.technique, plan.method);
+    let accepted = rule.filter(|rule| policy.reference(rule) == plan.policy).map(|rule| &rule.ruling);
+    let fits = match accepted {
+        Some(Ruling::Accepted { passes: PassRule::AnyPattern }) => !plan.passes.is_empty(),
+        Some(Ruling::Accepted { passes: PassRule::PatternThenComplement }) => {
+            plan.passes.windows(2).any(|pair| pair[0].pattern.is_complemented_by(&pair[1].pattern))
+        }
+        Some(Ruling::NotReachable { .. }) | None => false,
+    };
+    if !fits {
+        let text = format!(
+            "the policy {} does not accept these passes as {} of this drive, or not by the row that is quoted",
+            policy.name,
+            word(plan.method)
+        );
+        out.push(Finding::error(FindingCode::Claim, text));
+    }
+}
+
+/// Which limits follow from the drive and the plan.
+fn due_limits(plan: &Plan, drive: &DriveRecord) -> Vec<LimitCode> {
+    let mut due: Vec<LimitCode> = match plan.kind {
+        DriveKind::Rotating => vec![LimitCode::HiddenAreasNotExamined, LimitCode::RemappedBlocksNotReached],
+        DriveKind::Flash | DriveKind::Unknown => {
+            vec![LimitCode::HiddenAreasNotExamined, LimitCode::FlashCellsNotReached]
+        }
+        DriveKind::LogicalVolume => vec![LimitCode::LogicalVolume],
+        DriveKind::TestObject => vec![LimitCode::TestObject],
+    };
+    match &plan.verification {
+        VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => {
+            due.push(LimitCode::SampledVerification);
+        }
+        VerificationPlan::None => due.push(LimitCode::NotVerified),
+        VerificationPlan::Full { .. } => {}
+    }
+    match plan.passes.last().map(|pass| &pass.pattern) {
+        Some(PassPattern::Fixed { .. } | PassPattern::JobByte { .. }) => {
+            due.push(LimitCode::FixedPatternNotAddressed);
+        }
+        Some(PassPattern::Keyed) | None => {}
+    }
+    match plan.policy.basis {
+        Basis::Memory | Basis::SecondHand => due.push(LimitCode::MappingNotChecked),
+        Basis::TextRead => {}
+    }
+    if plan.scheme.is_some() {
+        due.push(LimitCode::SchemeIsNoLevel);
+    }
+    if !drive.other_units.is_empty() {
+        due.push(LimitCode::OtherUnitsNotCovered);
+    }
+    if drive.identity_before.bridged {
+        due.push(LimitCode::BridgedIdentity);
+    }
+    due
+}
