@@ -12,7 +12,7 @@ use super::work::{Way, held_back, work};
 use super::{complain, selftest};
 use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::show::plain_lines;
-use crate::job::execute::keep_refusal;
+use crate::job::execute::{Kept, keep_refusal};
 use crate::job::prepare::{Host, Order, Prepared, Ready, check_plan_digest, prepare};
 use crate::unit::term::Exit;
 use crate::unit::{Reason, ReasonCode};
@@ -195,8 +195,9 @@ fn style(args: &SanitizeArgs) -> Style {
 fn keep_refusals(host: &Host, orders: &[Order], fates: &[Fate]) {
     for (order, fate) in orders.iter().zip(fates) {
         let reasons = match fate {
-            Fate::Refused(_) | Fate::NotBegun(_) => fate.reasons(),
-            Fate::Finished(_) | Fate::HeldBack(_) | Fate::Lost(..) => continue,
+            Fate::Refused(refused) => &refused.reasons,
+            Fate::NotBegun(not_begun) if not_begun.kept == Kept::Nowhere => &not_begun.reasons,
+            Fate::NotBegun(_) | Fate::Finished(_) | Fate::HeldBack(_) | Fate::Lost(..) => continue,
         };
         if let Err(reason) = keep_refusal(host, &order.device, reasons) {
             complain(&format!("the refusal could not be kept: {}", reason.text));

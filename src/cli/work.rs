@@ -9,7 +9,7 @@ use crate::certificate::provenance::SelfTest;
 use crate::certificate::show::plain;
 use crate::device::DriveFacts;
 use crate::job::conclude::KeyPlace;
-use crate::job::execute::{NotBegun, Shared, execute, execute_dead};
+use crate::job::execute::{Kept, NotBegun, Shared, execute, execute_dead};
 use crate::job::prepare::{Host, Prepared};
 use crate::job::tuning::Wish;
 use crate::unit::{Reason, ReasonCode};
@@ -102,7 +102,9 @@ pub fn held_back(prepared: Prepared) -> Fate {
 }
 
 fn not_begun(prepared: Prepared, reason: &Reason) -> Fate {
-    let begin = |facts| Fate::NotBegun(Box::new(NotBegun { facts, reasons: vec![reason.clone()] }));
+    let begin = |facts| {
+        Fate::NotBegun(Box::new(NotBegun { facts, reasons: vec![reason.clone()], kept: Kept::Nowhere }))
+    };
     match prepared {
         Prepared::Refused(refused) => Fate::Refused(refused),
         Prepared::Ready(ready) => begin(ready.claimed.facts().clone()),

@@ -22,7 +22,7 @@ use crate::device::{Claimed, DriveFacts, Identity};
 use crate::journal::Journal;
 use crate::plan::{Limit, LimitCode, Plan};
 use crate::unit::term::{DriveKind, Exit, Outcome};
-use crate::unit::{Digest, Geometry, Reason, ReasonCode};
+use crate::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
 use crate::verify::{Ending, Verdict, judge};
 
 /// How a job on one drive ended.
@@ -56,6 +56,17 @@ pub struct NotBegun {
     pub facts: DriveFacts,
     /// Why.
     pub reasons: Vec<Reason>,
+    /// Whether a journal says so already.
+    pub kept: Kept,
+}
+
+/// Where a refusal is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In the journal of the job that it ended.
+    InItsJournal,
+    /// Nowhere yet.
+    Nowhere,
 }
 
 /// What all jobs of one command share.
@@ -86,28 +97,11 @@ pub fn execute(
     ready: Ready,
     listener: &mut dyn Listener,
 ) -> Result<Finished, Box<NotBegun>> {
-    let Ready { job, claimed, plan, given } = ready;
     let clock = Clock::start();
     let started = clock.now();
+    let Armed { mut journal, patterns } = arm(shared.host, &ready, &clock)?;
+    let Ready { job, claimed, plan, given } = ready;
     let facts = claimed.facts().clone();
-    let not_begun = |reasons| Box::new(NotBegun { facts: facts.clone(), reasons });
-    let mut journal = open_journal(shared.host, &job).map_err(|reason| not_begun(vec![reason]))?;
-    let intent = Entry::Intent {
-        at: started,
-        job: job.clone(),
-        facts: Box::new(facts.clone()),
-        plan: Some(Box::new(plan.clone())),
-        plan_digest: Some(plan.digest()),
-    };
-    keep(&mut journal, &intent).map_err(|reason| not_begun(vec![reason]))?;
-    let patterns = draw_patterns(&plan).map_err(|error| {
-        let text = format!("the kernel gave no random numbers: {error}");
-        not_begun(vec![Reason::new(ReasonCode::SelfTestFailed, text, "reboot the host and try again")])
-    })?;
-    let armed = Entry::Armed { at: clock.now(), passes: patterns.clone() };
-    keep(&mut journal, &armed).map_err(|reason| not_begun(vec![reason]))?;
-    // The last look before the first write: nothing may have changed since the plan.
-    claimed.recheck_before_arming(&shared.host.root).map_err(not_begun)?;
     let mut run = carry_out(
         &plan,
         &patterns,
@@ -143,6 +137,60 @@ pub fn execute(
     Ok(Finished { job, facts, plan: Some(plan), verdict, record, trouble })
 }
 
+/// A drive that may be written: what will be done and with which keys is durable, and the last look has found
+/// nothing that came between.
+struct Armed {
+    journal: Journal,
+    patterns: Vec<Pattern>,
+}
+
+/// Arms one drive. What comes between ends the job's journal with a refusal.
+fn arm(host: &Host, ready: &Ready, clock: &Clock) -> Result<Armed, Box<NotBegun>> {
+    let not_begun =
+        |reasons, kept| Box::new(NotBegun { facts: ready.claimed.facts().clone(), reasons, kept });
+    let mut journal =
+        open_journal(host, &ready.job).map_err(|reason| not_begun(vec![reason], Kept::Nowhere))?;
+    match arm_under(host, ready, clock, &mut journal) {
+        Ok(patterns) => Ok(Armed { journal, patterns }),
+        Err(reasons) => {
+            let refused = Entry::Refused {
+                at: clock.now(),
+                job: ready.job.clone(),
+                device: ready.claimed.facts().node.display().to_string(),
+                reasons: reasons.clone(),
+            };
+            let kept = if keep(&mut journal, &refused).is_ok() { Kept::InItsJournal } else { Kept::Nowhere };
+            Err(not_begun(reasons, kept))
+        }
+    }
+}
+
+/// Intent, last look, keys: each durable before the next, and the keys before the first write (P6). The look
+/// comes right before arming, so that whatever ends the job afterwards has a signed record (P9).
+fn arm_under(
+    host: &Host,
+    ready: &Ready,
+    clock: &Clock,
+    journal: &mut Journal,
+) -> Result<Vec<Pattern>, Vec<Reason>> {
+    let intent = Entry::Intent {
+        at: clock.now(),
+        job: ready.job.clone(),
+        facts: Box::new(ready.claimed.facts().clone()),
+        plan: Some(Box::new(ready.plan.clone())),
+        plan_digest: Some(ready.plan.digest()),
+    };
+    keep(journal, &intent).map_err(|reason| vec![reason])?;
+    ready.claimed.recheck_before_arming(&host.root)?;
+    let patterns = draw_patterns(&ready.plan).map_err(|error| {
+        let text = format!("the kernel gave no random numbers: {error}");
+        vec![Reason::new(ReasonCode::SelfTestFailed, text, "reboot the host and try again")]
+    })?;
+    let armed = Entry::Armed { at: clock.now(), passes: patterns.clone() };
+    keep(journal, &armed).map_err(|reason| vec![reason])?;
+    Ok(patterns)
+}
+
 /// Writes the record of a drive that cannot be sanitized here.
 ///
 /// # Errors
@@ -151,7 +199,8 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
     let Dead { job, facts, reasons, given } = dead;
     let clock = Clock::start();
     let started = clock.now();
-    let not_begun = |reason| Box::new(NotBegun { facts: facts.clone(), reasons: vec![reason] });
+    let not_begun =
+        |reason| Box::new(NotBegun { facts: facts.clone(), reasons: vec![reason], kept: Kept::Nowhere });
     let mut journal = open_journal(shared.host, &job).map_err(not_begun)?;
     let intent = Entry::Intent {
         at: started,

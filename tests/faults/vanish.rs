@@ -167,7 +167,6 @@ fn p8_a_drive_that_does_not_answer_holds_up_no_other() {
     bad.rule("write", 0, 1, "lat:12000 1");
     let expunge = Expunge::new();
     let mut running = Running::start(&mut all(&expunge, &good, (bad.bed.node(), bad.confirm())));
-    let _workers = running.workers(4);
     wait_for("the three have their records", || Record::all_in(&expunge.out()).len() == 3);
     let silent = running.workers(1);
     assert_eq!(silent.len(), 1, "the fourth is still waiting for its drive");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Findings, SEE_ALL, Scene, is_gone, process_title, processes};
+use super::{Findings, SEE_ALL, Scene, Target, is_gone, process_title, processes};
 use crate::device::DeviceNumber;
 use crate::device::root::SysRoot;
 use crate::device::stack::Relation;
@@ -49,6 +49,7 @@ pub(super) fn open_files(scene: &Scene<'_>) -> Findings {
         findings.reasons.push(Reason::new(ReasonCode::OpenElsewhere, text, remedy));
     }
     judge_unseen(scene, scan.unseen, &mut findings);
+    judge_namespace(scene, &mut findings);
     findings
 }
 
@@ -91,6 +92,29 @@ fn judge_unseen(scene: &Scene<'_>, mut unseen: BTreeSet<u32>, findings: &mut Fin
     let text =
         format!("the open files of {} processes could not be seen, the first is {first}", unseen.len());
     findings.blind(scene, text, SEE_ALL);
+}
+
+/// Name of the initial PID namespace: its inode number is fixed in the kernel (`PROC_PID_INIT_INO`).
+const INITIAL_NAMESPACE: &str = "pid:[4026531836]";
+
+/// In a PID namespace of its own, a container say, this process sees only its like: whoever has a real drive open
+/// outside stays unseen, and no self-test can tell. Test objects go on with a note.
+fn judge_namespace(scene: &Scene<'_>, findings: &mut Findings) {
+    let own = std::fs::read_link(scene.root.proc.join("self/ns/pid"));
+    let initial = own.as_ref().is_ok_and(|own| own.as_os_str() == INITIAL_NAMESPACE);
+    if initial || !scene.root.is_host() {
+        return;
+    }
+    let text = "processes outside this PID namespace (a container) cannot be seen".to_owned();
+    let test_object = match scene.target {
+        Target::File(_) => true,
+        Target::Device { name, .. } => name.starts_with("loop") || name.starts_with("zram"),
+    };
+    if test_object {
+        findings.notes.push(text);
+    } else {
+        findings.reasons.push(Reason::new(ReasonCode::GuardBlind, text, SEE_ALL));
+    }
 }
 
 /// Looks at every descriptor of every process but `own`; `what` names those that matter.
