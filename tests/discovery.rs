@@ -1,4 +1,4 @@
-//! Finding drives on captured and made-up sysfs trees (`fixtures/sysfs/*.tree`): no node is opened, and the
+//! Finding drives on made-up sysfs trees (`fixtures/sysfs/*.tree`): no node is opened, and the
 //! machine's own drives play no part.
 #![allow(clippy::unwrap_used, reason = "a failure of the test bed fails the test")]
 

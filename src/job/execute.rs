@@ -21,7 +21,7 @@ use crate::certificate::store::StoredRecord;
 use crate::device::{Claimed, DriveFacts, Identity};
 use crate::journal::Journal;
 use crate::plan::{Limit, LimitCode, Plan};
-use crate::unit::term::{DriveKind, Exit, Outcome};
+use crate::unit::term::{DriveKind, Exit};
 use crate::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
 use crate::verify::{Ending, Verdict, judge};
 
@@ -413,9 +413,4 @@ pub fn keep_refusal(host: &Host, device: &str, reasons: &[Reason]) -> Result<Str
     let entry = Entry::Refused { at, job: job.clone(), device: device.to_owned(), reasons: reasons.to_vec() };
     keep(&mut journal, &entry)?;
     Ok(job)
-}
-
-/// Whether an outcome leaves the drive to be treated as sanitized: only one does.
-pub const fn is_success(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Done)
 }
