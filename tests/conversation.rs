@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use expunge::io::Tuning;
-use expunge::job::carry_out::{Means, Run, carry_out};
+use expunge::job::carry_out::{Means, carry_out};
 use expunge::job::clock::Clock;
+use expunge::job::course::{Course, Run};
 use expunge::job::entry::{Entry, Keeper, NotKept};
 use expunge::job::listen::Deaf;
 use expunge::plan::step::PLAN_SCHEMA;
@@ -15,6 +16,7 @@ use expunge::unit::term::{Basis, DriveKind, Method, Outcome, Standard, Technique
 use expunge::unit::{BlockCount, BlockSize, Digest, Geometry, Pattern, ReasonCode};
 use expunge::verify::sample::Sample;
 use expunge::verify::{Ending, Verdict, verdict::judge};
+use expunge::worker::Worker;
 use expunge::worker::parent::Program;
 
 const CAPACITY: u64 = 2048;
@@ -44,6 +46,7 @@ fn plan(passes: usize) -> Plan {
             .map(|_| PassSpec { pattern: PassPattern::parse("zero").expect("a known pattern") })
             .collect(),
         verification: VerificationPlan::Full { instead_of_sample: None },
+        rules: None,
         content: Vec::new(),
         known_content: Vec::new(),
         claim: Some(Claim {
@@ -78,18 +81,18 @@ fn talk_and_keep(
     let program = Program { path: PathBuf::from("/bin/sh"), arguments: vec!["-c".into(), script] };
     let drive = tempfile::tempfile().expect("a temporary file");
     let patterns = vec![Pattern::byte(0); plan.passes.len()];
+    let mut worker = Worker::start(&program, drive.as_fd()).expect("a shell can be started");
     let means = Means {
-        program: &program,
-        drive: drive.as_fd(),
+        link: &mut worker,
         tuning: Tuning { depth: 1, transfer_bytes: 4096, adapter: None },
         stop: &AtomicBool::new(false),
         clock: &Clock::start(),
         listener: &mut Deaf,
         keeper,
     };
-    let run = carry_out(plan, &patterns, means);
+    let run = carry_out(plan, &patterns, Course::default(), means);
     let tallies: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
-    let verdict = judge(plan, &tallies, run.verification.as_ref().map(|read| &read.tally), &run.ending);
+    let verdict = judge(plan, &tallies, run.verification.as_ref().map(|read| &read.tally), None, &run.ending);
     (run, verdict)
 }
 
@@ -113,7 +116,10 @@ fn everything() -> Digest {
 
 fn why(run: &Run) -> String {
     match &run.ending {
-        Ending::Lost(reason) | Ending::DriveGone(reason) => reason.text.clone(),
+        Ending::Lost(reason)
+        | Ending::DriveGone(reason)
+        | Ending::GivenUp(reason)
+        | Ending::Refused(reason) => reason.text.clone(),
         Ending::Completed | Ending::Stopped => String::new(),
     }
 }

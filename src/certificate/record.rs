@@ -14,10 +14,10 @@ use crate::engine::PassTally;
 use crate::plan::{Claim, Limit, PassSpec, Plan, VerificationPlan};
 use crate::unit::term::{Disposition, DriveKind, Outcome};
 use crate::unit::{BlockCount, Digest, Geometry, Pattern, RangeSet, Reason};
-use crate::verify::VerificationTally;
+use crate::verify::{RepairTally, VerificationTally};
 
 /// Version of the records' content, major and minor.
-pub const SCHEMA_VERSION: &str = "1.0";
+pub const SCHEMA_VERSION: &str = "1.1";
 
 /// The record of a job on one drive. Fields that are `None` were not recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,12 @@ pub struct Record {
     pub verification: Option<VerificationRecord>,
     /// Every block that was not written, not read or not right.
     pub exceptions: Exceptions,
+    /// Times in which the job did not run: it was interrupted and gone on with. Since version 1.1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interruptions: Vec<Interruption>,
+    /// How the drive was driven. Since version 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conduct: Option<Conduct>,
     /// What the organization decided; always pending here, since a tool cannot decide it.
     pub validation: Validation,
     /// Who says so, how, when and with what.
@@ -139,10 +145,88 @@ pub struct VerificationRecord {
     pub order: String,
     /// What the verification came to.
     pub tally: VerificationTally,
+    /// What became of the blocks that were wrong; `None` when there were none, or nothing was tried. Since version
+    /// 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair: Option<RepairTally>,
     /// When it began.
     pub started: UtcTime,
     /// When it ended.
     pub ended: UtcTime,
+}
+
+/// A time in which a job did not run, and how it was gone on with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Interruption {
+    /// Last line of the journal before it.
+    pub last_sign: UtcTime,
+    /// Why it was interrupted.
+    pub cause: InterruptionCause,
+    /// When the drive was claimed again, by its identity and size.
+    pub resumed: UtcTime,
+    /// Whether the host was started anew in between; `None` where that could not be told.
+    pub host_restarted: Option<bool>,
+    /// Where the drive was found again.
+    pub node: PathBuf,
+    /// Number of the new attachment.
+    pub diskseq: Option<u64>,
+    /// Pass that was interrupted, from 0; the number of passes when all were written.
+    pub pass: u32,
+    /// Blocks of it that were durable before.
+    pub durable: BlockCount,
+    /// Reading of some of them before going on.
+    pub probe: Option<Probe>,
+    /// Where the job went on.
+    pub went_on: WentOn,
+}
+
+/// Why a job was interrupted, as its journal tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InterruptionCause {
+    /// Without a word: the process was killed, or the host lost its power.
+    Crash,
+    /// Somebody stopped it.
+    Stopped,
+    /// The drive vanished.
+    DriveGone,
+    /// The worker died, the drive did not answer, or the journal could not be written.
+    Lost,
+}
+
+/// A reading of blocks that were written before an interruption.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    /// Blocks that were read.
+    pub read: BlockCount,
+    /// Those that do not hold what was written.
+    pub wrong: RangeSet,
+    /// Those that could not be read; the verification will tell.
+    pub unreadable: RangeSet,
+}
+
+/// Where a job went on after an interruption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WentOn {
+    /// Where it had stopped.
+    There,
+    /// At the beginning of the pass: what was written was not there any more.
+    PassAnew,
+    /// At the beginning of the first pass.
+    JobAnew,
+}
+
+/// How the drive was driven, as far as it is worth knowing years later.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conduct {
+    /// Longest time without an answer of the drive, in milliseconds.
+    pub longest_silence_millis: u64,
+    /// Whether the worker process was stuck in the kernel at the end, and was left behind.
+    pub left_behind: Option<String>,
 }
 
 /// Blocks of which something cannot be said, each once in its set.

@@ -13,7 +13,8 @@ use super::encoding::ambiguous_number;
 use super::inspection::{Inspection, InspectionInput};
 use super::provenance::Provenance;
 use super::record::{
-    DriveRecord, Exceptions, PassRecord, Record, SCHEMA_VERSION, Validation, VerificationRecord,
+    Conduct, DriveRecord, Exceptions, Interruption, PassRecord, Record, SCHEMA_VERSION, Validation,
+    VerificationRecord,
 };
 use crate::device::Identity;
 use crate::plan::{Limit, Plan};
@@ -129,6 +130,10 @@ pub struct RecordInput {
     pub passes: Vec<PassRecord>,
     /// The verification, when it was begun.
     pub verification: Option<VerificationRecord>,
+    /// Times in which the job did not run.
+    pub interruptions: Vec<Interruption>,
+    /// How the drive was driven.
+    pub conduct: Option<Conduct>,
     /// Limits beyond those of the plan; for a drive without plan all of them.
     pub limits: Vec<Limit>,
     /// Who says so, how, when and with what.
@@ -188,6 +193,8 @@ pub fn build(input: RecordInput, verdict: &Verdict) -> Result<Statement, BuildFa
         drive: input.drive,
         passes: input.passes,
         verification: input.verification,
+        interruptions: input.interruptions,
+        conduct: input.conduct,
         validation: Validation::default(),
         provenance: input.provenance,
     };

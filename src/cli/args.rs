@@ -7,7 +7,7 @@ use crate::device::ContentType;
 use crate::io::Adapter;
 use crate::plan::request::Ratio;
 use crate::plan::scheme::{SCHEMES, Scheme};
-use crate::plan::{PassChoice, PassPattern, Request, VerificationChoice};
+use crate::plan::{PassChoice, PassPattern, Request, RuleSetting, VerificationChoice};
 use crate::unit::Digest;
 use crate::unit::term::{Method, Standard};
 
@@ -47,6 +47,11 @@ pub enum Command {
     Plan(PlanArgs),
     /// Overwrite drives, read them back, and write a signed record of each
     Sanitize(SanitizeArgs),
+    /// Go on with jobs that were interrupted, where they stopped
+    Resume(ResumeArgs),
+    /// Show the jobs of this host
+    #[command(subcommand)]
+    Job(JobCommand),
     /// Read a drive that somebody else overwrote, and write a signed inspection record
     Verify(VerifyArgs),
     /// Check or show records, offline
@@ -99,6 +104,9 @@ pub struct RequestArgs {
     /// Content that may be alive elsewhere and is accepted to be lost; the plan prints the exact option
     #[arg(long, value_name = "TYPE,...", value_delimiter = ',', value_parser = parse_content)]
     pub known_content: Vec<ContentType>,
+    /// A rule of the job, NAME=VALUE: how hard a bad drive is tried, when it is given up; may be repeated
+    #[arg(long = "rule", value_name = "NAME=VALUE")]
+    pub rules: Vec<RuleSetting>,
 }
 
 impl RequestArgs {
@@ -115,6 +123,7 @@ impl RequestArgs {
             passes,
             verification: self.verification.unwrap_or(VerificationChoice::Full),
             known_content: self.known_content.iter().copied().collect(),
+            rules: self.rules.clone(),
         }
     }
 }
@@ -171,6 +180,50 @@ pub struct SanitizeArgs {
     /// How the drive is driven.
     #[command(flatten)]
     pub tuning: TuningArgs,
+}
+
+/// `resume`
+#[derive(Args, Debug)]
+pub struct ResumeArgs {
+    /// Names of jobs, as `job list --local` shows them [default: the only one that can go on]
+    #[arg(value_name = "JOB")]
+    pub jobs: Vec<String>,
+    /// Content that the drive carries and did not when the job began
+    #[arg(long, value_name = "TYPE,...", value_delimiter = ',', value_parser = parse_content)]
+    pub known_content: Vec<ContentType>,
+    /// Print events as JSON lines and end with one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Where state is kept.
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// How the drive is driven.
+    #[command(flatten)]
+    pub tuning: TuningArgs,
+}
+
+/// `job`
+#[derive(Debug, Subcommand)]
+pub enum JobCommand {
+    /// List jobs, how far they came, and whether they can go on
+    List(JobListArgs),
+}
+
+/// `job list`
+#[derive(Args, Debug)]
+pub struct JobListArgs {
+    /// The jobs whose journals lie in the state directory of this host
+    #[arg(long, required = true)]
+    pub local: bool,
+    /// Only those that can go on
+    #[arg(long)]
+    pub unfinished: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where state is kept.
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 /// What people say about the job.

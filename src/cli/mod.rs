@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod confirm;
 pub mod find;
 pub mod inspect;
+pub mod jobs;
 pub mod key;
 pub mod lab;
 pub mod list;
@@ -13,6 +14,7 @@ pub mod manifest;
 pub mod plan;
 pub mod progress;
 pub mod report;
+pub mod resume;
 pub mod sanitize;
 pub mod selftest;
 pub mod setup;
@@ -31,7 +33,7 @@ use crate::device::{HelperMode, helper_main};
 use crate::sys::process::keep_descriptors_from_children;
 use crate::unit::term::Exit;
 use crate::worker;
-use args::{CertificateCommand, Cli, Command, KeyCommand, StateArgs};
+use args::{CertificateCommand, Cli, Command, JobCommand, KeyCommand, StateArgs};
 use lab::LabCommand;
 
 /// Entry of the command line.
@@ -75,6 +77,11 @@ fn run(command: Command) -> Exit {
             drop(out);
             return sanitize::run(&args);
         }
+        Command::Resume(args) => {
+            drop(out);
+            return resume::run(&args);
+        }
+        Command::Job(JobCommand::List(args)) => jobs::list(&args, &mut out),
         Command::Verify(args) => {
             drop(out);
             return verify::run(&args);

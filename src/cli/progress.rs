@@ -207,6 +207,7 @@ impl DriveLine {
             Phase::Writing { pass } => format!("pass {}/{}", pass + 1, self.passes),
             Phase::Flushing { pass } => format!("pass {}/{} flushing", pass + 1, self.passes),
             Phase::Verifying => "verifying".to_owned(),
+            Phase::Repairing => "writing again what differed".to_owned(),
         }
     }
 }
@@ -299,6 +300,7 @@ mod tests {
             failed: crate::unit::RangeSet::new(),
             unreached: crate::unit::RangeSet::new(),
             flush: crate::engine::FlushState::Confirmed,
+            flush_failures: 0,
         };
         // Nobody draws: a listener that wrote by itself would fill a pipe and wait.
         for _ in 0..EVENTS_WAITING_MAX + 10 {

@@ -5,7 +5,8 @@ use crate::certificate::provenance::Given;
 use crate::certificate::show::plain;
 use crate::device::DriveFacts;
 use crate::job::execute::{Finished, NotBegun};
-use crate::job::prepare::{Order, RefusedDrive};
+use crate::job::prepare::RefusedDrive;
+use crate::job::replay::can_go_on;
 use crate::plan::Plan;
 use crate::unit::Reason;
 use crate::unit::term::{Disposition, Exit, Outcome, word};
@@ -65,6 +66,18 @@ impl Fate {
             Self::NotBegun(not_begun) => &not_begun.reasons,
             Self::HeldBack(_) => &[],
             Self::Lost(_, reason) => std::slice::from_ref(reason.as_ref()),
+        }
+    }
+
+    /// Whether `expunge resume` can go on with it.
+    pub fn is_resumable(&self) -> bool {
+        match self {
+            Self::Finished(finished) => {
+                finished.plan.is_some() && can_go_on(finished.verdict.outcome(), finished.verdict.reasons())
+            }
+            // Whatever happened, its journal tells.
+            Self::Lost(..) => true,
+            Self::Refused(_) | Self::NotBegun(_) | Self::HeldBack(_) => false,
         }
     }
 
@@ -128,8 +141,7 @@ fn as_json(fate: &Fate, given: &Given) -> Value {
         "disposition": finished.map_or(Disposition::Unchanged, |finished| finished.verdict.disposition()),
         "reason": reasons.get(0).cloned(),
         "reasons": reasons,
-        // Nothing can be gone on with yet: an interrupted job begins anew.
-        "resumable": false,
+        "resumable": fate.is_resumable(),
         "exit_status": fate.exit().code(),
         "record": finished.and_then(|finished| finished.record.as_ref()).map(|record| json!({
             "path": record.path.display().to_string(),
@@ -139,10 +151,9 @@ fn as_json(fate: &Fate, given: &Given) -> Value {
     })
 }
 
-/// The final JSON object; `orders` are those of `fates`, in the same order.
-pub fn json_result(fates: &[Fate], orders: &[Order], exit: Exit) -> Value {
-    let drives: Vec<Value> =
-        fates.iter().zip(orders).map(|(fate, order)| as_json(fate, &order.given)).collect();
+/// The final JSON object; `given` is what people said of `fates`, in the same order.
+pub fn json_result(fates: &[Fate], given: &[Given], exit: Exit) -> Value {
+    let drives: Vec<Value> = fates.iter().zip(given).map(|(fate, given)| as_json(fate, given)).collect();
     json!({"schema": RESULT_SCHEMA, "event": "result", "drives": drives, "exit_status": exit.code()})
 }
 
@@ -189,6 +200,9 @@ pub fn table(fates: &[Fate]) -> String {
             }
             if let Some(record) = &finished.record {
                 text.push_str(&format!("  record: {}\n", record.path.display()));
+            }
+            if fate.is_resumable() {
+                text.push_str(&format!("  go on with it: expunge resume {}\n", finished.job));
             }
             if let Some(trouble) = &finished.trouble {
                 text.push_str(&format!("  TROUBLE: {trouble}\n"));

@@ -45,16 +45,32 @@ pub fn run(args: &SanitizeArgs) -> Exit {
     if args.each || !any_refused(&prepared) {
         prepared = confirm(args, prepared, &orders);
     }
+    let form = if args.json { Form::Json } else { Form::Text };
     let stopped_by_one = !args.each && any_refused(&prepared);
     let fates = if stopped_by_one {
         prepared.into_iter().map(held_back).collect()
     } else {
-        let way = Way { host: &host, place, self_test: &self_test, wish, style: style(args) };
+        let way = Way { host: &host, place, self_test: &self_test, wish, style: style(form) };
         work(&way, prepared)
     };
     keep_refusals(&host, &orders, &fates);
+    let given: Vec<Given> = orders.iter().map(|order| order.given.clone()).collect();
+    finish(&fates, &given, form)
+}
+
+/// The form of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A table.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Tells what became of every drive, and the gravest exit of them.
+pub fn finish(fates: &[Fate], given: &[Given], form: Form) -> Exit {
     let exit = fates.iter().map(Fate::exit).fold(Exit::Success, Exit::gravest);
-    match tell(args, &fates, &orders, exit) {
+    match tell(fates, given, form, exit) {
         Ok(()) => exit,
         // A reader that went away early got what it wanted.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
@@ -181,13 +197,12 @@ fn confirm(args: &SanitizeArgs, prepared: Vec<Prepared>, orders: &[Order]) -> Ve
     prepared.into_iter().zip(orders).zip(reasons).map(judge).collect()
 }
 
-fn style(args: &SanitizeArgs) -> Style {
-    if args.json {
-        Style::Json
-    } else if io::stderr().is_terminal() {
-        Style::Terminal
-    } else {
-        Style::Plain
+/// How progress is shown.
+pub fn style(form: Form) -> Style {
+    match form {
+        Form::Json => Style::Json,
+        Form::Text if io::stderr().is_terminal() => Style::Terminal,
+        Form::Text => Style::Plain,
     }
 }
 
@@ -205,11 +220,10 @@ fn keep_refusals(host: &Host, orders: &[Order], fates: &[Fate]) {
     }
 }
 
-fn tell(args: &SanitizeArgs, fates: &[Fate], orders: &[Order], exit: Exit) -> io::Result<()> {
-    let text = if args.json {
-        format!("{}\n", json_result(fates, orders, exit))
-    } else {
-        plain_lines(&table(fates))
+fn tell(fates: &[Fate], given: &[Given], form: Form, exit: Exit) -> io::Result<()> {
+    let text = match form {
+        Form::Json => format!("{}\n", json_result(fates, given, exit)),
+        Form::Text => plain_lines(&table(fates)),
     };
     let mut out = io::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush())

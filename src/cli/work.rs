@@ -10,8 +10,10 @@ use crate::certificate::show::plain;
 use crate::device::DriveFacts;
 use crate::job::conclude::KeyPlace;
 use crate::job::execute::{Kept, NotBegun, Shared, execute, execute_dead};
-use crate::job::prepare::{Host, Prepared};
+use crate::job::prepare::{Host, Prepared, RefusedDrive};
+use crate::job::resume::{Resumption, go_on};
 use crate::job::tuning::Wish;
+use crate::plan::Plan;
 use crate::unit::{Reason, ReasonCode};
 
 /// Set when somebody wants all jobs to stop.
@@ -31,14 +33,50 @@ pub struct Way<'a> {
     pub style: Style,
 }
 
+/// What is to be done to one drive.
+enum Task {
+    Begin(Prepared),
+    GoOn(Box<Resumption>),
+}
+
+impl Task {
+    fn facts(&self) -> Option<&DriveFacts> {
+        match self {
+            Self::Begin(prepared) => prepared.facts(),
+            Self::GoOn(resumption) => Some(resumption.claimed.facts()),
+        }
+    }
+
+    /// What becomes of it when nothing can begin.
+    fn not_begun(self, reason: &Reason) -> Fate {
+        match self {
+            Self::Begin(prepared) => not_begun(prepared, reason),
+            Self::GoOn(resumption) => Fate::Refused(Box::new(RefusedDrive {
+                device: resumption.story.job.clone(),
+                facts: Some(resumption.claimed.facts().clone()),
+                reasons: vec![reason.clone()],
+            })),
+        }
+    }
+}
+
 /// Works on every drive that can begin. Every drive has a fate, whatever happens to the others.
 pub fn work(way: &Way<'_>, prepared: Vec<Prepared>) -> Vec<Fate> {
     if prepared.iter().all(|one| matches!(one, Prepared::Refused(_))) {
         return prepared.into_iter().map(held_back).collect();
     }
+    side_by_side(way, prepared.into_iter().map(Task::Begin).collect())
+}
+
+/// Goes on with every job that was taken up again.
+pub fn go_on_with(way: &Way<'_>, resumptions: Vec<Resumption>) -> Vec<Fate> {
+    side_by_side(way, resumptions.into_iter().map(Box::new).map(Task::GoOn).collect())
+}
+
+fn side_by_side(way: &Way<'_>, tasks: Vec<Task>) -> Vec<Fate> {
     let signer = match signer(way.host, way.place) {
         Ok(signer) => signer,
-        Err(reason) => return prepared.into_iter().map(|one| not_begun(one, &reason)).collect(),
+        Err(reason) => return tasks.into_iter().map(|task| task.not_begun(&reason)).collect(),
     };
     if let Err(error) = signals::watch(&STOP) {
         let reason = Reason::new(
@@ -46,19 +84,19 @@ pub fn work(way: &Way<'_>, prepared: Vec<Prepared>) -> Vec<Fate> {
             format!("signals could not be watched: {error}"),
             "report this as a defect",
         );
-        return prepared.into_iter().map(|one| not_begun(one, &reason)).collect();
+        return tasks.into_iter().map(|task| task.not_begun(&reason)).collect();
     }
     let Way { host, self_test, wish, style, .. } = *way;
     let shared = Shared { host, signer: &signer, self_test, stop: &STOP, wish };
     let board = Board::new(style);
     std::thread::scope(|scope| {
         let drawing = scope.spawn(|| board.keep_drawing());
-        let threads: Vec<_> = prepared
+        let threads: Vec<_> = tasks
             .into_iter()
-            .map(|one| {
+            .map(|task| {
                 let (board, shared) = (&board, &shared);
-                let facts = one.facts().cloned();
-                (facts, scope.spawn(move || work_on(board, shared, one)))
+                let facts = task.facts().cloned();
+                (facts, scope.spawn(move || work_on(board, shared, task)))
             })
             .collect();
         let fates = threads
@@ -72,20 +110,34 @@ pub fn work(way: &Way<'_>, prepared: Vec<Prepared>) -> Vec<Fate> {
     })
 }
 
-fn work_on(board: &Board, shared: &Shared<'_>, prepared: Prepared) -> Fate {
+fn work_on(board: &Board, shared: &Shared<'_>, task: Task) -> Fate {
     let fate = |result: Result<_, _>| match result {
         Ok(finished) => Fate::Finished(Box::new(finished)),
         Err(not_begun) => Fate::NotBegun(not_begun),
     };
-    match prepared {
-        Prepared::Refused(refused) => Fate::Refused(refused),
-        Prepared::Dead(dead) => fate(execute_dead(shared, *dead)),
-        Prepared::Ready(ready) => {
-            let title = plain(&ready.claimed.facts().title());
-            let passes = ready.plan.passes.len();
-            let block_size = ready.plan.geometry.block_size;
-            let mut listener = board.add(title, ready.job.clone(), passes, block_size);
+    let listener = |facts: &DriveFacts, job: &str, plan: &Plan| {
+        let title = plain(&facts.title());
+        board.add(title, job.to_owned(), plan.passes.len(), plan.geometry.block_size)
+    };
+    match task {
+        Task::Begin(Prepared::Refused(refused)) => Fate::Refused(refused),
+        Task::Begin(Prepared::Dead(dead)) => fate(execute_dead(shared, *dead)),
+        Task::Begin(Prepared::Ready(ready)) => {
+            let mut listener = listener(ready.claimed.facts(), &ready.job, &ready.plan);
             let fate = fate(execute(shared, *ready, &mut listener));
+            listener.ended(short(&fate));
+            fate
+        }
+        Task::GoOn(resumption) => {
+            let (job, facts) = (resumption.story.job.clone(), resumption.claimed.facts().clone());
+            let mut listener = listener(&facts, &job, &resumption.plan);
+            let fate = match go_on(shared, *resumption, &mut listener) {
+                Ok(finished) => Fate::Finished(Box::new(finished)),
+                Err(not) => {
+                    let reasons = not.reasons;
+                    Fate::Refused(Box::new(RefusedDrive { device: job, facts: Some(facts), reasons }))
+                }
+            };
             listener.ended(short(&fate));
             fate
         }

@@ -416,6 +416,7 @@ fn locked(order: &Order, error: &std::io::Error) -> Reason {
         | FaultKind::Reservation
         | FaultKind::Gone
         | FaultKind::Refused
+        | FaultKind::Unfit
         | FaultKind::Short => Reason::new(
             ReasonCode::ProbeFailed,
             format!("{node} could not be locked: {error}"),

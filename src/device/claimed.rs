@@ -178,7 +178,7 @@ impl Claimed {
 }
 
 /// The stable facts; of a backing file the path only, since sysfs knows no more.
-fn same_names(identity: &Identity) -> Identity {
+pub(super) fn same_names(identity: &Identity) -> Identity {
     let mut names = identity.stable();
     if let Some(backing) = &mut names.backing {
         backing.filesystem.clear();

@@ -73,6 +73,37 @@ pub fn may_hang(kind: &str) -> bool {
     kind.starts_with("fuse") || remote.contains(&kind)
 }
 
+/// What a process is seen to be doing, in words: its gravest state over all threads, and where in the kernel it
+/// waits, where that is told. `None` when there is no such process.
+pub fn process_state(process: u32) -> Option<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+    let states: Vec<(char, String)> = tasks
+        .flatten()
+        .filter_map(|task| {
+            let state = task_state(&read(task.path().join("stat")))?;
+            Some((state, read(task.path().join("wchan"))))
+        })
+        .collect();
+    let (state, place) =
+        states.iter().find(|(state, _)| *state == 'D').or_else(|| states.first()).cloned()?;
+    let word = match state {
+        'D' => "stuck in the kernel, which no signal can end",
+        'S' | 'I' => "waiting for the drive",
+        'R' => "running",
+        'T' | 't' => "stopped by somebody",
+        'Z' | 'X' => "ended",
+        _ => "in an unknown state",
+    };
+    let place = place.trim();
+    Some(if place.is_empty() || place == "0" { word.to_owned() } else { format!("{word}, in {place}") })
+}
+
+/// The state letter of a line of `/proc/PID/stat`: the field after the name, which may hold anything.
+fn task_state(stat: &str) -> Option<char> {
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +134,15 @@ mod tests {
     fn only_complete_octal_escapes_are_undone() {
         assert_eq!(unescape("a\\134b"), PathBuf::from("a\\b"));
         assert_eq!(unescape("a\\9\\04"), PathBuf::from("a\\9\\04"));
+    }
+
+    #[test]
+    fn the_state_of_a_process_is_found_behind_any_name() {
+        assert_eq!(task_state("17 (a) D (b) S 1 2 3"), Some('S'));
+        assert_eq!(task_state("17 (kworker) D 2 0"), Some('D'));
+        assert_eq!(task_state("17 (cut"), None);
+        let own = process_state(std::process::id()).unwrap();
+        assert!(own.starts_with("running") || own.starts_with("waiting"), "{own}");
+        assert_eq!(process_state(u32::MAX), None);
     }
 }

@@ -4,8 +4,10 @@ pub mod frontier;
 pub mod observe;
 pub mod pass;
 pub mod tally;
+pub mod watch;
+pub mod work;
 
 pub use frontier::{Frontier, Settled};
-pub use observe::{Observer, Phase, Progress, Unobserved};
-pub use pass::{PassEnd, write_pass};
+pub use observe::{Admission, Observer, Phase, Progress, Unobserved};
+pub use pass::{Pass, PassEnd, write_pass};
 pub use tally::{FlushState, PassTally};

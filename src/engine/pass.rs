@@ -1,12 +1,27 @@
-//! One overwrite pass: every block of the drive once, then a flush.
+//! One overwrite pass: every block of the drive once, made durable at checkpoints and at its end.
 use std::io;
 
-use super::frontier::{Frontier, Settled, pieces};
-use super::observe::{Observer, Phase, Progress};
-use super::tally::{FlushState, PassTally};
-use crate::io::{BlockWrite, Completion, Fault, FaultKind, Transfer};
+use super::frontier::{Frontier, Grain, Settled, pieces};
+use super::observe::{Observer, Phase};
+use super::tally::PassTally;
+use super::work::{Answer, Durable, Duty, Mover, work};
+use crate::io::{BlockWrite, Completion, Fault, Presence, Transfer};
+use crate::plan::{RuleName, Rules};
 use crate::sys::Buffer;
 use crate::unit::{BlockCount, Geometry, LbaRange, Pattern, RangeSet};
+
+/// A pass to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass<'a> {
+    /// Number of the pass, from 0.
+    pub index: u32,
+    /// What it writes.
+    pub pattern: &'a Pattern,
+    /// Blocks that an interrupted earlier sitting has written and made durable.
+    pub written: &'a RangeSet,
+    /// The rules of the job.
+    pub rules: &'a Rules,
+}
 
 /// A pass and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,79 +32,96 @@ pub struct PassEnd {
     pub settled: Settled,
 }
 
-/// Writes `pattern` to every block of the drive and flushes. `buffers` are the port's own, at least one.
-///
-/// The loop only asks, does and tells; what comes next is decided by [`Frontier`].
+/// Writes the pass to every block of the drive that is not written yet, and flushes. `buffers` are the port's own,
+/// at least one.
 ///
 /// # Errors
 /// When the port itself cannot go on; a drive that fails is a [`PassTally`], not an error.
 pub fn write_pass(
     port: &mut dyn BlockWrite,
     buffers: &mut Vec<Buffer>,
-    index: u32,
-    pattern: &Pattern,
+    pass: &Pass<'_>,
     observer: &mut dyn Observer,
 ) -> io::Result<PassEnd> {
     let geometry = port.geometry();
-    let transfer_blocks = geometry.blocks_in(port.transfer_bytes());
-    let sweep = geometry.whole().into_iter().flat_map(|whole| pieces(whole, transfer_blocks));
-    let mut frontier = Frontier::new(sweep, smallest_piece(&geometry));
-    let mut done = Vec::new();
-    loop {
-        if observer.should_stop() {
-            frontier.stop();
-        }
-        while !buffers.is_empty()
-            && let Some(range) = frontier.advance()
-        {
-            submit(port, buffers, index, pattern, range);
-        }
-        if frontier.in_flight() == 0 {
-            break;
-        }
-        let sweeping = frontier.sweeping();
-        port.reap(&mut done)?;
-        for Completion { transfer, result } in done.drain(..) {
-            frontier.apply(transfer.range, result, sweeping);
-            buffers.push(transfer.buffer);
-            if let Err(fault) = result
-                && is_gone(port, fault)
-            {
-                frontier.gone(fault);
-            }
-        }
-        observer.progress(Progress {
-            at: Phase::Writing { pass: index },
-            done: frontier.done(),
-            total: geometry.capacity,
-            errors: frontier.errors(),
-        });
-    }
-    let settled = frontier.end().unwrap_or(Settled::Stopped);
-    observer.progress(Progress {
-        at: Phase::Flushing { pass: index },
-        done: frontier.done(),
+    let grain = grain(&geometry, port.transfer_bytes());
+    let missing = geometry.whole().map(|whole| pass.written.complement(whole)).unwrap_or_default();
+    let sweep = missing.ranges().iter().flat_map(|range| pieces(*range, grain.transfer));
+    let mut frontier =
+        Frontier::new(sweep, grain, leap(&geometry, pass.rules), pass.rules, pass.written.clone());
+    let duty = Duty {
+        phase: Phase::Writing { pass: pass.index },
         total: geometry.capacity,
-        errors: frontier.errors(),
-    });
-    let flush = flush(port, settled);
-    let tally = tally(index, &geometry, frontier.succeeded(), frontier.failed(), flush);
+        rules: pass.rules,
+        durable: Durable::Pass(pass.index),
+    };
+    let mut writer = Writer { port, buffers, index: pass.index, pattern: pass.pattern, geometry };
+    let flushes = work(&mut writer, &mut frontier, &duty, observer)?;
+    let settled = frontier.end().unwrap_or(Settled::Stopped);
+    let (written, failed) = (frontier.succeeded(), frontier.failed());
+    let mut tried = written.clone();
+    tried.extend(&failed);
+    let unreached = geometry.whole().map(|whole| tried.complement(whole)).unwrap_or_default();
+    let tally = PassTally {
+        index: pass.index,
+        written: written.count(),
+        failed,
+        unreached,
+        flush: flushes.last,
+        flush_failures: flushes.failed,
+    };
     Ok(PassEnd { tally, settled })
 }
 
-/// Prepares and starts one write; the caller has seen that there is a buffer.
-fn submit(
-    port: &mut dyn BlockWrite,
-    buffers: &mut Vec<Buffer>,
+struct Writer<'a> {
+    port: &'a mut dyn BlockWrite,
+    buffers: &'a mut Vec<Buffer>,
     index: u32,
-    pattern: &Pattern,
-    range: LbaRange,
-) {
-    let geometry = port.geometry();
-    let mut buffer = buffers.pop().expect("the caller has seen that there is a buffer");
-    prepare(&mut buffer, index, pattern, &geometry, range);
-    if port.submit_write(Transfer { range, buffer }).is_err() {
-        unreachable!("a port takes as many transfers as it has buffers");
+    pattern: &'a Pattern,
+    geometry: Geometry,
+}
+
+impl Mover for Writer<'_> {
+    fn has_room(&self) -> bool {
+        !self.buffers.is_empty()
+    }
+
+    fn start(&mut self, range: LbaRange) {
+        let mut buffer = self.buffers.pop().expect("the caller has seen that there is room");
+        prepare(&mut buffer, self.index, self.pattern, &self.geometry, range);
+        if self.port.submit_write(Transfer { range, buffer }).is_err() {
+            unreachable!("a port takes as many transfers as it has buffers");
+        }
+    }
+
+    fn reap(&mut self, done: &mut Vec<Answer>) -> io::Result<()> {
+        let mut completions = Vec::new();
+        self.port.reap(&mut completions)?;
+        for Completion { transfer, result } in completions {
+            self.buffers.push(transfer.buffer);
+            done.push((transfer.range, result));
+        }
+        Ok(())
+    }
+
+    fn presence(&mut self) -> Presence {
+        self.port.presence()
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        self.port.flush()
+    }
+
+    fn bytes(&self, range: LbaRange) -> u64 {
+        self.geometry.byte_length(range.count())
+    }
+
+    fn wrong(&self) -> BlockCount {
+        BlockCount::ZERO
+    }
+
+    fn ends_by(&self) -> Option<RuleName> {
+        None
     }
 }
 
@@ -110,55 +142,27 @@ fn prepare(buffer: &mut Buffer, index: u32, pattern: &Pattern, geometry: &Geomet
     buffer.set_stamp(stamp.unwrap_or(0));
 }
 
-/// Smallest piece to divide a failed transfer into: a physical block. Below it, a drive would have to read
-/// what it cannot read in order to write.
-pub(crate) fn smallest_piece(geometry: &Geometry) -> BlockCount {
+/// The pieces of a drive: no longer than a buffer, and not divided below a physical block. Below it, a drive would
+/// have to read what it cannot read in order to write.
+pub(crate) fn grain(geometry: &Geometry, transfer_bytes: u64) -> Grain {
     let ratio = geometry.physical_block_size.bytes() / geometry.block_size.bytes();
-    BlockCount(u64::from(ratio.max(1)))
+    Grain { smallest: BlockCount(u64::from(ratio.max(1))), transfer: geometry.blocks_in(transfer_bytes) }
 }
 
-/// A vanished drive answers `EIO` as a bad block does; its size tells them apart.
-pub(crate) fn is_gone<P: crate::io::BlockRead + ?Sized>(port: &mut P, fault: Fault) -> bool {
-    match fault.kind {
-        FaultKind::Gone => true,
-        FaultKind::Medium | FaultKind::Transport | FaultKind::Short | FaultKind::Other => {
-            !matches!(port.current_bytes(), Ok(bytes) if bytes >= port.geometry().bytes())
-        }
-        FaultKind::Target | FaultKind::Protection | FaultKind::Reservation | FaultKind::Refused => false,
-    }
-}
-
-fn flush(port: &mut dyn BlockWrite, settled: Settled) -> FlushState {
-    match settled {
-        Settled::Gone(_) => FlushState::NotAsked,
-        Settled::Complete | Settled::Stopped | Settled::GivenUp(_) => {
-            if port.flush().is_ok() {
-                FlushState::Confirmed
-            } else {
-                FlushState::Failed
-            }
-        }
-    }
-}
-
-fn tally(
-    index: u32,
-    geometry: &Geometry,
-    written: &RangeSet,
-    failed: RangeSet,
-    flush: FlushState,
-) -> PassTally {
-    let mut tried = written.clone();
-    tried.extend(&failed);
-    let unreached = geometry.whole().map(|whole| tried.complement(whole)).unwrap_or_default();
-    PassTally { index, written: written.count(), failed, unreached, flush }
+/// The longest leap over a bad area, in blocks.
+pub(crate) fn leap(geometry: &Geometry, rules: &Rules) -> BlockCount {
+    geometry.blocks_in(rules.leap_mib.saturating_mul(1 << 20))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::engine::Unobserved;
+    use crate::engine::observe::{Admission, Progress};
     use crate::io::{BlockRead, MemoryDisk};
+    use crate::unit::term::DriveKind;
     use crate::unit::{BlockSize, PatternKey, pattern::FixedBytes};
 
     fn geometry(blocks: u64, block_size: u32) -> Geometry {
@@ -167,7 +171,9 @@ mod tests {
     }
 
     fn write(disk: &mut MemoryDisk, index: u32, pattern: &Pattern, buffers: &mut Vec<Buffer>) {
-        let end = write_pass(disk, buffers, index, pattern, &mut Unobserved).unwrap();
+        let rules = Rules::of_kind(DriveKind::TestObject);
+        let pass = Pass { index, pattern, written: &RangeSet::new(), rules: &rules };
+        let end = write_pass(disk, buffers, &pass, &mut Unobserved).unwrap();
         assert_eq!(end.settled, Settled::Complete);
         assert!(end.tally.is_complete());
         assert!(end.tally.accounts_for(&disk.geometry()));
@@ -203,10 +209,20 @@ mod tests {
             fn should_stop(&mut self) -> bool {
                 self.0 == 0
             }
+            fn now(&mut self) -> Duration {
+                Duration::ZERO
+            }
+            fn rest(&mut self, _time: Duration) {}
+            fn admit(&mut self, _bytes: u64) -> Admission {
+                Admission::Go
+            }
+            fn checkpoint(&mut self, _pass: u32, _written: RangeSet) {}
         }
         let mut disk = MemoryDisk::new(geometry(100, 512), 4096, 2);
         let mut buffers = disk.take_buffers();
-        let end = write_pass(&mut disk, &mut buffers, 0, &Pattern::byte(0), &mut StopAfter(2));
+        let rules = Rules::of_kind(DriveKind::TestObject);
+        let pass = Pass { index: 0, pattern: &Pattern::byte(0), written: &RangeSet::new(), rules: &rules };
+        let end = write_pass(&mut disk, &mut buffers, &pass, &mut StopAfter(2));
         let PassEnd { tally, settled } = end.unwrap();
         assert_eq!(settled, Settled::Stopped);
         assert_eq!(tally.written, BlockCount(32), "two rounds of two transfers of eight blocks");

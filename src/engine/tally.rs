@@ -17,6 +17,14 @@ pub struct PassTally {
     pub unreached: RangeSet,
     /// Whether the drive confirmed after the pass that the data is durable.
     pub flush: FlushState,
+    /// Flushes that failed; what each of them made doubtful was written again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub flush_failures: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Whether the data of a pass is durable.

@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What kind of failure an answer is; each has its own treatment.
+/// What kind of failure an answer is; each has its own treatment ([`FaultKind::treatment`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
@@ -19,12 +19,59 @@ pub enum FaultKind {
     Reservation,
     /// The drive is not there any more (`ENODEV`, `ENXIO`, `ENOSPC`, a transfer of no bytes).
     Gone,
-    /// Not allowed or not possible (`EROFS`, `EPERM`, `EACCES`, `EOPNOTSUPP`, `EINVAL`).
+    /// Not allowed or not possible, now or ever (`EROFS`, `EPERM`, `EACCES`, `EOPNOTSUPP`).
     Refused,
+    /// The transfer does not fit the drive or its path: too long, or not aligned (`EINVAL`).
+    Unfit,
     /// Fewer bytes were moved than asked for.
     Short,
-    /// Any other errno.
+    /// The host was short of something (`ENOMEM`, `EAGAIN`, `EBUSY`), or any other errno.
     Other,
+}
+
+/// What the engine does about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Treatment {
+    /// The range is set aside, later divided down to the blocks that fail, each tried alone.
+    Divide,
+    /// A pause, then the same range again, alone; after several pauses in vain as [`Self::Divide`].
+    BackOff,
+    /// The drive is gone: nothing more is tried.
+    Leave,
+    /// No further transfer can do better: the job ends.
+    EndJob,
+}
+
+/// The one table from errno to kind: Linux, `block/blk-core.c`, `blk_errors`, and what stands above it.
+const KINDS: &[(i32, FaultKind)] = &[
+    (libc::EIO, FaultKind::Medium),
+    (libc::ENODATA, FaultKind::Medium),
+    (libc::ETIMEDOUT, FaultKind::Transport),
+    (libc::ENOLINK, FaultKind::Transport),
+    (libc::EREMOTEIO, FaultKind::Target),
+    (libc::EILSEQ, FaultKind::Protection),
+    (libc::EBADE, FaultKind::Reservation),
+    (libc::ENODEV, FaultKind::Gone),
+    (libc::ENXIO, FaultKind::Gone),
+    (libc::ENOSPC, FaultKind::Gone),
+    (libc::EROFS, FaultKind::Refused),
+    (libc::EPERM, FaultKind::Refused),
+    (libc::EACCES, FaultKind::Refused),
+    (libc::EOPNOTSUPP, FaultKind::Refused),
+    (libc::EINVAL, FaultKind::Unfit),
+];
+
+impl FaultKind {
+    /// What is done about it. A rejected command is not waited for: the drive has answered, and will answer the
+    /// same again.
+    pub const fn treatment(self) -> Treatment {
+        match self {
+            Self::Medium | Self::Target | Self::Protection | Self::Unfit | Self::Short => Treatment::Divide,
+            Self::Transport | Self::Other => Treatment::BackOff,
+            Self::Gone => Treatment::Leave,
+            Self::Reservation | Self::Refused => Treatment::EndJob,
+        }
+    }
 }
 
 /// A failure that a drive or its path reported.
@@ -38,19 +85,17 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// The fault that an errno stands for (Linux, `block/blk-core.c`, table `blk_errors`).
+    /// The fault that an errno stands for; what is not in the table is [`FaultKind::Other`].
     pub const fn from_errno(errno: i32) -> Self {
-        let kind = match errno {
-            libc::EIO | libc::ENODATA => FaultKind::Medium,
-            libc::ETIMEDOUT | libc::ENOLINK => FaultKind::Transport,
-            libc::EREMOTEIO => FaultKind::Target,
-            libc::EILSEQ => FaultKind::Protection,
-            libc::EBADE => FaultKind::Reservation,
-            libc::ENODEV | libc::ENXIO | libc::ENOSPC => FaultKind::Gone,
-            libc::EROFS | libc::EPERM | libc::EACCES | libc::EOPNOTSUPP | libc::EINVAL => FaultKind::Refused,
-            _ => FaultKind::Other,
-        };
-        Self { kind, errno }
+        let mut row = 0;
+        while row < KINDS.len() {
+            let (listed, kind) = KINDS[row];
+            if listed == errno {
+                return Self { kind, errno };
+            }
+            row += 1;
+        }
+        Self { kind: FaultKind::Other, errno }
     }
 
     /// The fault of an I/O error.
@@ -95,12 +140,33 @@ mod tests {
             (30, FaultKind::Refused),
             (1, FaultKind::Refused),
             (95, FaultKind::Refused),
+            (13, FaultKind::Refused),
+            (22, FaultKind::Unfit),
             (12, FaultKind::Other),
+            (11, FaultKind::Other),
         ];
         for (errno, kind) in table {
             assert_eq!(Fault::from_errno(errno), Fault { kind, errno });
         }
         assert_eq!(Fault::short(0).kind, FaultKind::Gone);
         assert_eq!(Fault::short(512).kind, FaultKind::Short);
+    }
+
+    /// The design's words for each row, by number.
+    #[test]
+    fn each_kind_has_the_treatment_of_the_design() {
+        let rows: [(&[i32], Treatment); 4] = [
+            (&[5, 61, 121, 84, 22], Treatment::Divide),
+            (&[110, 67, 12], Treatment::BackOff),
+            (&[19, 6, 28], Treatment::Leave),
+            (&[52, 30, 1, 95], Treatment::EndJob),
+        ];
+        for (errnos, treatment) in rows {
+            for errno in errnos {
+                assert_eq!(Fault::from_errno(*errno).kind.treatment(), treatment, "errno {errno}");
+            }
+        }
+        assert_eq!(Fault::short(512).kind.treatment(), Treatment::Divide);
+        assert_eq!(Fault::short(0).kind.treatment(), Treatment::Leave);
     }
 }

@@ -4,6 +4,7 @@
 pub mod disk;
 pub mod fault;
 pub mod memory;
+mod presence;
 mod sync;
 mod uring;
 
@@ -11,7 +12,7 @@ use crate::sys::Buffer;
 use crate::unit::{Geometry, LbaRange};
 
 pub use disk::{Adapter, Tuning, reader, writer};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, Treatment};
 pub use memory::MemoryDisk;
 
 /// One read or write of consecutive blocks. It owns its buffer from submission to completion.
@@ -64,6 +65,26 @@ pub trait BlockRead {
     /// # Errors
     /// When the drive does not tell its size any more.
     fn current_bytes(&mut self) -> std::io::Result<u64>;
+
+    /// Whether the drive that was opened still answers here, as far as can be told without touching its medium:
+    /// by its size, and where there are such things by its state and attachment.
+    fn presence(&mut self) -> Presence {
+        match self.current_bytes() {
+            Ok(bytes) if bytes >= self.geometry().bytes() => Presence::Here,
+            Ok(_) | Err(_) => Presence::Gone,
+        }
+    }
+}
+
+/// Whether the drive that was opened is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Nothing speaks against it.
+    Here,
+    /// It has no size, is smaller than it was, or is called offline.
+    Gone,
+    /// Something else is attached in its place.
+    Another,
 }
 
 /// A drive that can be written.

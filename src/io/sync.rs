@@ -7,7 +7,8 @@ use nix::errno::Errno;
 use nix::sys::uio::{pread, pwrite};
 
 use super::disk::{flush, size_of};
-use super::{BlockRead, BlockWrite, Completion, Fault, Transfer, Tuning};
+use super::presence::Sentry;
+use super::{BlockRead, BlockWrite, Completion, Fault, Presence, Transfer, Tuning};
 use crate::sys::Buffer;
 use crate::unit::Geometry;
 
@@ -17,11 +18,13 @@ pub(super) struct SyncDisk {
     transfer_bytes: u32,
     /// What was carried out and not yet reaped.
     done: Vec<Completion>,
+    sentry: Sentry,
 }
 
 impl SyncDisk {
-    pub(super) const fn new(file: OwnedFd, geometry: Geometry, tuning: Tuning) -> Self {
-        Self { file, geometry, transfer_bytes: tuning.transfer_bytes, done: Vec::new() }
+    pub(super) fn new(file: OwnedFd, geometry: Geometry, tuning: Tuning) -> Self {
+        let sentry = Sentry::new(&file);
+        Self { file, geometry, transfer_bytes: tuning.transfer_bytes, done: Vec::new(), sentry }
     }
 
     fn span(&self, transfer: &Transfer) -> (usize, i64) {
@@ -78,6 +81,10 @@ impl BlockRead for SyncDisk {
 
     fn current_bytes(&mut self) -> io::Result<u64> {
         size_of(&self.file)
+    }
+
+    fn presence(&mut self) -> Presence {
+        self.sentry.presence(&self.file, self.geometry.bytes())
     }
 }
 

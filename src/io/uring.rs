@@ -3,7 +3,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::disk::{flush, size_of};
-use super::{BlockRead, BlockWrite, Completion, Fault, Transfer, Tuning};
+use super::presence::Sentry;
+use super::{BlockRead, BlockWrite, Completion, Fault, Presence, Transfer, Tuning};
 use crate::sys::Buffer;
 use crate::sys::ring::{Access, Direction, Done, Ring};
 use crate::unit::{Geometry, Lba, LbaRange};
@@ -17,6 +18,7 @@ pub(super) struct UringDisk {
     /// Lengths of the transfers in flight, by first block; transfers in flight never overlap.
     in_flight: Vec<LbaRange>,
     reaped: Vec<Done>,
+    sentry: Sentry,
 }
 
 impl UringDisk {
@@ -24,6 +26,7 @@ impl UringDisk {
         let mut buffers: Vec<Buffer> =
             (0..tuning.depth.max(1)).map(|_| Buffer::new(tuning.transfer_bytes as usize)).collect();
         let ring = Ring::new(file.as_fd(), &mut buffers, access)?;
+        let sentry = Sentry::new(&file);
         Ok(Self {
             ring,
             file,
@@ -32,6 +35,7 @@ impl UringDisk {
             buffers,
             in_flight: Vec::new(),
             reaped: Vec::new(),
+            sentry,
         })
     }
 
@@ -91,6 +95,10 @@ impl BlockRead for UringDisk {
 
     fn current_bytes(&mut self) -> io::Result<u64> {
         size_of(&self.file)
+    }
+
+    fn presence(&mut self) -> Presence {
+        self.sentry.presence(&self.file, self.geometry.bytes())
     }
 }
 

@@ -1,85 +1,41 @@
 //! Carries a plan out through a worker: the conversation, from the first order to the last report.
 //!
 //! ```text
-//! Begin ─▶ Ready ─▶ (Progress* Pass){n} ─▶ draw the seed ─▶ Verify ─▶ Ready ─▶ Progress* Verified
-//!                          │ stop, gone, given up                          │
-//!                          └────────────────────▶ the end ◀────────────────┘
+//! (look at what was written) ─▶ Begin ─▶ Ready ─▶ ((Progress | Checkpoint)* Pass){n} ─▶ draw the seed
+//!   ─▶ Verify ─▶ Ready ─▶ Progress* Verified ─▶ (Repair ─▶ Ready ─▶ Repaired)
+//!      at any place: stop, gone, given up, silence ─▶ the end
 //! ```
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
+use super::course::{Course, PassRun, Run, Trust, VerificationRun};
+use super::ending::{given_up, gone, is_worth_reading, lost, refused, state_failed};
 use super::entry::{Entry, Keeper};
 use super::listen::{Happening, Listener};
-use crate::certificate::time::UtcTime;
+use super::probe;
+use crate::certificate::record::{Conduct, WentOn};
 use crate::engine::PassTally;
-use crate::io::{Adapter, Tuning};
-use crate::plan::{Plan, VerificationPlan};
+use crate::io::Tuning;
+use crate::plan::{Plan, RuleName, Rules, VerificationPlan};
 use crate::unit::digest::to_hex;
-use crate::unit::{Digest, Pattern, Reason, ReasonCode};
+use crate::unit::{Digest, Geometry, Pattern, RangeSet, Reason, ReasonCode};
 use crate::verify::sample::Sample;
-use crate::verify::{Ending, VerificationTally};
+use crate::verify::{Ending, RepairTally};
 use crate::worker::message::Ended;
-use crate::worker::parent::{Program, Report};
-use crate::worker::{Begin, Event, Order, Verify, Worker};
+use crate::worker::{Begin, Event, Link, Order, Repair, Report, Terms, Verify};
 
 /// How often the stop flag is looked at while a worker is silent.
 const LISTEN: Duration = Duration::from_millis(250);
 
-/// After so long without a sign the drive is given up and its worker left behind. The kernel itself retries
-/// a command for minutes, and a flush of a large cache is one command.
-const SILENCE_MAX: Duration = Duration::from_mins(30);
-
 /// How long a worker may take to come to an end after it was asked to stop.
 const STOP_PATIENCE: Duration = Duration::from_mins(2);
 
-/// One pass as it was carried out.
-#[derive(Clone, Debug)]
-pub struct PassRun {
-    /// What was written.
-    pub pattern: Pattern,
-    /// What it came to.
-    pub tally: PassTally,
-    /// When it began.
-    pub started: UtcTime,
-    /// When it ended, flush included.
-    pub ended: UtcTime,
-}
-
-/// The verification as it was carried out.
-#[derive(Clone, Debug)]
-pub struct VerificationRun {
-    /// Seed of the sample, in hexadecimal digits; `None` for a full reading.
-    pub seed: Option<String>,
-    /// How the reads reached the drive, once known.
-    pub adapter: Option<Adapter>,
-    /// What it came to.
-    pub tally: VerificationTally,
-    /// When it began.
-    pub started: UtcTime,
-    /// When it ended.
-    pub ended: UtcTime,
-}
-
-/// All that was carried out on one drive.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// Passes that were begun and reported.
-    pub passes: Vec<PassRun>,
-    /// The verification, when it was reported.
-    pub verification: Option<VerificationRun>,
-    /// How it came to its end.
-    pub ending: Ending,
-}
-
 /// What carrying out needs.
 pub struct Means<'a> {
-    /// The worker's program.
-    pub program: &'a Program,
-    /// The drive, claimed and armed.
-    pub drive: BorrowedFd<'a>,
-    /// How to drive it.
+    /// The worker.
+    pub link: &'a mut dyn Link,
+    /// How to drive the drive.
     pub tuning: Tuning,
     /// Set when somebody wants the job to stop.
     pub stop: &'a AtomicBool,
@@ -94,90 +50,165 @@ pub struct Means<'a> {
 /// Why the conversation cannot go on.
 struct Broken(Ending);
 
-/// Writes all passes of a plan and verifies the last. Total: whatever happens has an ending.
-pub fn carry_out(plan: &Plan, patterns: &[Pattern], means: Means<'_>) -> Run {
-    let mut run = Run { passes: Vec::new(), verification: None, ending: Ending::Completed };
-    let worker = match Worker::start(means.program, means.drive) {
-        Ok(worker) => worker,
-        Err(error) => {
-            run.ending = lost(format!("the worker process could not be started: {error}"));
-            return run;
-        }
+/// Writes what is left of all passes of a plan and verifies the last. Total: whatever happens has an ending.
+pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means<'_>) -> Run {
+    let mut talk = Talk::new(plan.geometry, plan.rules(), course.spent, means);
+    let mut run = Run {
+        passes: course.passes,
+        verification: course.verification,
+        probe: None,
+        ending: Ending::Completed,
+        conduct: Conduct::default(),
     };
-    let mut talk = Talk { worker, means, stop_sent: None, heard: Instant::now() };
-    let result = talk.write(plan, patterns, &mut run).and_then(|()| talk.verify(plan, patterns, &mut run));
+    let rest = Rest { written: course.written, started: course.pass_started };
+    let result = talk
+        .look(patterns, course.trust, rest, &mut run)
+        .and_then(|rest| talk.write(plan, patterns, rest, &mut run))
+        .and_then(|()| talk.verify(plan, patterns, &mut run))
+        .and_then(|()| talk.repair(patterns, &mut run));
     if let Err(Broken(ending)) = result {
         run.ending = ending;
     }
-    talk.worker.finish(Duration::from_secs(2));
+    run.conduct = talk.conduct;
     run
 }
 
 /// Reads a drive and compares it with `pattern`, without a job: for inspections.
 pub fn inspect(
-    geometry: crate::unit::Geometry,
+    geometry: Geometry,
     pattern: &Pattern,
-    wanted: crate::unit::RangeSet,
+    wanted: RangeSet,
+    rules: Rules,
     means: Means<'_>,
 ) -> (Option<VerificationRun>, Ending) {
-    let worker = match Worker::start(means.program, means.drive) {
-        Ok(worker) => worker,
-        Err(error) => return (None, lost(format!("the worker process could not be started: {error}"))),
-    };
-    let mut talk = Talk { worker, means, stop_sent: None, heard: Instant::now() };
-    let order = Verify { geometry, tuning: talk.means.tuning, pattern: pattern.clone(), wanted };
-    let result = talk.read(order, None);
-    talk.worker.finish(Duration::from_secs(2));
-    match result {
-        Ok((run, ending)) => (Some(run), ending),
+    let mut talk = Talk::new(geometry, rules, Duration::ZERO, means);
+    match talk.read(pattern, wanted, None) {
+        Ok((run, settled)) => match talk.settled(settled) {
+            Ok(()) => (Some(run), Ending::Completed),
+            Err(Broken(ending)) => (Some(run), ending),
+        },
         Err(Broken(ending)) => (None, ending),
     }
 }
 
-fn lost(text: String) -> Ending {
-    Ending::Lost(Reason::new(
-        ReasonCode::WorkerDied,
-        text,
-        "treat the drive as not sanitized; run the job again, and report this if it happens again",
-    ))
-}
-
-fn gone(fault: crate::io::Fault) -> Ending {
-    Ending::DriveGone(Reason::new(
-        ReasonCode::DriveGone,
-        format!("the drive vanished during the job ({fault})"),
-        "treat the drive as not sanitized; attach it again and run the job again, or destroy it",
-    ))
+/// What of the next pass is done.
+struct Rest {
+    written: RangeSet,
+    started: Option<crate::certificate::time::UtcTime>,
 }
 
 struct Talk<'a> {
-    worker: Worker,
+    geometry: Geometry,
+    rules: Rules,
+    spent: Duration,
+    began: Instant,
     means: Means<'a>,
     stop_sent: Option<Instant>,
     heard: Instant,
+    conduct: Conduct,
+}
+
+impl<'a> Talk<'a> {
+    fn new(geometry: Geometry, rules: Rules, spent: Duration, means: Means<'a>) -> Self {
+        let now = Instant::now();
+        Self {
+            geometry,
+            rules,
+            spent,
+            began: now,
+            means,
+            stop_sent: None,
+            heard: now,
+            conduct: Conduct::default(),
+        }
+    }
 }
 
 impl Talk<'_> {
-    fn write(&mut self, plan: &Plan, patterns: &[Pattern], run: &mut Run) -> Result<(), Broken> {
-        let order = Begin { geometry: plan.geometry, tuning: self.means.tuning, passes: patterns.to_vec() };
+    fn terms(&self) -> Terms {
+        let spent = self.spent + self.began.elapsed();
+        Terms {
+            geometry: self.geometry,
+            tuning: self.means.tuning,
+            rules: self.rules.clone(),
+            spent_millis: u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Before going on after an interruption: some of what was written is read again. Where it is not there any
+    /// more, the pass or the job begins anew.
+    fn look(
+        &mut self,
+        patterns: &[Pattern],
+        trust: Trust,
+        rest: Rest,
+        run: &mut Run,
+    ) -> Result<Rest, Broken> {
+        let next = run.passes.len();
+        if trust == Trust::Held || next == patterns.len() {
+            return Ok(rest);
+        }
+        let last_whole = run.passes.last().map(|pass| {
+            let whole: RangeSet = self.geometry.whole().into_iter().collect();
+            let mut written = whole;
+            written.subtract(&pass.tally.failed);
+            written
+        });
+        let (pattern, held, anew) = match (rest.written.is_empty(), last_whole) {
+            (false, _) => (patterns.get(next), rest.written.clone(), WentOn::PassAnew),
+            (true, Some(written)) => (patterns.get(next - 1), written, WentOn::JobAnew),
+            (true, None) => return Ok(rest),
+        };
+        let Some(pattern) = pattern else { return Ok(rest) };
+        let mut seed = [0; 32];
+        random(&mut seed)?;
+        let (read, settled) = self.read(pattern, probe::choose(&held, &seed), None)?;
+        self.settled(settled)?;
+        let (found, went_on) = probe::judge(&read.tally, anew);
+        let at = self.means.clock.now();
+        self.keep(&Entry::Probed { at, probe: found.clone(), went_on })?;
+        run.probe = Some((found, went_on));
+        Ok(match went_on {
+            WentOn::There => rest,
+            WentOn::PassAnew => Rest { written: RangeSet::new(), started: Some(at) },
+            WentOn::JobAnew => {
+                run.passes.clear();
+                Rest { written: RangeSet::new(), started: Some(at) }
+            }
+        })
+    }
+
+    fn write(&mut self, plan: &Plan, patterns: &[Pattern], rest: Rest, run: &mut Run) -> Result<(), Broken> {
+        if run.passes.len() >= patterns.len() {
+            return Ok(());
+        }
+        let order = Begin {
+            terms: self.terms(),
+            passes: patterns.to_vec(),
+            first: u32::try_from(run.passes.len()).unwrap_or(u32::MAX),
+            written: rest.written,
+        };
         self.order(&Order::Begin(order))?;
-        let mut started = self.means.clock.now();
-        for pattern in patterns {
+        let mut started = rest.started.unwrap_or_else(|| self.means.clock.now());
+        while let Some(pattern) = patterns.get(run.passes.len()) {
             let (tally, settled) = self.pass()?;
             let in_order = usize::try_from(tally.index).is_ok_and(|index| index == run.passes.len());
             if !in_order {
                 return Err(Broken(lost("the worker process reported its passes out of order".into())));
             }
             let ended = self.means.clock.now();
-            self.keep(&Entry::PassEnded { at: ended, tally: tally.clone() })?;
+            self.keep(&Entry::PassEnded { at: ended, tally: tally.clone(), settled })?;
             self.means.listener.hear(&Happening::PassEnded { tally: &tally });
             run.passes.push(PassRun { pattern: pattern.clone(), tally, started, ended });
             started = ended;
-            self.settled(settled)?;
-            if settled != Ended::Complete {
-                // Given up: there is nothing to read back on a drive that answers nothing.
-                return Err(Broken(Ending::Completed));
+            if let Ended::GivenUp { rule } = settled
+                && is_worth_reading(rule)
+                && run.passes.len() == plan.passes.len()
+            {
+                run.ending = Ending::GivenUp(given_up(rule, &self.rules));
+                return Ok(());
             }
+            self.settled(settled)?;
         }
         Ok(())
     }
@@ -185,11 +216,15 @@ impl Talk<'_> {
     fn pass(&mut self) -> Result<(PassTally, Ended), Broken> {
         loop {
             match self.hear()? {
-                Event::Ready { .. } => {}
+                Event::Ready { .. } | Event::Waiting => {}
                 Event::Progress(progress) => self.means.listener.hear(&Happening::Progress(progress)),
+                Event::Checkpoint { pass, written } => {
+                    let at = self.means.clock.now();
+                    self.keep(&Entry::Checkpoint { at, pass, written })?;
+                }
                 Event::Pass { tally, settled } => return Ok((tally, settled)),
                 Event::Broken { text } => return Err(Broken(lost(text))),
-                Event::Verified { .. } => {
+                Event::Verified { .. } | Event::Repaired { .. } => {
                     return Err(Broken(lost("the worker process verified what was not written".into())));
                 }
             }
@@ -197,7 +232,7 @@ impl Talk<'_> {
     }
 
     fn verify(&mut self, plan: &Plan, patterns: &[Pattern], run: &mut Run) -> Result<(), Broken> {
-        if plan.verification == VerificationPlan::None {
+        if plan.verification == VerificationPlan::None || run.verification.is_some() {
             return Ok(());
         }
         let Some(pattern) = patterns.last() else {
@@ -205,55 +240,100 @@ impl Talk<'_> {
         };
         // Drawn only now, after the last flush: nobody knew before where the tool would look.
         let mut seed = [0; 32];
-        if let Err(error) = getrandom::fill(&mut seed) {
-            return Err(Broken(lost(format!("the kernel gave no random numbers: {error}"))));
-        }
+        random(&mut seed)?;
         let sample = Sample::new(&plan.verification, &plan.geometry, seed)
             .map_err(|error| Broken(lost(format!("the planned sample does not fit the drive: {error}"))))?;
         let seed_text = match plan.verification {
             VerificationPlan::Full { .. } | VerificationPlan::None => None,
             VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => Some(to_hex(&seed)),
         };
+        let mut wanted = sample.to_set();
+        // What could not be written is known not to hold the pattern, and a dying drive is not asked for it again.
+        if let Some(last) = run.passes.last() {
+            wanted.subtract(&last.tally.failed);
+            wanted.subtract(&last.tally.unreached);
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
         self.keep(&Entry::Verifying { at: self.means.clock.now(), seed: seed_text.clone() })?;
-        let order = Verify {
-            geometry: plan.geometry,
-            tuning: self.means.tuning,
-            pattern: pattern.clone(),
-            wanted: sample.to_set(),
-        };
-        let (verification, ending) = self.read(order, seed_text)?;
-        self.keep(&Entry::Verified { at: verification.ended, tally: verification.tally.clone() })?;
+        let (verification, settled) = self.read(pattern, wanted, seed_text)?;
+        self.keep(&Entry::Verified {
+            at: verification.ended,
+            tally: verification.tally.clone(),
+            settled,
+            adapter: verification.adapter,
+            opened: verification.opened,
+        })?;
+        self.means.listener.hear(&Happening::Verified { tally: &verification.tally });
         run.verification = Some(verification);
-        run.ending = ending;
-        Ok(())
+        self.settled(settled)
     }
 
-    fn read(&mut self, order: Verify, seed: Option<String>) -> Result<(VerificationRun, Ending), Broken> {
+    fn read(
+        &mut self,
+        pattern: &Pattern,
+        wanted: RangeSet,
+        seed: Option<String>,
+    ) -> Result<(VerificationRun, Ended), Broken> {
         let started = self.means.clock.now();
-        let wanted = (order.wanted.count(), Digest::of_json(&order.wanted));
-        self.order(&Order::Verify(order))?;
+        let asked = (wanted.count(), Digest::of_json(&wanted));
+        self.order(&Order::Verify(Verify { terms: self.terms(), pattern: pattern.clone(), wanted }))?;
         let mut in_use = None;
         loop {
             match self.hear()? {
-                Event::Ready { adapter } => in_use = Some(adapter),
+                Event::Ready { adapter, opened } => in_use = Some((adapter, opened)),
+                Event::Waiting => {}
                 Event::Progress(progress) => self.means.listener.hear(&Happening::Progress(progress)),
                 Event::Verified { tally, settled } => {
                     // A clean count of fewer or of other blocks proves nothing about those that were asked for.
-                    if (tally.wanted, tally.wanted_digest) != wanted {
+                    if (tally.wanted, tally.wanted_digest) != asked {
                         let text = "the worker process read other blocks back than it was told to";
                         return Err(Broken(lost(text.into())));
                     }
                     let ended = self.means.clock.now();
-                    self.means.listener.hear(&Happening::Verified { tally: &tally });
-                    let ending = match self.settled(settled) {
-                        Ok(()) => Ending::Completed,
-                        Err(Broken(ending)) => ending,
-                    };
-                    return Ok((VerificationRun { seed, adapter: in_use, tally, started, ended }, ending));
+                    let (adapter, opened) = in_use.unzip();
+                    let run = VerificationRun { seed, adapter, opened, tally, repair: None, started, ended };
+                    return Ok((run, settled));
                 }
                 Event::Broken { text } => return Err(Broken(lost(text))),
-                Event::Pass { .. } => {
+                Event::Pass { .. } | Event::Checkpoint { .. } | Event::Repaired { .. } => {
                     return Err(Broken(lost("the worker process wrote when it was to read".into())));
+                }
+            }
+        }
+    }
+
+    /// What the read-back found wrong is written once more. The outcome is a failure whatever comes of it.
+    fn repair(&mut self, patterns: &[Pattern], run: &mut Run) -> Result<(), Broken> {
+        let Some(verification) = &mut run.verification else { return Ok(()) };
+        let wrong = verification.tally.mismatched.clone();
+        let Some(pattern) = patterns.last().filter(|_| !wrong.is_empty() && verification.repair.is_none())
+        else {
+            return Ok(());
+        };
+        let terms = self.terms();
+        self.order(&Order::Repair(Repair { terms, pattern: pattern.clone(), wrong }))?;
+        let tally = self.repaired()?;
+        if !tally.accounts_for(&verification.tally) {
+            return Err(Broken(lost("the worker process repaired other blocks than it was told to".into())));
+        }
+        verification.ended = self.means.clock.now();
+        self.keep(&Entry::Repaired { at: verification.ended, tally: tally.clone() })?;
+        verification.repair = Some(tally);
+        // Stopped or gone in the middle: the repair says so with what it did not try.
+        if self.stop_sent.is_some() { Err(Broken(Ending::Stopped)) } else { Ok(()) }
+    }
+
+    fn repaired(&mut self) -> Result<RepairTally, Broken> {
+        loop {
+            match self.hear()? {
+                Event::Ready { .. } | Event::Waiting => {}
+                Event::Progress(progress) => self.means.listener.hear(&Happening::Progress(progress)),
+                Event::Repaired { tally } => return Ok(tally),
+                Event::Broken { text } => return Err(Broken(lost(text))),
+                Event::Pass { .. } | Event::Checkpoint { .. } | Event::Verified { .. } => {
+                    return Err(Broken(lost("the worker process did not repair when it was to".into())));
                 }
             }
         }
@@ -262,8 +342,11 @@ impl Talk<'_> {
     /// What the end of a sweep means for the job.
     fn settled(&self, settled: Ended) -> Result<(), Broken> {
         match settled {
-            Ended::Complete | Ended::GivenUp { .. } => Ok(()),
+            // That is in the counts of the read-back.
+            Ended::Complete | Ended::GivenUp { rule: RuleName::Differences } => Ok(()),
+            Ended::GivenUp { rule } => Err(Broken(Ending::GivenUp(given_up(rule, &self.rules)))),
             Ended::Gone { fault } => Err(Broken(gone(fault))),
+            Ended::Refused { fault } => Err(Broken(refused(fault))),
             Ended::Stopped if self.stop_sent.is_some() => Err(Broken(Ending::Stopped)),
             Ended::Stopped => Err(Broken(lost("the worker process stopped by itself".into()))),
         }
@@ -271,20 +354,15 @@ impl Talk<'_> {
 
     fn order(&mut self, order: &Order) -> Result<(), Broken> {
         self.heard = Instant::now();
-        self.worker
+        self.means
+            .link
             .order(order)
             .map_err(|error| Broken(lost(format!("the worker process takes no orders: {error}"))))
     }
 
     /// An entry that cannot be kept ends the job: what is not durable must not be acted on (P6).
     fn keep(&mut self, entry: &Entry) -> Result<(), Broken> {
-        self.means.keeper.keep(entry).map_err(|error| {
-            Broken(Ending::Lost(Reason::new(
-                ReasonCode::StateFailed,
-                format!("the journal could not be written: {error}"),
-                "treat the drive as not sanitized; repair the state directory and run the job again",
-            )))
-        })
+        self.means.keeper.keep(entry).map_err(|error| Broken(state_failed(&error)))
     }
 
     /// The next event, however long it takes within reason; passes a wish to stop on.
@@ -294,7 +372,7 @@ impl Talk<'_> {
                 self.stop_sent = Some(Instant::now());
                 self.order(&Order::Stop)?;
             }
-            match self.worker.next(LISTEN) {
+            match self.means.link.next(LISTEN) {
                 Report::Event(event) => {
                     self.heard = Instant::now();
                     return Ok(event);
@@ -307,19 +385,28 @@ impl Talk<'_> {
 
     fn silence(&mut self) -> Result<(), Broken> {
         let silent = self.heard.elapsed();
+        let millis = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
+        self.conduct.longest_silence_millis = self.conduct.longest_silence_millis.max(millis);
         self.means.listener.hear(&Happening::Silence { silent });
         let since_stop = self.stop_sent.map(|sent| sent.elapsed());
-        if silent > SILENCE_MAX || since_stop.is_some_and(|since| since > STOP_PATIENCE) {
-            return Err(Broken(Ending::Lost(Reason::new(
-                ReasonCode::NotAnswering,
-                format!(
-                    "the drive has not answered for {} seconds; its worker process {} is left behind",
-                    silent.as_secs(),
-                    self.worker.id()
-                ),
-                "treat the drive as not sanitized; power it off and on, or destroy it",
-            ))));
+        let limit = Duration::from_secs(self.rules.silence_seconds);
+        if silent <= limit && since_stop.is_none_or(|since| since <= STOP_PATIENCE.min(limit)) {
+            return Ok(());
         }
-        Ok(())
+        let who = self.means.link.whereabouts();
+        self.conduct.left_behind = Some(who.clone());
+        Err(Broken(Ending::Lost(Reason::new(
+            ReasonCode::NotAnswering,
+            format!(
+                "the drive has not answered since {} ({} s, rule silence); {who} is left behind",
+                self.means.clock.before(silent),
+                silent.as_secs()
+            ),
+            "treat the drive as not sanitized; power it off and on and go on with: expunge resume; or destroy it",
+        ))))
     }
+}
+
+fn random(seed: &mut [u8]) -> Result<(), Broken> {
+    getrandom::fill(seed).map_err(|error| Broken(lost(format!("the kernel gave no random numbers: {error}"))))
 }

@@ -18,6 +18,21 @@ impl Clock {
         Self { wall_at_start: SystemTime::now(), boot_at_start: boottime() }
     }
 
+    /// Reads both clocks for a job that goes on: no time is before `last`, whatever became of the wall clock while
+    /// the job did not run.
+    pub fn resume(last: UtcTime) -> Self {
+        let clock = Self::start();
+        let ahead = last.millis().saturating_sub(clock.now().millis());
+        let ahead = Duration::from_millis(u64::try_from(ahead).unwrap_or(0));
+        Self { wall_at_start: clock.wall_at_start + ahead, ..clock }
+    }
+
+    /// The moment that was so long ago.
+    pub fn before(&self, ago: Duration) -> UtcTime {
+        let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+        UtcTime::from_millis(self.now().millis().saturating_sub(ago)).unwrap_or_else(|_| self.now())
+    }
+
     /// The moment now.
     pub fn now(&self) -> UtcTime {
         let passed = boottime().saturating_sub(self.boot_at_start);
@@ -61,6 +76,19 @@ fn boottime() -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_job_that_goes_on_has_no_time_before_its_last_one() {
+        let hour = 3_600_000;
+        let now = Clock::start().now().millis();
+        let future = UtcTime::from_millis(now + hour).unwrap();
+        assert!(Clock::resume(future).now() >= future, "the wall clock was set back");
+        let past = UtcTime::from_millis(now - hour).unwrap();
+        assert!(Clock::resume(past).now().millis() < now + hour / 2, "and is not moved otherwise");
+        let clock = Clock::start();
+        let ago = clock.now().millis() - clock.before(Duration::from_secs(90)).millis();
+        assert!((89_000..=91_000).contains(&ago), "{ago}");
+    }
 
     #[test]
     fn the_clock_agrees_with_the_uptime_and_the_wall() {

@@ -4,8 +4,8 @@ use std::io;
 
 use uuid::Uuid;
 
-use super::carry_out::{PassRun, VerificationRun};
 use super::clock::Clock;
+use super::course::{PassRun, VerificationRun};
 use super::dirs::Directories;
 use super::host;
 use crate::certificate::key::{KeyFault, SigningKey};
@@ -17,16 +17,23 @@ use crate::certificate::store::{StoredRecord, store};
 use crate::certificate::time::UtcTime;
 use crate::io::Adapter;
 use crate::plan::{Plan, VerificationPlan};
-use crate::unit::Digest;
+use crate::unit::{Digest, Geometry};
+use crate::verify::read_back::first_read;
+use crate::worker::message::Opened;
 
 /// The order of reading, in the words of the record.
-pub fn reading_order(adapter: Option<Adapter>) -> String {
+pub fn reading_order(adapter: Option<Adapter>, opened: Option<Opened>, geometry: &Geometry) -> String {
     let flight = match adapter {
         Some(Adapter::IoUring) => "several reads in flight (io_uring)",
         Some(Adapter::Sync) => "one read at a time (pread)",
         None => "by an adapter that was not told",
     };
-    format!("ascending addresses, {flight}")
+    let descriptor = match opened {
+        Some(Opened::Anew) => "through a descriptor opened for reading after the last flush",
+        Some(Opened::Before) | None => "through the descriptor that wrote",
+    };
+    let middle = first_read(geometry);
+    format!("ascending from LBA {middle} to the last block, then from the first, {flight}, {descriptor}")
 }
 
 /// The key that signs this host's records.
@@ -191,12 +198,17 @@ pub fn pass_records(plan: &Plan, passes: &[PassRun]) -> Vec<PassRecord> {
 }
 
 /// The verification as the record has it.
-pub fn verification_record(plan: &VerificationPlan, run: &VerificationRun) -> VerificationRecord {
+pub fn verification_record(
+    plan: &VerificationPlan,
+    run: &VerificationRun,
+    geometry: &Geometry,
+) -> VerificationRecord {
     VerificationRecord {
         plan: plan.clone(),
         seed: run.seed.clone(),
-        order: reading_order(run.adapter),
+        order: reading_order(run.adapter, run.opened, geometry),
         tally: run.tally.clone(),
+        repair: run.repair.clone(),
         started: run.started,
         ended: run.ended,
     }

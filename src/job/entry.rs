@@ -1,16 +1,21 @@
 //! Entries of a job's journal, in the order in which they become durable.
 use std::io;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::certificate::provenance::{Given, SelfTest};
+use crate::certificate::record::{Probe, WentOn};
 use crate::certificate::time::UtcTime;
 use crate::device::DriveFacts;
 use crate::engine::PassTally;
+use crate::io::Adapter;
 use crate::journal::{Journal, Store};
 use crate::plan::Plan;
 use crate::unit::term::Outcome;
-use crate::unit::{Digest, Pattern, Reason};
-use crate::verify::VerificationTally;
+use crate::unit::{Digest, Pattern, RangeSet, Reason};
+use crate::verify::{RepairTally, VerificationTally};
+use crate::worker::message::{Ended, Opened};
 
 /// One entry. Names and fields are those of the file: entries are added, never renamed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,10 +40,22 @@ pub enum Entry {
         job: String,
         /// The drive.
         facts: Box<DriveFacts>,
+        /// What could not be seen, and did not refuse.
+        #[serde(default)]
+        notes: Vec<String>,
         /// The plan; `None` for a drive that cannot be sanitized.
         plan: Option<Box<Plan>>,
         /// Digest of the plan.
         plan_digest: Option<Digest>,
+        /// What people said.
+        #[serde(default)]
+        given: Box<Given>,
+        /// The self-test that ran before.
+        #[serde(default)]
+        self_test: Option<SelfTest>,
+        /// The kernel's name for this boot.
+        #[serde(default)]
+        boot: Option<String>,
     },
     /// Keys are drawn; from here on the drive may be written.
     Armed {
@@ -47,12 +64,23 @@ pub enum Entry {
         /// Bytes of every pass, keys included.
         passes: Vec<Pattern>,
     },
+    /// Blocks of a pass that the drive has made durable since the last such entry.
+    Checkpoint {
+        /// When.
+        at: UtcTime,
+        /// Number of the pass, from 0.
+        pass: u32,
+        /// The blocks.
+        written: RangeSet,
+    },
     /// A pass has ended, flush included.
     PassEnded {
         /// When.
         at: UtcTime,
         /// What it came to.
         tally: PassTally,
+        /// How it ended.
+        settled: Ended,
     },
     /// Reading back begins.
     Verifying {
@@ -67,6 +95,39 @@ pub enum Entry {
         at: UtcTime,
         /// What it came to.
         tally: VerificationTally,
+        /// How it ended.
+        settled: Ended,
+        /// How the reads reached the drive.
+        adapter: Option<Adapter>,
+        /// Over which descriptor.
+        opened: Option<Opened>,
+    },
+    /// What was wrong was written once more.
+    Repaired {
+        /// When.
+        at: UtcTime,
+        /// What it came to.
+        tally: RepairTally,
+    },
+    /// The job goes on after an interruption: the drive was found again, by identity and size, and claimed.
+    Resumed {
+        /// When.
+        at: UtcTime,
+        /// Where the drive is now.
+        node: PathBuf,
+        /// Number of its attachment.
+        diskseq: Option<u64>,
+        /// The kernel's name for this boot.
+        boot: Option<String>,
+    },
+    /// Some of what had been written was read again.
+    Probed {
+        /// When.
+        at: UtcTime,
+        /// What was found.
+        probe: Probe,
+        /// Where the job goes on.
+        went_on: WentOn,
     },
     /// The verdict, before any record of it leaves.
     Verdict {
@@ -86,6 +147,26 @@ pub enum Entry {
         /// Digest of the file.
         sha256: Digest,
     },
+}
+
+impl Entry {
+    /// When it was written.
+    pub const fn at(&self) -> UtcTime {
+        match self {
+            Self::Refused { at, .. }
+            | Self::Intent { at, .. }
+            | Self::Armed { at, .. }
+            | Self::Checkpoint { at, .. }
+            | Self::PassEnded { at, .. }
+            | Self::Verifying { at, .. }
+            | Self::Verified { at, .. }
+            | Self::Repaired { at, .. }
+            | Self::Resumed { at, .. }
+            | Self::Probed { at, .. }
+            | Self::Verdict { at, .. }
+            | Self::Recorded { at, .. } => *at,
+        }
+    }
 }
 
 /// Keeps entries durably.

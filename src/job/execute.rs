@@ -1,29 +1,37 @@
 //! The job itself: intent, keys, worker, verdict, record, in this order of durability.
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::arm::draw_patterns;
-use super::carry_out::{Means, Run, carry_out};
+use super::carry_out::{Means, carry_out};
 use super::clock::Clock;
 use super::conclude::{
     Circumstances, RecordFault, Signer, pass_records, sign_and_store, verification_record,
 };
+use super::course::{Course, Run};
 use super::entry::{Entry, Keeper as _};
 use super::listen::Listener;
 use super::prepare::{Dead, Host, Ready};
 use super::tuning::{Wish, tuning};
-use crate::certificate::provenance::SelfTest;
-use crate::certificate::record::DriveRecord;
+use super::{ending, host};
+use crate::certificate::provenance::{Given, SelfTest};
+use crate::certificate::record::{Conduct, DriveRecord, Interruption};
 use crate::certificate::statement::{BuildFault, RecordInput, Statement, build};
 use crate::certificate::store::StoredRecord;
+use crate::certificate::time::UtcTime;
 use crate::device::{Claimed, DriveFacts, Identity};
 use crate::journal::Journal;
 use crate::plan::{Limit, LimitCode, Plan};
 use crate::unit::term::{DriveKind, Exit};
 use crate::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
 use crate::verify::{Ending, Verdict, judge};
+use crate::worker::Worker;
+
+/// How long a worker may take to leave after its last report, before it is killed.
+pub(super) const WORKER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a job on one drive ended.
 #[derive(Debug)]
@@ -99,30 +107,130 @@ pub fn execute(
 ) -> Result<Finished, Box<NotBegun>> {
     let clock = Clock::start();
     let started = clock.now();
-    let Armed { mut journal, patterns } = arm(shared.host, &ready, &clock)?;
+    let not_begun =
+        |reasons, kept| Box::new(NotBegun { facts: ready.claimed.facts().clone(), reasons, kept });
+    let mut journal =
+        open_journal(shared.host, &ready.job).map_err(|reason| not_begun(vec![reason], Kept::Nowhere))?;
+    let intent = Entry::Intent {
+        at: started,
+        job: ready.job.clone(),
+        facts: Box::new(ready.claimed.facts().clone()),
+        notes: ready.claimed.notes().to_vec(),
+        plan: Some(Box::new(ready.plan.clone())),
+        plan_digest: Some(ready.plan.digest()),
+        given: Box::new(ready.given.clone()),
+        self_test: Some(shared.self_test.clone()),
+        boot: host::boot_id(),
+    };
+    let armed = keep(&mut journal, &intent)
+        .map_err(|reason| vec![reason])
+        .and_then(|()| arm(shared.host, &ready.claimed, &ready.plan, &clock, &mut journal));
+    let patterns = armed.map_err(|reasons| {
+        let device = ready.claimed.facts().node.display().to_string();
+        let refused =
+            Entry::Refused { at: clock.now(), job: ready.job.clone(), device, reasons: reasons.clone() };
+        let kept = if keep(&mut journal, &refused).is_ok() { Kept::InItsJournal } else { Kept::Nowhere };
+        not_begun(reasons, kept)
+    })?;
     let Ready { job, claimed, plan, given } = ready;
+    let notes = claimed.notes().to_vec();
     let facts = claimed.facts().clone();
-    let mut run = carry_out(
-        &plan,
-        &patterns,
-        Means {
-            program: &shared.host.program,
-            drive: claimed.descriptor(),
-            tuning: tuning(shared.wish, &facts.queue, plan.geometry.block_size),
-            stop: shared.stop,
-            clock: &clock,
-            listener,
-            keeper: &mut journal,
+    let sitting = Sitting {
+        job,
+        facts,
+        claimed,
+        plan,
+        patterns,
+        given,
+        notes,
+        self_test: Some(shared.self_test.clone()),
+        started,
+        clock,
+        course: Course::default(),
+        interruptions: Vec::new(),
+    };
+    Ok(sit(shared, sitting, journal, listener))
+}
+
+/// An armed job, at its beginning or after an interruption.
+pub(super) struct Sitting {
+    /// Name of the job.
+    pub job: String,
+    /// The drive as it was when the job began.
+    pub facts: DriveFacts,
+    /// The drive, held.
+    pub claimed: Claimed,
+    /// What is done.
+    pub plan: Plan,
+    /// With which bytes.
+    pub patterns: Vec<Pattern>,
+    /// What people said.
+    pub given: Given,
+    /// What could not be seen.
+    pub notes: Vec<String>,
+    /// The self-test before the job.
+    pub self_test: Option<SelfTest>,
+    /// When the job began.
+    pub started: UtcTime,
+    /// The clock of this sitting.
+    pub clock: Clock,
+    /// What earlier sittings did.
+    pub course: Course,
+    /// Times in which the job did not run.
+    pub interruptions: Vec<Interruption>,
+}
+
+/// Carries out what is left of a job, and makes its record.
+pub(super) fn sit(
+    shared: &Shared<'_>,
+    sitting: Sitting,
+    mut journal: Journal,
+    listener: &mut dyn Listener,
+) -> Finished {
+    let Sitting {
+        job, facts, claimed, plan, patterns, given, notes, self_test, started, clock, course, ..
+    } = sitting;
+    let mut interruptions = sitting.interruptions;
+    let queue = &claimed.facts().queue;
+    let tuning = tuning(shared.wish, queue, plan.geometry.block_size);
+    let mut run = match Worker::start(&shared.host.program, claimed.descriptor()) {
+        Ok(mut worker) => {
+            let means = Means {
+                link: &mut worker,
+                tuning,
+                stop: shared.stop,
+                clock: &clock,
+                listener,
+                keeper: &mut journal,
+            };
+            let run = carry_out(&plan, &patterns, course, means);
+            // Whether it went or is stuck, the record has what was seen of it.
+            let _farewell = worker.finish(WORKER_PATIENCE);
+            run
+        }
+        Err(error) => Run {
+            passes: course.passes,
+            verification: course.verification,
+            probe: None,
+            ending: ending::lost(format!("the worker process could not be started: {error}")),
+            conduct: Conduct::default(),
         },
-    );
+    };
+    if let (Some((probe, went_on)), Some(gap)) = (&run.probe, interruptions.last_mut()) {
+        gap.probe = Some(probe.clone());
+        gap.went_on = *went_on;
+    }
     let after = identity_after(shared.host, &claimed, &mut run);
     let tallies: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
-    let verdict = judge(&plan, &tallies, run.verification.as_ref().map(|run| &run.tally), &run.ending);
+    let read = run.verification.as_ref();
+    let repair = read.and_then(|run| run.repair.as_ref());
+    let verdict = judge(&plan, &tallies, read.map(|run| &run.tally), repair, &run.ending);
     let work = Work {
         drive: DriveRecord::new(&facts, after),
         plan: Some(&plan),
         run: Some(&run),
-        limits: claimed.notes().iter().map(|note| observation_limit(note)).collect(),
+        interruptions,
+        limits: notes.iter().map(|note| observation_limit(note)).collect(),
     };
     let circumstances = |journal| Circumstances {
         job: &job,
@@ -130,59 +238,24 @@ pub fn execute(
         started,
         signer: shared.signer,
         given: &given,
-        self_test: Some(shared.self_test),
+        self_test: self_test.as_ref(),
         journal,
     };
     let (verdict, record, trouble) = conclude(shared, &mut journal, &work, verdict, &circumstances);
-    Ok(Finished { job, facts, plan: Some(plan), verdict, record, trouble })
+    Finished { job, facts, plan: Some(plan), verdict, record, trouble }
 }
 
-/// A drive that may be written: what will be done and with which keys is durable, and the last look has found
-/// nothing that came between.
-struct Armed {
-    journal: Journal,
-    patterns: Vec<Pattern>,
-}
-
-/// Arms one drive. What comes between ends the job's journal with a refusal.
-fn arm(host: &Host, ready: &Ready, clock: &Clock) -> Result<Armed, Box<NotBegun>> {
-    let not_begun =
-        |reasons, kept| Box::new(NotBegun { facts: ready.claimed.facts().clone(), reasons, kept });
-    let mut journal =
-        open_journal(host, &ready.job).map_err(|reason| not_begun(vec![reason], Kept::Nowhere))?;
-    match arm_under(host, ready, clock, &mut journal) {
-        Ok(patterns) => Ok(Armed { journal, patterns }),
-        Err(reasons) => {
-            let refused = Entry::Refused {
-                at: clock.now(),
-                job: ready.job.clone(),
-                device: ready.claimed.facts().node.display().to_string(),
-                reasons: reasons.clone(),
-            };
-            let kept = if keep(&mut journal, &refused).is_ok() { Kept::InItsJournal } else { Kept::Nowhere };
-            Err(not_begun(reasons, kept))
-        }
-    }
-}
-
-/// Intent, last look, keys: each durable before the next, and the keys before the first write (P6). The look
-/// comes right before arming, so that whatever ends the job afterwards has a signed record (P9).
-fn arm_under(
+/// Last look, keys: the keys durable before the first write (P6). The look comes right before arming, so that
+/// whatever ends the job afterwards has a signed record (P9).
+pub(super) fn arm(
     host: &Host,
-    ready: &Ready,
+    claimed: &Claimed,
+    plan: &Plan,
     clock: &Clock,
     journal: &mut Journal,
 ) -> Result<Vec<Pattern>, Vec<Reason>> {
-    let intent = Entry::Intent {
-        at: clock.now(),
-        job: ready.job.clone(),
-        facts: Box::new(ready.claimed.facts().clone()),
-        plan: Some(Box::new(ready.plan.clone())),
-        plan_digest: Some(ready.plan.digest()),
-    };
-    keep(journal, &intent).map_err(|reason| vec![reason])?;
-    ready.claimed.recheck_before_arming(&host.root)?;
-    let patterns = draw_patterns(&ready.plan).map_err(|error| {
+    claimed.recheck_before_arming(&host.root)?;
+    let patterns = draw_patterns(plan).map_err(|error| {
         let text = format!("the kernel gave no random numbers: {error}");
         vec![Reason::new(ReasonCode::SelfTestFailed, text, "reboot the host and try again")]
     })?;
@@ -206,12 +279,17 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
         at: started,
         job: job.clone(),
         facts: Box::new(facts.clone()),
+        notes: Vec::new(),
         plan: None,
         plan_digest: None,
+        given: Box::new(given.clone()),
+        self_test: Some(shared.self_test.clone()),
+        boot: host::boot_id(),
     };
     keep(&mut journal, &intent).map_err(not_begun)?;
     let limits = dead_limits(facts.kind);
-    let work = Work { drive: DriveRecord::new(&facts, None), plan: None, run: None, limits };
+    let drive = DriveRecord::new(&facts, None);
+    let work = Work { drive, plan: None, run: None, interruptions: Vec::new(), limits };
     let circumstances = |journal| Circumstances {
         job: &job,
         clock: &clock,
@@ -231,6 +309,7 @@ struct Work<'a> {
     drive: DriveRecord,
     plan: Option<&'a Plan>,
     run: Option<&'a Run>,
+    interruptions: Vec<Interruption>,
     /// Beyond those of the plan.
     limits: Vec<Limit>,
 }
@@ -239,7 +318,7 @@ impl Work<'_> {
     fn input(&self, circumstances: &Circumstances<'_>) -> Result<RecordInput, RecordFault> {
         let verification = self.plan.zip(self.run).and_then(|(plan, run)| {
             let read = run.verification.as_ref()?;
-            Some(verification_record(&plan.verification, read))
+            Some(verification_record(&plan.verification, read, &plan.geometry))
         });
         let passes = match (self.plan, self.run) {
             (Some(plan), Some(run)) => pass_records(plan, &run.passes),
@@ -250,6 +329,8 @@ impl Work<'_> {
             plan: self.plan.cloned(),
             passes,
             verification,
+            interruptions: self.interruptions.clone(),
+            conduct: self.run.map(|run| run.conduct.clone()),
             limits: self.limits.clone(),
             provenance: circumstances.provenance()?,
         })
@@ -305,7 +386,7 @@ fn unproven(work: &Work<'_>, verdict: Verdict, trouble: &str) -> Verdict {
         (Some(plan), Exit::Success) => {
             let text = format!("the work went well, but there is no record of it: {trouble}");
             let remedy = "make room or repair the directories of state and records, and run the job again";
-            judge(plan, &[], None, &Ending::Lost(Reason::new(ReasonCode::StateFailed, text, remedy)))
+            judge(plan, &[], None, None, &Ending::Lost(Reason::new(ReasonCode::StateFailed, text, remedy)))
         }
         (_, _) => verdict,
     }
@@ -327,7 +408,7 @@ fn inconsistent(work: &Work<'_>, findings: &[&str]) -> Verdict {
         "treat the drive as not sanitized and report this as a defect",
     );
     match work.plan {
-        Some(plan) => judge(plan, &[], None, &Ending::Lost(reason)),
+        Some(plan) => judge(plan, &[], None, None, &Ending::Lost(reason)),
         None => Verdict::unsanitizable(vec![reason]),
     }
 }
@@ -341,7 +422,7 @@ fn identity_after(host: &Host, claimed: &Claimed, run: &mut Run) -> Option<(Iden
             facts.geometry().map(|geometry| (facts.identity.clone(), *geometry))
         }
         Err(reasons) => {
-            if matches!(run.ending, Ending::Completed | Ending::Stopped)
+            if matches!(run.ending, Ending::Completed | Ending::Stopped | Ending::GivenUp(_))
                 && let Some(reason) = reasons.into_iter().next()
             {
                 run.ending = match reason.code {
@@ -384,7 +465,7 @@ fn open_journal(host: &Host, job: &str) -> Result<Journal, Reason> {
     open().map_err(|error| state_failed(host, &error))
 }
 
-fn keep(journal: &mut Journal, entry: &Entry) -> Result<(), Reason> {
+pub(super) fn keep(journal: &mut Journal, entry: &Entry) -> Result<(), Reason> {
     journal.keep(entry).map_err(|error| {
         Reason::new(
             ReasonCode::StateFailed,

@@ -27,3 +27,9 @@ pub fn environment(clock: &Clock) -> io::Result<Environment> {
     };
     Ok(Environment { clock, ..facts::environment(None)? })
 }
+
+/// The kernel's name for this boot.
+pub fn boot_id() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned())
+}

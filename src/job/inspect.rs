@@ -1,11 +1,12 @@
 //! An inspection: reads a drive that somebody else is said to have overwritten. It writes nothing to it.
 use std::sync::atomic::AtomicBool;
 
-use super::carry_out::{Means, VerificationRun, inspect as read_drive};
+use super::carry_out::{Means, inspect as read_drive};
 use super::clock::Clock;
 use super::conclude::{Circumstances, RecordFault, Signer, sign_and_store, verification_record};
+use super::course::VerificationRun;
 use super::entry::NotKept;
-use super::execute::new_job_name;
+use super::execute::{WORKER_PATIENCE, new_job_name};
 use super::listen::Listener;
 use super::prepare::Host;
 use super::tuning::{Wish, tuning};
@@ -15,11 +16,12 @@ use crate::certificate::record::DriveRecord;
 use crate::certificate::statement::inspect;
 use crate::certificate::store::StoredRecord;
 use crate::device::Claimed;
-use crate::plan::{Limit, LimitCode, VerificationPlan};
+use crate::plan::{Limit, LimitCode, Rules, VerificationPlan};
 use crate::unit::digest::to_hex;
 use crate::unit::term::{DriveKind, Exit};
-use crate::unit::{Geometry, Pattern, Reason};
+use crate::unit::{Geometry, Pattern, Reason, ReasonCode};
 use crate::verify::{Ending, Sample, VerificationTally};
+use crate::worker::Worker;
 
 /// What was asked for.
 pub struct Inspection {
@@ -69,23 +71,34 @@ pub fn run(
         Err(reason) => return ended_early(vec![reason], Exit::Internal),
     };
     let facts = inspection.claimed.facts();
+    let mut worker = match Worker::start(&host.program, inspection.claimed.descriptor()) {
+        Ok(worker) => worker,
+        Err(error) => {
+            let text = format!("the worker process could not be started: {error}");
+            return ended_early(vec![Reason::new(ReasonCode::WorkerDied, text, "try again")], Exit::Internal);
+        }
+    };
     let means = Means {
-        program: &host.program,
-        drive: inspection.claimed.descriptor(),
+        link: &mut worker,
         tuning: tuning(wish, &facts.queue, inspection.geometry.block_size),
         stop,
         clock: &clock,
         listener,
         keeper: &mut NotKept,
     };
-    let (run, ending) = read_drive(inspection.geometry, &inspection.expected, wanted, means);
+    let rules = Rules::of_kind(facts.kind);
+    let (run, ending) = read_drive(inspection.geometry, &inspection.expected, wanted, rules, means);
+    // Whether it went or is stuck: nothing waits for it.
+    let _farewell = worker.finish(WORKER_PATIENCE);
     match (run, ending) {
         (Some(run), Ending::Completed) => {
             let run = VerificationRun { seed, ..run };
             finish(host, signer, self_test, inspection, &clock, started, run)
         }
         (_, Ending::Stopped) => ended_early(Vec::new(), Exit::Aborted),
-        (_, Ending::DriveGone(reason)) => ended_early(vec![reason], Exit::Failed),
+        (_, Ending::DriveGone(reason) | Ending::GivenUp(reason) | Ending::Refused(reason)) => {
+            ended_early(vec![reason], Exit::Failed)
+        }
         (_, Ending::Lost(reason)) => ended_early(vec![reason], Exit::Unknown),
         (None, Ending::Completed) => ended_early(Vec::new(), Exit::Unknown),
     }
@@ -137,7 +150,7 @@ fn finish(
         self_test: Some(self_test),
         journal: None,
     };
-    let verification = verification_record(&inspection.verification, &run);
+    let verification = verification_record(&inspection.verification, &run, &inspection.geometry);
     let outcome = crate::certificate::inspection::Inspection::outcome_of(&verification);
     let record = circumstances.provenance().and_then(|provenance| {
         let statement = inspect(InspectionInput {

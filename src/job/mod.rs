@@ -12,13 +12,18 @@ pub mod arm;
 pub mod carry_out;
 pub mod clock;
 pub mod conclude;
+pub mod course;
 pub mod dirs;
+mod ending;
 pub mod entry;
 pub mod execute;
 pub mod host;
 pub mod inspect;
 pub mod listen;
 pub mod prepare;
+mod probe;
+pub mod replay;
+pub mod resume;
 pub mod selftest;
 pub mod tuning;
 

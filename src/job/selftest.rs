@@ -2,10 +2,12 @@
 //! that must be found. A failure refuses the job.
 use crate::certificate::key::{PublicKey, SigningKey};
 use crate::certificate::provenance::SelfTest;
-use crate::engine::{Unobserved, write_pass};
+use crate::engine::{Pass, Unobserved, write_pass};
 use crate::io::{BlockRead as _, MemoryDisk};
+use crate::plan::Rules;
 use crate::unit::digest::{from_hex, to_hex};
 use crate::unit::pattern::FixedBytes;
+use crate::unit::term::DriveKind;
 use crate::unit::{BlockCount, BlockSize, Digest, Geometry, Lba, LbaRange, Pattern, PatternKey, RangeSet};
 use crate::verify::read_back;
 
@@ -90,12 +92,14 @@ fn finds_mismatch(place: Place) -> bool {
     let pattern = Pattern::Keyed { key: PatternKey([0x5E; 32]) };
     let mut disk = MemoryDisk::new(geometry, 16 << 10, 2);
     let mut buffers = disk.take_buffers();
-    let written = write_pass(&mut disk, &mut buffers, 0, &pattern, &mut Unobserved);
+    let rules = Rules::of_kind(DriveKind::TestObject);
+    let pass = Pass { index: 0, pattern: &pattern, written: &RangeSet::new(), rules: &rules };
+    let written = write_pass(&mut disk, &mut buffers, &pass, &mut Unobserved);
     if !written.is_ok_and(|end| end.tally.is_complete()) {
         return false;
     }
     let wanted: RangeSet = [whole].into_iter().collect();
-    let clean = read_back(&mut disk, &mut buffers, &pattern, &wanted, &mut Unobserved);
+    let clean = read_back(&mut disk, &mut buffers, &pattern, &wanted, &rules, &mut Unobserved);
     let lba = match place {
         Place::First => 0,
         Place::Middle => 150,
@@ -107,7 +111,7 @@ fn finds_mismatch(place: Place) -> bool {
         Place::Last => 301 * 512 - 1,
     };
     disk.bytes_mut()[byte] ^= 0x01;
-    let found = read_back(&mut disk, &mut buffers, &pattern, &wanted, &mut Unobserved);
+    let found = read_back(&mut disk, &mut buffers, &pattern, &wanted, &rules, &mut Unobserved);
     let expected: RangeSet = LbaRange::single(Lba(lba)).into_iter().collect();
     clean.is_ok_and(|end| end.tally.is_clean())
         && found.is_ok_and(|end| end.tally.mismatched == expected && !end.tally.is_clean())

@@ -35,16 +35,107 @@ impl Journal<FileStore> {
         Ok(Self::over(FileStore::create(&Self::path(directory, name))?))
     }
 
+    /// Opens the journal of that name to go on with it: the whole lines that it holds, as they were written. A torn
+    /// last line, which a crash can leave, is cut off.
+    ///
+    /// # Errors
+    /// [`OpenFault`]: it is held by another process, damaged, or cannot be read.
+    pub fn open(directory: &Path, name: &str) -> Result<(Self, Vec<Vec<u8>>), OpenFault> {
+        let (mut store, bytes) = FileStore::open(&Self::path(directory, name)).map_err(OpenFault::from_io)?;
+        let recovered = recover(&bytes).map_err(OpenFault::Damaged)?;
+        if recovered.length < bytes.len() {
+            store.cut(recovered.length as u64).map_err(OpenFault::from_io)?;
+        }
+        Ok((Self { store, head: recovered.head, failed: false }, recovered.entries))
+    }
+
+    /// The whole lines of the journal of that name, without touching it, and whether a process writes it now.
+    ///
+    /// # Errors
+    /// As for [`Self::open`], but for being held.
+    pub fn look(directory: &Path, name: &str) -> Result<(Vec<Vec<u8>>, Held), OpenFault> {
+        let path = Self::path(directory, name);
+        let held = match FileStore::open(&path) {
+            Ok(_) => Held::ByNobody,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Held::ByAProcess,
+            Err(error) => return Err(OpenFault::Io(error)),
+        };
+        let bytes = std::fs::read(&path).map_err(OpenFault::Io)?;
+        Ok((recover(&bytes).map_err(OpenFault::Damaged)?.entries, held))
+    }
+
+    /// Names of all journals in a directory, in the order of their names; none when the directory is not there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn names(directory: &Path) -> io::Result<Vec<String>> {
+        let entries = match std::fs::read_dir(directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            names.extend(name.to_str().and_then(|name| name.strip_suffix(".journal")).map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// Where the journal of that name lies.
     pub fn path(directory: &Path, name: &str) -> PathBuf {
         directory.join(format!("{name}.journal"))
     }
 }
 
+/// Whether a process writes a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// None.
+    ByNobody,
+    /// One does: its job runs.
+    ByAProcess,
+}
+
+/// Why a journal is not gone on with.
+#[derive(Debug)]
+pub enum OpenFault {
+    /// Another process writes it: its job runs.
+    Held,
+    /// A line of it is not as it was written.
+    Damaged(Damage),
+    /// It cannot be read or cut.
+    Io(io::Error),
+}
+
+impl OpenFault {
+    fn from_io(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::WouldBlock { Self::Held } else { Self::Io(error) }
+    }
+}
+
+impl std::fmt::Display for OpenFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Held => f.write_str("another process writes it: the job runs"),
+            Self::Damaged(damage) => write!(f, "{damage}; it is not guessed what stood there"),
+            Self::Io(error) => write!(f, "it cannot be read: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenFault {}
+
 impl<S: Store> Journal<S> {
     /// A new journal over an empty store.
     pub const fn over(store: S) -> Self {
         Self { store, head: frame::START, failed: false }
+    }
+
+    /// A journal over a store that holds just the lines that were recovered.
+    pub const fn after(store: S, recovered: &Recovered) -> Self {
+        Self { store, head: recovered.head, failed: false }
     }
 
     /// Appends an entry; it is durable when this returns.

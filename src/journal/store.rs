@@ -1,8 +1,11 @@
 //! Where a journal's bytes go.
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+use crate::sys::open::lock_exclusive;
 
 /// Bytes that can be appended and made durable. A simulated store stands in for it in crash tests.
 pub trait Store {
@@ -32,9 +35,33 @@ impl FileStore {
     /// When it exists already, or the file or its directory cannot be synced.
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
+        // Whoever writes a journal holds it: nobody else may go on with a job that runs.
+        lock_exclusive(file.as_fd())?;
         file.sync_all()?;
         sync_directory(path)?;
         Ok(Self { file })
+    }
+
+    /// Opens a file that exists, and reads it.
+    ///
+    /// # Errors
+    /// `WouldBlock` when another process writes it; otherwise as `open` and `read`.
+    pub fn open(path: &Path) -> io::Result<(Self, Vec<u8>)> {
+        let mut file =
+            OpenOptions::new().read(true).append(true).custom_flags(libc::O_NOFOLLOW).open(path)?;
+        lock_exclusive(file.as_fd())?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok((Self { file }, bytes))
+    }
+
+    /// Cuts the file to its first `length` bytes, durably.
+    ///
+    /// # Errors
+    /// When it may not be durable.
+    pub fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)?;
+        self.file.sync_all()
     }
 }
 

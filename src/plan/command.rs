@@ -30,6 +30,7 @@ pub fn command_line(request: &Request, facts: &DriveFacts, digest: Option<&Diges
     if !request.known_content.is_empty() {
         words.push(known_content_option(&request.known_content));
     }
+    words.extend(request.rules.iter().map(|rule| format!("--rule {}", quoted(&rule.to_string()))));
     if let Some(text) = facts.confirm_text() {
         words.push(option("--confirm", &text));
     }

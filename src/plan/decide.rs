@@ -9,7 +9,7 @@ use super::request::{PassChoice, Request, VerificationChoice};
 use super::sampling::{SAMPLE_DRAWS_MAX, r1_sample, sample_size};
 use super::scheme::{SCHEMES, Scheme};
 use super::step::PLAN_SCHEMA;
-use super::{Claim, PassPattern, PassSpec, Plan, SchemeRef, VerificationPlan};
+use super::{Claim, PassPattern, PassSpec, Plan, Rules, SchemeRef, VerificationPlan};
 use crate::device::{Content, DriveFacts, Reach, Zoned};
 use crate::unit::term::{Method, Technique, word};
 use crate::unit::{Geometry, Reason, ReasonCode};
@@ -41,9 +41,16 @@ pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decisio
     let medium = Medium::of(facts);
     let rule = policy.rule(request.standard, medium, Technique::Overwrite, Method::Clear);
     let passes = passes(request, medium, rule).map_err(|reason| reasons.push(reason));
-    match (method, passes) {
-        (Ok((method, rule)), Ok(passes)) if reasons.is_empty() => {
-            let parts = Parts { geometry, method, rule, passes };
+    let rules = Rules::with(facts.kind, &request.rules).map_err(|fault| {
+        reasons.push(Reason::new(
+            ReasonCode::BadRequest,
+            fault.to_string(),
+            "give rules that agree with each other; expunge plan shows those of the drive",
+        ));
+    });
+    match (method, passes, rules) {
+        (Ok((method, rule)), Ok(passes), Ok(rules)) if reasons.is_empty() => {
+            let parts = Parts { geometry, method, rule, passes, rules };
             Decision::Planned(Box::new(plan(request, facts, policy, parts)))
         }
         _ => Decision::Refused(reasons),
@@ -56,6 +63,7 @@ struct Parts<'a> {
     method: Method,
     rule: &'a Rule,
     passes: Passes,
+    rules: Rules,
 }
 
 struct Passes {
@@ -64,7 +72,7 @@ struct Passes {
 }
 
 fn plan(request: &Request, facts: &DriveFacts, policy: &Policy, parts: Parts<'_>) -> Plan {
-    let Parts { geometry, method, rule, passes } = parts;
+    let Parts { geometry, method, rule, passes, rules } = parts;
     let verification = verification(request.verification, &geometry);
     let policy = policy.reference(rule);
     let limits = limits(&Planned {
@@ -91,6 +99,7 @@ fn plan(request: &Request, facts: &DriveFacts, policy: &Policy, parts: Parts<'_>
         scheme: passes.scheme,
         passes: passes.specs,
         verification,
+        rules: Some(rules),
         content,
         known_content: request.known_content.iter().copied().collect(),
         limits,

@@ -8,6 +8,7 @@ pub mod limit;
 pub mod policy;
 pub mod render;
 pub mod request;
+pub mod rules;
 pub mod sampling;
 pub mod scheme;
 pub mod step;
@@ -17,6 +18,7 @@ pub use decide::{Decision, decide};
 pub use estimate::{Estimate, Rates};
 pub use policy::Policy;
 pub use request::{PassChoice, Request, VerificationChoice};
+pub use rules::{RuleName, RuleSetting, Rules};
 pub use step::{
     Claim, Limit, LimitCode, NotAPattern, PassPattern, PassSpec, Plan, PolicyRow, SchemeRef, VerificationPlan,
 };

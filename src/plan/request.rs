@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::PassPattern;
+use super::rules::RuleSetting;
 use crate::device::ContentType;
 use crate::unit::term::{Method, Standard};
 
@@ -22,6 +23,8 @@ pub struct Request {
     pub verification: VerificationChoice,
     /// Content that the user named and accepts to lose although it may be alive elsewhere.
     pub known_content: BTreeSet<ContentType>,
+    /// Rules other than those of the drive's kind, in the order in which they were given.
+    pub rules: Vec<RuleSetting>,
 }
 
 impl Default for Request {
@@ -32,6 +35,7 @@ impl Default for Request {
             passes: PassChoice::Default,
             verification: VerificationChoice::Full,
             known_content: BTreeSet::new(),
+            rules: Vec::new(),
         }
     }
 }

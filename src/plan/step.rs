@@ -4,6 +4,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::request::Ratio;
+use super::rules::Rules;
 use crate::device::{Content, ContentType, Identity};
 use crate::unit::digest::{from_hex, to_hex};
 use crate::unit::pattern::FixedBytes;
@@ -38,6 +39,10 @@ pub struct Plan {
     pub passes: Vec<PassSpec>,
     /// How the last pass is read back.
     pub verification: VerificationPlan,
+    /// How hard a bad drive is tried, when it is given up, within which limits it is driven; `None` in plans of the
+    /// first version, which had no such rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Rules>,
     /// What lies on the drive and will be lost.
     pub content: Vec<Content>,
     /// Content whose loss the user accepted by name.
@@ -49,6 +54,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The rules of the job.
+    pub fn rules(&self) -> Rules {
+        self.rules.clone().unwrap_or_else(|| Rules::of_kind(self.kind))
+    }
+
     /// SHA-256 of the canonical JSON of the plan.
     pub fn digest(&self) -> Digest {
         Digest::of_json(self)

@@ -73,6 +73,19 @@ pub fn open_plain(path: &Path, access: Access) -> io::Result<OpenedFile> {
     }
 }
 
+/// Opens what a descriptor leads to once more, for reading only: a new open file that can write nothing. The name
+/// under `/dev` plays no part in it.
+///
+/// # Errors
+/// As `open(2)`.
+pub fn reopen_to_read(file: BorrowedFd<'_>) -> io::Result<File> {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let held = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
+    let direct = (held & OFlag::O_DIRECT).bits();
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    OpenOptions::new().read(true).custom_flags(direct | libc::O_CLOEXEC).open(path)
+}
+
 /// Takes away the flag that makes I/O return early; the flag was there so that the opening does not wait.
 ///
 /// # Errors
@@ -111,6 +124,23 @@ mod tests {
         let missing = folder.path().join("missing");
         assert_eq!(open_plain(&missing, Access::Claim).unwrap_err().kind(), ErrorKind::NotFound);
         assert!(!missing.exists());
+    }
+
+    #[test]
+    fn a_descriptor_opened_anew_reads_the_same_file_and_cannot_write() {
+        use std::io::{Read as _, Write as _};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk");
+        let mut first = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        first.write_all(b"content").unwrap();
+        // Another file at the same path is not what is opened.
+        std::fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+        std::fs::write(&path, b"another").unwrap();
+        let mut again = reopen_to_read(first.as_fd()).unwrap();
+        let mut read = String::new();
+        again.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "content");
+        assert!(again.write(b"x").is_err());
     }
 
     #[test]

@@ -130,6 +130,40 @@ impl RangeSet {
         self.ranges.splice(from..to, [merged]);
     }
 
+    /// Takes the blocks of a range out; blocks that are not there stay away.
+    pub fn remove(&mut self, range: LbaRange) {
+        let from = self.ranges.partition_point(|held| held.end() <= range.first);
+        let to = from + self.ranges[from..].partition_point(|held| held.first < range.end());
+        let left: Vec<LbaRange> = self.ranges[from..to]
+            .iter()
+            .flat_map(|held| {
+                [
+                    LbaRange::between(held.first, held.end().min(range.first)),
+                    LbaRange::between(held.first.max(range.end()), held.end()),
+                ]
+            })
+            .flatten()
+            .collect();
+        self.ranges.splice(from..to, left);
+    }
+
+    /// Takes every block of another set out.
+    pub fn subtract(&mut self, other: &Self) {
+        for range in &other.ranges {
+            self.remove(*range);
+        }
+    }
+
+    /// The blocks that both sets hold.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        let mut outside = self.clone();
+        outside.subtract(other);
+        let mut both = self.clone();
+        both.subtract(&outside);
+        both
+    }
+
     fn spanning(first: Lba, end: Lba) -> LbaRange {
         LbaRange { first, count: BlockCount(end.0 - first.0) }
     }
@@ -266,6 +300,29 @@ mod tests {
             prop_assert_eq!(&RangeSet::from(pairs.iter().map(|&(a, n)| range(a, n)).collect::<Vec<_>>()), &set);
             let json = serde_json::to_string(&set).unwrap();
             prop_assert_eq!(serde_json::from_str::<RangeSet>(&json).unwrap(), set);
+        }
+
+        /// Taking out and common blocks, against the plain sets of block numbers.
+        #[test]
+        fn blocks_are_taken_out_as_of_a_set(
+            pairs in prop::collection::vec((0u64..200, 1u64..40), 0..20),
+            others in prop::collection::vec((0u64..220, 1u64..60), 0..10),
+        ) {
+            let set = |pairs: &[(u64, u64)]| -> RangeSet { pairs.iter().map(|&(a, n)| range(a, n)).collect() };
+            let model = |pairs: &[(u64, u64)]| -> BTreeSet<u64> {
+                pairs.iter().flat_map(|&(first, count)| first..first + count).collect()
+            };
+            let plain = |set: &RangeSet| -> BTreeSet<u64> {
+                set.ranges().iter().flat_map(|range| range.first().0..range.end().0).collect()
+            };
+            let mut less = set(&pairs);
+            less.subtract(&set(&others));
+            prop_assert_eq!(plain(&less), model(&pairs).difference(&model(&others)).copied().collect());
+            for pair in less.ranges().windows(2) {
+                prop_assert!(pair[0].end() < pair[1].first());
+            }
+            let both = set(&pairs).intersection(&set(&others));
+            prop_assert_eq!(plain(&both), model(&pairs).intersection(&model(&others)).copied().collect());
         }
 
         #[test]

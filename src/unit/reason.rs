@@ -103,8 +103,24 @@ reason_codes! {
     Unreadable => Medium,
     /// Some blocks hold something else than was written.
     Mismatch => Medium,
+    /// Some blocks held something else, and hold the pattern since they were written once more: stale, repaired.
+    StaleRepaired => Medium,
     /// The drive vanished, or its size became zero.
     DriveGone => Medium,
+    /// Too many transfers failed (rule errors-max).
+    TooManyErrors => Medium,
+    /// Too large a share of the transfers failed (rule errors-percent).
+    ErrorShare => Medium,
+    /// The drive was slower than the floor (rule floor).
+    TooSlow => Medium,
+    /// The job took longer than it may (rule time).
+    TooLong => Medium,
+    /// The drive became hotter than it may (rule stop).
+    TooHot => Medium,
+    /// The drive, its node or its path refuses to be written.
+    WriteRefused => Capability,
+    /// Another host has reserved the drive.
+    Reserved => InUse,
     /// Somebody stopped the job.
     Stopped => Request,
     /// The worker process of the drive ended without an answer.
@@ -113,6 +129,12 @@ reason_codes! {
     SelfTestFailed => Capability,
     /// The journal or the record could not be written.
     StateFailed => Capability,
+    /// The journal of a job is not as it was written.
+    JournalDamaged => Capability,
+    /// The job has ended, or never began, or runs: there is nothing to go on with.
+    NotResumable => Request,
+    /// The drive carries something that was not there when the job began.
+    ContentChanged => InUse,
 }
 
 /// One reason: a code to match on, and sentences that name the drive, the obstacle and the way out.

@@ -2,9 +2,11 @@
 use std::io;
 
 use crate::engine::frontier::{Frontier, Settled, pieces};
-use crate::engine::observe::{Observer, Phase, Progress};
-use crate::engine::pass::{is_gone, smallest_piece};
-use crate::io::{BlockRead, Completion, Fault, FaultKind, Transfer};
+use crate::engine::observe::{Observer, Phase};
+use crate::engine::pass::{grain, leap};
+use crate::engine::work::{Answer, Durable, Duty, Mover, work};
+use crate::io::{BlockRead, Completion, Fault, Presence, Transfer};
+use crate::plan::{RuleName, Rules};
 use crate::sys::Buffer;
 use crate::unit::{BlockCount, Digest, Geometry, Lba, LbaRange, Pattern, RangeSet};
 
@@ -26,6 +28,13 @@ pub struct ReadBackEnd {
     pub settled: Settled,
 }
 
+/// The block at which a reading begins; from the end of the drive it goes on at the first block. Passes begin at
+/// the first block and end at the last, so neither their first nor their last blocks, which a cache may still
+/// hold, are asked for first.
+pub fn first_read(geometry: &Geometry) -> Lba {
+    Lba(geometry.capacity.0 / 2)
+}
+
 /// Reads the blocks of `wanted` and compares them with `pattern`. `buffers` are the port's own.
 ///
 /// # Errors
@@ -35,55 +44,23 @@ pub fn read_back(
     buffers: &mut Vec<Buffer>,
     pattern: &Pattern,
     wanted: &RangeSet,
+    rules: &Rules,
     observer: &mut dyn Observer,
 ) -> io::Result<ReadBackEnd> {
     let geometry = port.geometry();
-    let transfer_blocks = geometry.blocks_in(port.transfer_bytes());
-    let sweep = wanted.ranges().iter().flat_map(|range| pieces(*range, transfer_blocks));
-    let mut frontier = Frontier::new(sweep, smallest_piece(&geometry));
-    let mut comparison = Comparison::new(pattern, geometry);
-    let mut done = Vec::new();
-    let total = wanted.count();
-    loop {
-        if observer.should_stop() {
-            frontier.stop();
-        }
-        while !buffers.is_empty()
-            && let Some(range) = frontier.advance()
-        {
-            let mut buffer = buffers.pop().expect("the loop's condition saw a buffer");
-            comparison.poison(range, &mut buffer);
-            if port.submit_read(Transfer { range, buffer }).is_err() {
-                unreachable!("a port takes as many transfers as it has buffers");
-            }
-        }
-        if frontier.in_flight() == 0 {
-            break;
-        }
-        let sweeping = frontier.sweeping();
-        port.reap(&mut done)?;
-        for Completion { transfer, result } in done.drain(..) {
-            frontier.apply(transfer.range, result, sweeping);
-            match result {
-                Ok(()) => comparison.compare(transfer.range, transfer.buffer.as_slice()),
-                Err(fault) if is_gone(port, fault) => frontier.gone(fault),
-                Err(_) => {}
-            }
-            buffers.push(transfer.buffer);
-        }
-        observer.progress(Progress {
-            at: Phase::Verifying,
-            done: frontier.done(),
-            total,
-            errors: frontier.errors() + comparison.differing,
-        });
-        if comparison.mismatched.ranges().len() >= MISMATCHED_RANGES_MAX {
-            frontier.give_up(Fault { kind: FaultKind::Other, errno: 0 });
-        }
-    }
+    let grain = grain(&geometry, port.transfer_bytes());
+    let order = from_the_middle(wanted, first_read(&geometry));
+    let sweep = order.iter().flat_map(|range| pieces(*range, grain.transfer));
+    let mut frontier = Frontier::new(sweep, grain, leap(&geometry, rules), rules, RangeSet::new());
+    let duty = Duty { phase: Phase::Verifying, total: wanted.count(), rules, durable: Durable::Reading };
+    let comparison = Comparison::new(pattern, geometry);
+    let mut reader = Reader { port, buffers, comparison };
+    work(&mut reader, &mut frontier, &duty, observer)?;
     let settled = frontier.end().unwrap_or(Settled::Stopped);
     let unreadable = frontier.failed();
-    let mismatched = comparison.mismatched;
+    let mut mismatched = reader.comparison.mismatched;
+    // A block that differed and then could not be read any more counts once.
+    mismatched.subtract(&unreadable);
     let matched = frontier.succeeded().count().saturating_sub(mismatched.count());
     let read = matched + mismatched.count() + unreadable.count();
     let tally = VerificationTally {
@@ -97,19 +74,83 @@ pub fn read_back(
     Ok(ReadBackEnd { tally, settled })
 }
 
-struct Comparison<'p> {
+/// The ranges from a block on, and then those before it.
+fn from_the_middle(wanted: &RangeSet, middle: Lba) -> Vec<LbaRange> {
+    let after =
+        wanted.ranges().iter().filter_map(|range| LbaRange::between(range.first().max(middle), range.end()));
+    let before =
+        wanted.ranges().iter().filter_map(|range| LbaRange::between(range.first(), range.end().min(middle)));
+    after.chain(before).collect()
+}
+
+struct Reader<'a, 'p> {
+    port: &'a mut dyn BlockRead,
+    buffers: &'a mut Vec<Buffer>,
+    comparison: Comparison<'p>,
+}
+
+impl Mover for Reader<'_, '_> {
+    fn has_room(&self) -> bool {
+        !self.buffers.is_empty()
+    }
+
+    fn start(&mut self, range: LbaRange) {
+        let mut buffer = self.buffers.pop().expect("the caller has seen that there is room");
+        self.comparison.poison(range, &mut buffer);
+        if self.port.submit_read(Transfer { range, buffer }).is_err() {
+            unreachable!("a port takes as many transfers as it has buffers");
+        }
+    }
+
+    fn reap(&mut self, done: &mut Vec<Answer>) -> io::Result<()> {
+        let mut completions = Vec::new();
+        self.port.reap(&mut completions)?;
+        for Completion { transfer, result } in completions {
+            if result.is_ok() {
+                self.comparison.compare(transfer.range, transfer.buffer.as_slice());
+            }
+            self.buffers.push(transfer.buffer);
+            done.push((transfer.range, result));
+        }
+        Ok(())
+    }
+
+    fn presence(&mut self) -> Presence {
+        self.port.presence()
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn bytes(&self, range: LbaRange) -> u64 {
+        self.comparison.geometry.byte_length(range.count())
+    }
+
+    fn wrong(&self) -> BlockCount {
+        self.comparison.differing
+    }
+
+    fn ends_by(&self) -> Option<RuleName> {
+        let ranges = self.comparison.mismatched.ranges().len();
+        (ranges >= MISMATCHED_RANGES_MAX).then_some(RuleName::Differences)
+    }
+}
+
+/// Compares what was read with what is expected.
+pub(super) struct Comparison<'p> {
     pattern: &'p Pattern,
     geometry: Geometry,
     expected: Vec<u8>,
     /// What `expected` holds, when it is a fixed pattern: its phase. It need not be made again then.
     prepared: Option<u64>,
-    mismatched: RangeSet,
+    pub(super) mismatched: RangeSet,
     /// Blocks of `mismatched`, counted along: they are asked for after every transfer.
     differing: BlockCount,
 }
 
 impl<'p> Comparison<'p> {
-    fn new(pattern: &'p Pattern, geometry: Geometry) -> Self {
+    pub(super) fn new(pattern: &'p Pattern, geometry: Geometry) -> Self {
         let block = geometry.block_size.bytes() as usize;
         let expected = vec![0; COMPARE_BYTES.max(block)];
         Self {
@@ -124,7 +165,7 @@ impl<'p> Comparison<'p> {
 
     /// Spoils the first eight bytes of every block before it is read: a buffer still holds what it held before, which
     /// may be just what is expected, and a read that says "done" and moves nothing must not pass (P7).
-    fn poison(&self, range: LbaRange, buffer: &mut Buffer) {
+    pub(super) fn poison(&self, range: LbaRange, buffer: &mut Buffer) {
         let poison = match self.pattern {
             Pattern::Fixed { bytes } => {
                 (0..=u8::MAX).find(|byte| !bytes.bytes().contains(byte)).expect("64 bytes are not all 256")
@@ -139,7 +180,7 @@ impl<'p> Comparison<'p> {
         }
     }
 
-    fn compare(&mut self, range: LbaRange, bytes: &[u8]) {
+    pub(super) fn compare(&mut self, range: LbaRange, bytes: &[u8]) {
         let blocks = self.geometry.blocks_in(self.expected.len() as u64);
         let mut bytes = bytes;
         for piece in pieces(range, blocks) {
@@ -170,6 +211,7 @@ impl<'p> Comparison<'p> {
         let pairs = found.chunks(block).zip(self.expected.chunks(block));
         for (lba, (found, expected)) in (piece.first().0..).zip(pairs) {
             if found != expected
+                && !self.mismatched.contains(Lba(lba))
                 && let Some(single) = LbaRange::new(Lba(lba), BlockCount(1))
             {
                 self.mismatched.insert(single);
@@ -182,22 +224,29 @@ impl<'p> Comparison<'p> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Unobserved, write_pass};
+    use crate::engine::{Pass, Unobserved, write_pass};
     use crate::io::MemoryDisk;
+    use crate::unit::term::DriveKind;
     use crate::unit::{BlockSize, PatternKey, pattern::FixedBytes};
+
+    fn rules() -> Rules {
+        Rules::of_kind(DriveKind::TestObject)
+    }
 
     fn written(blocks: u64, block_size: u32, pattern: &Pattern) -> MemoryDisk {
         let size = BlockSize::new(block_size).unwrap();
         let geometry = Geometry { block_size: size, physical_block_size: size, capacity: BlockCount(blocks) };
         let mut disk = MemoryDisk::new(geometry, 1 << 18, 2);
         let mut buffers = disk.take_buffers();
-        write_pass(&mut disk, &mut buffers, 0, pattern, &mut Unobserved).unwrap();
+        let rules = rules();
+        let pass = Pass { index: 0, pattern, written: &RangeSet::new(), rules: &rules };
+        write_pass(&mut disk, &mut buffers, &pass, &mut Unobserved).unwrap();
         disk
     }
 
     fn verify(disk: &mut MemoryDisk, pattern: &Pattern, wanted: &RangeSet) -> VerificationTally {
         let mut buffers = disk.take_buffers();
-        let end = read_back(disk, &mut buffers, pattern, wanted, &mut Unobserved).unwrap();
+        let end = read_back(disk, &mut buffers, pattern, wanted, &rules(), &mut Unobserved).unwrap();
         assert_eq!(end.settled, Settled::Complete);
         assert!(end.tally.accounts_for(&disk.geometry()));
         end.tally
@@ -243,7 +292,7 @@ mod tests {
         let whole = disk.geometry().whole().unwrap();
         let mut buffers = disk.take_buffers();
         let wanted = [whole].into_iter().collect();
-        let end = read_back(&mut disk, &mut buffers, &pattern, &wanted, &mut Unobserved).unwrap();
+        let end = read_back(&mut disk, &mut buffers, &pattern, &wanted, &rules(), &mut Unobserved).unwrap();
         assert!(matches!(end.settled, Settled::GivenUp(_)), "{:?}", end.settled);
         assert!(end.tally.accounts_for(&disk.geometry()) && !end.tally.is_clean());
         let ranges = end.tally.mismatched.ranges().len();
@@ -289,7 +338,8 @@ mod tests {
                 pattern.fill(0, buffer.as_mut_slice());
             }
             let wanted = [whole].into_iter().collect();
-            let end = read_back(&mut idle, &mut buffers, &pattern, &wanted, &mut Unobserved).unwrap();
+            let end =
+                read_back(&mut idle, &mut buffers, &pattern, &wanted, &rules(), &mut Unobserved).unwrap();
             assert_eq!(end.tally.matched, BlockCount::ZERO, "{pattern:?}");
         }
     }

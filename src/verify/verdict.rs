@@ -2,11 +2,11 @@
 //! a record of success can be built from nothing else.
 use serde::Serialize;
 
-use super::VerificationTally;
+use super::{RepairTally, VerificationTally};
 use crate::engine::{FlushState, PassTally};
 use crate::plan::{Claim, Plan, VerificationPlan};
 use crate::unit::term::{Disposition, Exit, Outcome};
-use crate::unit::{Reason, ReasonCode};
+use crate::unit::{RangeSet, Reason, ReasonCode};
 
 /// How the work on the drive came to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub enum Ending {
     Stopped,
     /// The drive vanished.
     DriveGone(Reason),
+    /// A rule ended it: too many failures, too slow, too long, too hot.
+    GivenUp(Reason),
+    /// The drive or its path refuses to go on.
+    Refused(Reason),
     /// It is not known what happened since the last report.
     Lost(Reason),
 }
@@ -91,6 +95,7 @@ pub fn judge(
     plan: &Plan,
     passes: &[PassTally],
     verification: Option<&VerificationTally>,
+    repair: Option<&RepairTally>,
     ending: &Ending,
 ) -> Verdict {
     match ending {
@@ -105,7 +110,7 @@ pub fn judge(
             vec![Reason::new(
                 ReasonCode::Stopped,
                 "the job was stopped before its end",
-                "run the same command again to start over",
+                "go on with: expunge resume; or treat the drive as not sanitized",
             )],
             Disposition::Quarantined,
             Exit::Aborted,
@@ -116,19 +121,37 @@ pub fn judge(
             Disposition::ToDestroy,
             Exit::Failed,
         ),
-        Ending::Completed => judge_completed(plan, passes, verification),
+        Ending::GivenUp(reason) => {
+            let written = passes.iter().any(|pass| !pass.written.is_zero());
+            // What the drive itself did is a failure; what only a limit ended is incomplete.
+            let by_drive = matches!(reason.code, ReasonCode::NotAnswering | ReasonCode::FlushFailed);
+            let outcome = if written && !by_drive { Outcome::Partial } else { Outcome::Failed };
+            let mut reasons = vec![reason.clone()];
+            reasons.extend(write_reasons(passes));
+            reasons.extend(verification.map(|tally| read_reasons(tally, repair)).unwrap_or_default());
+            Verdict::without_evidence(outcome, reasons, Disposition::ToDestroy, Exit::Failed)
+        }
+        Ending::Refused(reason) => {
+            let mut reasons = vec![reason.clone()];
+            reasons.extend(write_reasons(passes));
+            Verdict::without_evidence(Outcome::Failed, reasons, Disposition::Quarantined, Exit::Failed)
+        }
+        Ending::Completed => judge_completed(plan, passes, verification, repair),
     }
 }
 
-fn judge_completed(plan: &Plan, passes: &[PassTally], verification: Option<&VerificationTally>) -> Verdict {
-    // A drive that was given up has no later passes, and its last one says why.
-    let given_up = passes.len() < plan.passes.len()
-        && passes.last().is_some_and(|pass| !pass.failed.is_empty() || !pass.unreached.is_empty());
-    let accounted = (passes.len() == plan.passes.len() || given_up)
+fn judge_completed(
+    plan: &Plan,
+    passes: &[PassTally],
+    verification: Option<&VerificationTally>,
+    repair: Option<&RepairTally>,
+) -> Verdict {
+    let accounted = passes.len() == plan.passes.len()
         && passes.iter().all(|pass| pass.accounts_for(&plan.geometry))
-        && verification.is_none_or(|tally| tally.accounts_for(&plan.geometry));
+        && verification.is_none_or(|tally| tally.accounts_for(&plan.geometry))
+        && repair.is_none_or(|repair| verification.is_some_and(|tally| repair.accounts_for(tally)));
     // A tally is clean when all it wanted is right, so what it wanted has to be what the plan asks for.
-    let as_planned = verification.is_none_or(|tally| wants_what_was_planned(plan, tally));
+    let as_planned = verification.is_none_or(|tally| wants_what_was_planned(plan, passes, tally));
     if accounted && !as_planned {
         return Verdict::without_evidence(
             Outcome::Unknown,
@@ -155,7 +178,7 @@ fn judge_completed(plan: &Plan, passes: &[PassTally], verification: Option<&Veri
         );
     }
     let writing = write_reasons(passes);
-    let reading = verification.map(read_reasons).unwrap_or_default();
+    let reading = verification.map(|tally| read_reasons(tally, repair)).unwrap_or_default();
     if !writing.is_empty() {
         let reasons = writing.into_iter().chain(reading).collect();
         return Verdict::without_evidence(Outcome::Failed, reasons, Disposition::ToDestroy, Exit::Failed);
@@ -179,19 +202,23 @@ fn judge_completed(plan: &Plan, passes: &[PassTally], verification: Option<&Veri
 }
 
 /// Whether a read-back was of as many blocks as its plan asks for: all for a full one; for a sample those drawn,
-/// with the first and the last block where they were not drawn. Which blocks a sample drew follows from its
-/// seed, which the record holds and its check draws again.
-fn wants_what_was_planned(plan: &Plan, tally: &VerificationTally) -> bool {
+/// with the first and the last block where they were not drawn. Blocks that could not be written are left out:
+/// that they do not hold the pattern is known. Which blocks a sample drew follows from its seed, which the record
+/// holds and its check draws again.
+fn wants_what_was_planned(plan: &Plan, passes: &[PassTally], tally: &VerificationTally) -> bool {
     let capacity = u128::from(plan.geometry.capacity.0);
     let drawn = match plan.verification {
         VerificationPlan::None => return true,
-        VerificationPlan::Full { .. } => return u128::from(tally.wanted.0) == capacity,
+        VerificationPlan::Full { .. } => capacity,
         VerificationPlan::SampledR1 { subsections, run_blocks } => {
             u128::from(subsections) * 2 * u128::from(run_blocks.0)
         }
         VerificationPlan::Sampled { strata, .. } => u128::from(strata),
     };
-    (drawn..=drawn + 2).contains(&u128::from(tally.wanted.0)) && drawn > 0
+    let unwritten = passes.last().map_or(0, |pass| pass.failed.count().0 + pass.unreached.count().0);
+    let ends = if matches!(plan.verification, VerificationPlan::Full { .. }) { 0 } else { 2 };
+    let wanted = u128::from(tally.wanted.0);
+    drawn > 0 && wanted <= drawn + ends && wanted + u128::from(unwritten) >= drawn
 }
 
 fn judge_read_back(plan: &Plan, tally: &VerificationTally, reading: Vec<Reason>) -> Verdict {
@@ -255,16 +282,32 @@ fn write_reasons(passes: &[PassTally]) -> Vec<Reason> {
     reasons
 }
 
-fn read_reasons(tally: &VerificationTally) -> Vec<Reason> {
+fn read_reasons(tally: &VerificationTally, repair: Option<&RepairTally>) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    if let (Some(first), Some(last)) = (tally.mismatched.first(), tally.mismatched.last()) {
+    let mut wrong = tally.mismatched.clone();
+    if let Some(repair) = repair {
+        wrong.subtract(&repair.repaired);
+    }
+    if let (Some(first), Some(last)) = (wrong.first(), wrong.last()) {
         reasons.push(Reason::new(
             ReasonCode::Mismatch,
             format!(
                 "{} blocks hold something else than was written, first LBA {first}, last LBA {last}",
-                tally.mismatched.count()
+                wrong.count()
             ),
             "destroy the drive: it acknowledged writes that it did not keep",
+        ));
+    }
+    let repaired = repair.map(|repair| &repair.repaired);
+    if let Some((first, last)) = repaired.and_then(|set| Some((set.first()?, set.last()?))) {
+        let count = repaired.map(RangeSet::count).unwrap_or_default();
+        reasons.push(Reason::new(
+            ReasonCode::StaleRepaired,
+            format!(
+                "{count} blocks were acknowledged and held something else, and hold the pattern since they were written \
+                 once more (stale, repaired), first LBA {first}, last LBA {last}"
+            ),
+            "do not trust the drive or its path: find the cause and run the job again, or destroy the drive",
         ));
     }
     if let Some(first) = tally.unreadable.ranges().first() {

@@ -1,24 +1,28 @@
-//! The worker's side.
+//! The worker's side: the process around [`serve`](super::serve).
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::message::{Begin, Ended, Event, LINE_BYTES_MAX, Order, Verify};
-use crate::engine::{Observer, Phase, Progress, Settled, write_pass};
-use crate::io::{reader, writer};
+use super::message::{Event, LINE_BYTES_MAX, Opened, Order, Terms};
+use super::reins::{Reins, Rider};
+use super::serve::{Drive, Teller, serve};
+use crate::engine::{Admission, Observer, Phase, Progress};
+use crate::io::{Adapter, BlockRead, BlockWrite, reader, writer};
+use crate::sys::open::reopen_to_read;
 use crate::sys::process::{close_inherited, ignore};
-use crate::unit::Pattern;
-use crate::verify::read_back;
+use crate::unit::RangeSet;
 
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// How often a worker that waits says so, and looks up.
+const WAITING_EVERY: Duration = Duration::from_millis(500);
 
 /// Runs the worker on descriptor 0 (the drive) and descriptor 1 (the parent).
 pub fn main() -> ExitCode {
@@ -31,47 +35,40 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    match serve() {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn serve() -> io::Result<()> {
-    let drive = io::stdin().as_fd().try_clone_to_owned()?;
+fn run() -> io::Result<()> {
+    let mut drive = Descriptor(io::stdin().as_fd().try_clone_to_owned()?);
     let socket = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let stop = Arc::new(AtomicBool::new(false));
-    let orders = listen(socket.try_clone()?, Arc::clone(&stop));
-    let mut teller = Teller { socket, stop, told: None };
-    for order in orders {
-        let result = match order {
-            Order::Begin(begin) => write_all_passes(&drive, &begin, &mut teller),
-            Order::Verify(verify) => verify_drive(&drive, &verify, &mut teller),
-            Order::Stop => Ok(()),
-        };
-        if let Err(error) = result {
-            teller.tell(&Event::Broken { text: error.to_string() })?;
-            return Err(error);
-        }
-    }
-    Ok(())
+    let reins = Arc::new(Reins::default());
+    let orders = listen(socket.try_clone()?, Arc::clone(&reins));
+    let mut speaker =
+        Speaker { socket, rider: Rider::new(reins), told: None, waiting_told: None, began: Instant::now() };
+    serve(&mut drive, orders.into_iter(), &mut speaker)
 }
 
-/// Reads orders in a thread of its own, so that "stop" and the end of the parent are seen during a pass.
-fn listen(socket: UnixStream, stop: Arc<AtomicBool>) -> Receiver<Order> {
+/// Reads orders in a thread of its own, so that "stop", a new pace and the end of the parent are seen during a
+/// pass.
+fn listen(socket: UnixStream, reins: Arc<Reins>) -> Receiver<Order> {
     let (sender, orders) = channel();
     std::thread::spawn(move || {
         let mut lines = BufReader::new(socket);
         while let Some(order) = next_order(&mut lines) {
-            if order == Order::Stop {
-                stop.store(true, Ordering::Relaxed);
+            match order {
+                Order::Stop => reins.stop(),
+                Order::Pace { bytes_per_second } => reins.set_pace(bytes_per_second),
+                Order::Begin(_) | Order::Verify(_) | Order::Repair(_) => {}
             }
             if sender.send(order).is_err() {
                 break;
             }
         }
         // End of file or nonsense: nobody listens any more.
-        stop.store(true, Ordering::Relaxed);
+        reins.stop();
     });
     orders
 }
@@ -83,69 +80,97 @@ fn next_order(lines: &mut BufReader<UnixStream>) -> Option<Order> {
     serde_json::from_slice(line.strip_suffix(b"\n")?).ok()
 }
 
-fn write_all_passes(drive: &OwnedFd, begin: &Begin, teller: &mut Teller) -> io::Result<()> {
-    let (mut port, adapter) = writer(drive.try_clone()?, begin.geometry, begin.tuning)?;
-    teller.tell(&Event::Ready { adapter })?;
-    let mut buffers = port.take_buffers();
-    for (index, pattern) in (0u32..).zip(&begin.passes) {
-        let end = write_pass(port.as_mut(), &mut buffers, index, pattern, teller)?;
-        teller.tell(&Event::Pass { tally: end.tally, settled: end.settled.into() })?;
-        if end.settled != Settled::Complete {
-            break;
-        }
+/// The drive as it was handed over.
+struct Descriptor(OwnedFd);
+
+impl Drive for Descriptor {
+    fn writer(&mut self, terms: &Terms) -> io::Result<(Box<dyn BlockWrite>, Adapter)> {
+        writer(self.0.try_clone()?, terms.geometry, terms.tuning)
     }
-    Ok(())
+
+    fn reader(&mut self, terms: &Terms) -> io::Result<(Box<dyn BlockRead>, Adapter, Opened)> {
+        let (file, opened) = match reopen_to_read(self.0.as_fd()) {
+            Ok(file) => (OwnedFd::from(file), Opened::Anew),
+            // Without /proc there is only the descriptor that was handed over; the record says which it was.
+            Err(_) => (self.0.try_clone()?, Opened::Before),
+        };
+        let (port, adapter) = reader(file, terms.geometry, terms.tuning)?;
+        Ok((port, adapter, opened))
+    }
 }
 
-fn verify_drive(drive: &OwnedFd, verify: &Verify, teller: &mut Teller) -> io::Result<()> {
-    let Verify { geometry, tuning, pattern, wanted } = verify;
-    let (mut port, adapter) = reader(drive.try_clone()?, *geometry, *tuning)?;
-    teller.tell(&Event::Ready { adapter })?;
-    let mut buffers = port.take_buffers();
-    let pattern: &Pattern = pattern;
-    let end = read_back(port.as_mut(), &mut buffers, pattern, wanted, teller)?;
-    teller.tell(&Event::Verified { tally: end.tally, settled: end.settled.into() })
-}
-
-struct Teller {
+struct Speaker {
     socket: UnixStream,
-    stop: Arc<AtomicBool>,
+    rider: Rider,
     told: Option<(Instant, Phase)>,
+    waiting_told: Option<Instant>,
+    began: Instant,
 }
 
-impl Teller {
+impl Teller for Speaker {
     fn tell(&mut self, event: &Event) -> io::Result<()> {
         let mut line = serde_json::to_vec(event)?;
         line.push(b'\n');
         self.socket.write_all(&line)
     }
+
+    fn observer(&mut self, terms: &Terms) -> &mut dyn Observer {
+        let spent = Duration::from_millis(terms.spent_millis);
+        self.began = Instant::now().checked_sub(spent).unwrap_or_else(Instant::now);
+        self
+    }
 }
 
-impl Observer for Teller {
+impl Speaker {
+    /// An event that only matters to somebody who listens.
+    fn tell_or_stop(&mut self, event: &Event) {
+        if self.tell(event).is_err() {
+            self.rider.reins().stop();
+        }
+    }
+}
+
+impl Observer for Speaker {
     fn progress(&mut self, progress: Progress) {
         let now = Instant::now();
         let recent =
             |(at, phase): (Instant, Phase)| phase == progress.at && now.duration_since(at) < PROGRESS_EVERY;
         if !self.told.is_some_and(recent) {
             self.told = Some((now, progress.at));
-            if self.tell(&Event::Progress(progress)).is_err() {
-                self.stop.store(true, Ordering::Relaxed);
-            }
+            self.tell_or_stop(&Event::Progress(progress));
         }
     }
 
     fn should_stop(&mut self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.rider.reins().is_stopped()
     }
-}
 
-impl From<Settled> for Ended {
-    fn from(settled: Settled) -> Self {
-        match settled {
-            Settled::Complete => Self::Complete,
-            Settled::Stopped => Self::Stopped,
-            Settled::Gone(fault) => Self::Gone { fault },
-            Settled::GivenUp(fault) => Self::GivenUp { fault },
+    fn now(&mut self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn rest(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while !self.should_stop() {
+            let now = Instant::now();
+            if !self.waiting_told.is_some_and(|told| now.duration_since(told) < WAITING_EVERY) {
+                self.waiting_told = Some(now);
+                self.tell_or_stop(&Event::Waiting);
+            }
+            let left = end.saturating_duration_since(now);
+            if left.is_zero() {
+                break;
+            }
+            std::thread::sleep(left.min(WAITING_EVERY));
         }
+    }
+
+    fn admit(&mut self, bytes: u64) -> Admission {
+        let now = self.now();
+        self.rider.admit(now, bytes)
+    }
+
+    fn checkpoint(&mut self, pass: u32, written: RangeSet) {
+        self.tell_or_stop(&Event::Checkpoint { pass, written });
     }
 }

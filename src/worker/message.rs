@@ -1,10 +1,11 @@
 //! What parent and worker tell each other.
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{PassTally, Progress};
+use crate::engine::{PassTally, Progress, Settled};
 use crate::io::{Adapter, Fault, Tuning};
+use crate::plan::{RuleName, Rules};
 use crate::unit::{Geometry, Pattern, RangeSet};
-use crate::verify::VerificationTally;
+use crate::verify::{RepairTally, VerificationTally};
 
 /// Longest line either side accepts, in bytes. The longest is a tally of a drive with very many bad areas.
 pub const LINE_BYTES_MAX: usize = 64 << 20;
@@ -13,38 +14,71 @@ pub const LINE_BYTES_MAX: usize = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Order {
-    /// Write these passes, each followed by a flush. Given once, first, for a job that writes.
+    /// Write these passes, each followed by a flush.
     Begin(Begin),
-    /// Read back and compare. The worker gets a read-only view of the drive for it.
+    /// Read back and compare. The worker opens the drive anew for it, for reading only.
     Verify(Verify),
+    /// Read, write and read once more what a reading found wrong.
+    Repair(Repair),
+    /// Keep below so many bytes a second from now on; `None` for no limit.
+    Pace {
+        /// The limit, at least 1.
+        bytes_per_second: Option<u64>,
+    },
     /// Come to an end: nothing new is submitted, what is in flight is waited for.
     Stop,
+}
+
+/// What all work on a drive is to keep to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Terms {
+    /// Shape of the drive.
+    pub geometry: Geometry,
+    /// How to drive it.
+    pub tuning: Tuning,
+    /// The rules of the job.
+    pub rules: Rules,
+    /// What the job took before this order, in milliseconds.
+    pub spent_millis: u64,
 }
 
 /// A job that writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Begin {
-    /// Shape of the drive.
-    pub geometry: Geometry,
-    /// How to drive it.
-    pub tuning: Tuning,
+    /// What to keep to.
+    pub terms: Terms,
     /// Bytes of every pass, keys included.
     pub passes: Vec<Pattern>,
+    /// Number of the first pass that is still to be written, from 0.
+    pub first: u32,
+    /// Blocks of that pass that are written and durable already.
+    pub written: RangeSet,
 }
 
 /// A reading.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verify {
-    /// Shape of the drive.
-    pub geometry: Geometry,
-    /// How to drive it.
-    pub tuning: Tuning,
+    /// What to keep to.
+    pub terms: Terms,
     /// What every block must hold.
     pub pattern: Pattern,
     /// Blocks to read.
     pub wanted: RangeSet,
+}
+
+/// A repair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repair {
+    /// What to keep to.
+    pub terms: Terms,
+    /// What every block must hold.
+    pub pattern: Pattern,
+    /// Blocks that do not.
+    pub wrong: RangeSet,
 }
 
 /// From the worker.
@@ -55,9 +89,20 @@ pub enum Event {
     Ready {
         /// Adapter in use.
         adapter: Adapter,
+        /// The descriptor in use.
+        opened: Opened,
     },
     /// Where it stands.
     Progress(Progress),
+    /// It waits because it was asked to, and is well: for heat, bandwidth, or a path that failed.
+    Waiting,
+    /// These blocks of a pass are durable now.
+    Checkpoint {
+        /// Number of the pass, from 0.
+        pass: u32,
+        /// Blocks, without those of earlier checkpoints.
+        written: RangeSet,
+    },
     /// A pass has ended, well or badly.
     Pass {
         /// What it came to.
@@ -72,11 +117,26 @@ pub enum Event {
         /// How it ended.
         settled: Ended,
     },
+    /// The repair has ended, well or badly.
+    Repaired {
+        /// What it came to.
+        tally: RepairTally,
+    },
     /// The worker cannot go on for a reason that is not the drive's.
     Broken {
         /// What happened.
         text: String,
     },
+}
+
+/// Which open file a worker uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Opened {
+    /// The one that it was handed.
+    Before,
+    /// One of its own, opened for reading only after the last flush.
+    Anew,
 }
 
 /// How a sweep over the drive ended, on the wire.
@@ -92,9 +152,26 @@ pub enum Ended {
         /// What it answered last.
         fault: Fault,
     },
-    /// The drive answered nothing but failures.
+    /// A rule ended it.
     GivenUp {
+        /// The rule.
+        rule: RuleName,
+    },
+    /// The drive or its path refuses all further transfers.
+    Refused {
         /// What it answered last.
         fault: Fault,
     },
+}
+
+impl From<Settled> for Ended {
+    fn from(settled: Settled) -> Self {
+        match settled {
+            Settled::Complete => Self::Complete,
+            Settled::Stopped => Self::Stopped,
+            Settled::Gone(fault) => Self::Gone { fault },
+            Settled::GivenUp(rule) => Self::GivenUp { rule },
+            Settled::Refused(fault) => Self::Refused { fault },
+        }
+    }
 }

@@ -8,6 +8,8 @@
 pub mod child;
 pub mod message;
 pub mod parent;
+mod reins;
+pub mod serve;
 
-pub use message::{Begin, Event, Order, Verify};
-pub use parent::{Report, Worker};
+pub use message::{Begin, Event, Order, Repair, Terms, Verify};
+pub use parent::{Link, Report, Worker};

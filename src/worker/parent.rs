@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::message::{Event, LINE_BYTES_MAX, Order};
+use crate::device::procfs::process_state;
 
 /// How long a worker may leave an order unread.
 const ORDER_PATIENCE: Duration = Duration::from_secs(60);
@@ -26,6 +27,21 @@ impl Program {
     pub fn own() -> Self {
         Self { path: "/proc/self/exe".into(), arguments: vec!["__worker".into()] }
     }
+}
+
+/// The parent's end of a conversation with whatever works on a drive.
+pub trait Link {
+    /// Sends an order.
+    ///
+    /// # Errors
+    /// When the other side is gone.
+    fn order(&mut self, order: &Order) -> io::Result<()>;
+
+    /// Waits for the next event, at most as long as said.
+    fn next(&mut self, wait: Duration) -> Report;
+
+    /// Who works there, and what it is seen to be doing, in words for people.
+    fn whereabouts(&self) -> String;
 }
 
 /// A running worker.
@@ -71,39 +87,6 @@ impl Worker {
         Ok(Self { child, socket: ours, lines, partial: Vec::new() })
     }
 
-    /// Process id of the worker.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Sends an order.
-    ///
-    /// # Errors
-    /// When the worker is gone.
-    pub fn order(&mut self, order: &Order) -> io::Result<()> {
-        let mut line = serde_json::to_vec(order)?;
-        line.push(b'\n');
-        self.socket.write_all(&line)
-    }
-
-    /// Waits for the next event, at most as long as said.
-    pub fn next(&mut self, wait: Duration) -> Report {
-        if let Err(error) = self.socket.set_read_timeout(Some(wait)) {
-            return Report::End(error.to_string());
-        }
-        // At most one byte beyond the limit is ever held, so a broken worker cannot fill the memory.
-        let room = (LINE_BYTES_MAX - self.partial.len().min(LINE_BYTES_MAX)) as u64;
-        match self.lines.by_ref().take(room).read_until(b'\n', &mut self.partial) {
-            Ok(_) => self.line(),
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => {
-                    Report::Silence
-                }
-                _ => Report::End(error.to_string()),
-            },
-        }
-    }
-
     fn line(&mut self) -> Report {
         let line = std::mem::take(&mut self.partial);
         let Some(line) = line.strip_suffix(b"\n") else {
@@ -126,21 +109,72 @@ impl Worker {
         }
     }
 
-    /// Ends the conversation and gives the worker a moment to leave. One that hangs in the kernel is left
-    /// behind: it keeps the drive claimed, and nothing of ours.
-    pub fn finish(mut self, patience: Duration) {
+    /// Ends the conversation and gives the worker a moment to leave; after it the worker is killed. One that hangs in
+    /// the kernel survives even that and is left behind: it keeps the drive claimed, and nothing of ours.
+    pub fn finish(mut self, patience: Duration) -> Farewell {
         drop(self.lines);
         drop(self.socket);
-        wait_at_most(&mut self.child, patience);
+        if wait_at_most(&mut self.child, patience) == Farewell::Left {
+            return Farewell::Left;
+        }
+        // What cannot be killed is not waited for.
+        let _sent = self.child.kill();
+        wait_at_most(&mut self.child, Duration::from_secs(1))
+    }
+}
+
+/// How a worker went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// It has ended.
+    Left,
+    /// It is stuck in the kernel, and was left behind.
+    Stuck,
+}
+
+impl Link for Worker {
+    fn order(&mut self, order: &Order) -> io::Result<()> {
+        let mut line = serde_json::to_vec(order)?;
+        line.push(b'\n');
+        self.socket.write_all(&line)
+    }
+
+    fn next(&mut self, wait: Duration) -> Report {
+        if let Err(error) = self.socket.set_read_timeout(Some(wait)) {
+            return Report::End(error.to_string());
+        }
+        // At most one byte beyond the limit is ever held, so a broken worker cannot fill the memory.
+        let room = (LINE_BYTES_MAX - self.partial.len().min(LINE_BYTES_MAX)) as u64;
+        match self.lines.by_ref().take(room).read_until(b'\n', &mut self.partial) {
+            Ok(_) => self.line(),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => {
+                    Report::Silence
+                }
+                _ => Report::End(error.to_string()),
+            },
+        }
+    }
+
+    fn whereabouts(&self) -> String {
+        let id = self.child.id();
+        match process_state(id) {
+            Some(state) => format!("the worker process {id} ({state})"),
+            None => format!("the worker process {id}"),
+        }
     }
 }
 
 /// Waits for the end of a process, but not for ever.
-fn wait_at_most(child: &mut Child, patience: Duration) {
+fn wait_at_most(child: &mut Child, patience: Duration) -> Farewell {
     let step = Duration::from_millis(10);
     let mut waited = Duration::ZERO;
-    while waited < patience && matches!(child.try_wait(), Ok(None)) {
+    while matches!(child.try_wait(), Ok(None)) {
+        if waited >= patience {
+            return Farewell::Stuck;
+        }
         std::thread::sleep(step);
         waited += step;
     }
+    Farewell::Left
 }

@@ -9,7 +9,7 @@ use expunge::certificate::{
 use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned};
 use expunge::engine::{FlushState, PassTally};
 use expunge::plan::{
-    Claim, Limit, LimitCode, PassPattern, PassSpec, Plan, Policy, VerificationPlan, policy::Medium,
+    Claim, Limit, LimitCode, PassPattern, PassSpec, Plan, Policy, Rules, VerificationPlan, policy::Medium,
     step::PLAN_SCHEMA,
 };
 use expunge::unit::pattern::FixedBytes;
@@ -127,6 +127,7 @@ pub(crate) fn plan(kind: DriveKind, passes: Vec<PassPattern>, verification: Veri
         known_content: Vec::new(),
         claim: (verification != VerificationPlan::None).then_some(claim),
         verification,
+        rules: Some(Rules::of_kind(kind)),
         limits,
     }
 }
@@ -174,6 +175,7 @@ pub(crate) fn pass_tally(index: u32) -> PassTally {
         failed: RangeSet::new(),
         unreached: RangeSet::new(),
         flush: FlushState::Confirmed,
+        flush_failures: 0,
     }
 }
 
@@ -220,6 +222,7 @@ pub(crate) fn finished(plan: Plan) -> RecordInput {
         seed: (wanted < CAPACITY).then(|| "ab".repeat(32)),
         order: "ascending".into(),
         tally: VerificationTally { wanted_digest: digest, ..read_tally(wanted) },
+        repair: None,
         started: time(60),
         ended: time(90),
     });
@@ -227,6 +230,8 @@ pub(crate) fn finished(plan: Plan) -> RecordInput {
         drive: DriveRecord::new(&facts(plan.kind), Some((identity(), geometry()))),
         passes: passes.collect(),
         verification,
+        interruptions: Vec::new(),
+        conduct: None,
         limits: Vec::new(),
         provenance: provenance(),
         plan: Some(plan),
@@ -257,7 +262,7 @@ pub(crate) fn verdict(job: &RecordInput, ending: &Ending) -> Verdict {
         return Verdict::unsanitizable(vec![Reason::new(ReasonCode::NoCapacity, "size 0", "destroy")]);
     };
     let tallies: Vec<PassTally> = job.passes.iter().map(|pass| pass.tally.clone()).collect();
-    judge(plan, &tallies, job.verification.as_ref().map(|read| &read.tally), ending)
+    judge(plan, &tallies, job.verification.as_ref().map(|read| &read.tally), None, ending)
 }
 
 pub(crate) fn statement(job: RecordInput) -> Statement {
@@ -281,6 +286,16 @@ pub(crate) fn every_outcome() -> Vec<(Outcome, Statement)> {
     let mut failed = good_job();
     failed.passes[0].tally.written = BlockCount(CAPACITY - 7);
     failed.passes[0].tally.failed.insert(range(100, 7));
+    // What could not be written is not read back.
+    let read = failed.passes[0].tally.failed.complement(range(0, CAPACITY));
+    let verification = failed.verification.as_mut().unwrap();
+    verification.tally = VerificationTally {
+        wanted: BlockCount(CAPACITY - 7),
+        matched: BlockCount(CAPACITY - 7),
+        not_read: BlockCount(7),
+        wanted_digest: Digest::of_json(&read),
+        ..read_tally(CAPACITY)
+    };
     jobs.push((failed, Ending::Completed));
     let mut vanished = good_job();
     vanished.drive.identity_after = None;
@@ -319,6 +334,7 @@ pub(crate) fn inspection(mismatched: &[LbaRange]) -> InspectionInput {
             seed: None,
             order: "ascending".into(),
             tally,
+            repair: None,
             started: time(1),
             ended: time(90),
         },

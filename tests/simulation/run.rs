@@ -2,13 +2,15 @@
 //! is left out; in the order of steps, and in what the end of a step means, this does as a job does.
 use std::collections::BTreeSet;
 
-use expunge::engine::{Observer, PassTally, Progress, Settled, write_pass};
+use std::time::Duration;
+
+use expunge::engine::{Admission, Observer, Pass, PassTally, Progress, Settled, write_pass};
 use expunge::io::{BlockRead, BlockWrite};
-use expunge::plan::{Decision, PassSpec, Plan, Policy, VerificationPlan, decide};
+use expunge::plan::{Decision, PassSpec, Plan, Policy, RuleName, VerificationPlan, decide};
 use expunge::sim::{Dice, DriveSpec, Oracle, SimIdentity, SimNode};
 use expunge::unit::term::{Exit, Outcome};
 use expunge::unit::{Pattern, RangeSet, Reason, ReasonCode};
-use expunge::verify::{Ending, Sample, Verdict, VerificationTally, judge, read_back};
+use expunge::verify::{Ending, RepairTally, Sample, Verdict, VerificationTally, judge, read_back, repair};
 
 use crate::ask;
 use crate::defect::{Crooked, Defect};
@@ -31,6 +33,9 @@ pub(crate) struct Run {
     /// For each pass and then the verification: where its part of the drive's log begins and ends.
     pub(crate) logged: Vec<std::ops::Range<usize>>,
     pub(crate) verification: Option<VerificationTally>,
+    pub(crate) repair: Option<RepairTally>,
+    /// Blocks that checkpoints called durable, for each pass, and what the oracle saw of them in that moment.
+    pub(crate) checkpoints: Vec<(u32, RangeSet)>,
     pub(crate) ended: Ended,
     pub(crate) oracle: Oracle,
 }
@@ -62,16 +67,38 @@ impl From<Verdict> for Ended {
     }
 }
 
-/// Stops the job after so many rounds of the loop.
-struct StopAfter(Option<u64>);
+/// Stops the job after so many rounds of the loop, and holds a clock of its own: what the drive takes, and what
+/// was waited.
+struct Watcher {
+    stops_after: Option<u64>,
+    oracle: Oracle,
+    waited: Duration,
+    checkpoints: Vec<(u32, RangeSet)>,
+}
 
-impl Observer for StopAfter {
+impl Observer for Watcher {
     fn progress(&mut self, _progress: Progress) {
-        self.0 = self.0.map(|rounds| rounds.saturating_sub(1));
+        self.stops_after = self.stops_after.map(|rounds| rounds.saturating_sub(1));
     }
 
     fn should_stop(&mut self) -> bool {
-        self.0 == Some(0)
+        self.stops_after == Some(0)
+    }
+
+    fn now(&mut self) -> Duration {
+        Duration::from_millis(self.oracle.elapsed_ms()) + self.waited
+    }
+
+    fn rest(&mut self, time: Duration) {
+        self.waited += time;
+    }
+
+    fn admit(&mut self, _bytes: u64) -> Admission {
+        Admission::Go
+    }
+
+    fn checkpoint(&mut self, pass: u32, written: RangeSet) {
+        self.checkpoints.push((pass, written));
     }
 }
 
@@ -104,6 +131,8 @@ impl Run {
             passes: Vec::new(),
             logged: Vec::new(),
             verification: None,
+            repair: None,
+            checkpoints: Vec::new(),
             ended,
             oracle: node.oracle(),
         };
@@ -122,34 +151,70 @@ impl Run {
             self.ended = Ended::refused(1);
             return;
         }
-        let mut observer = StopAfter(self.stops_after);
+        let mut observer = Watcher {
+            stops_after: self.stops_after,
+            oracle: node.oracle(),
+            waited: Duration::ZERO,
+            checkpoints: Vec::new(),
+        };
         let mut settled = self.write(&mut writer, defect, &mut observer);
+        let last = self.passes.len() == plan.passes.len();
+        let worth_reading = match settled {
+            Settled::Complete => true,
+            Settled::GivenUp(RuleName::ErrorsMax | RuleName::ErrorsPercent) => last,
+            Settled::GivenUp(_) | Settled::Stopped | Settled::Gone(_) | Settled::Refused(_) => false,
+        };
         let mut reader = Crooked::reader(node.open(), defect, self.patterns.last().cloned());
-        if settled == Settled::Complete && plan.verification != VerificationPlan::None {
+        if worth_reading && plan.verification != VerificationPlan::None {
             let mut seed = [0; 32];
             dice.noise(&mut seed);
             let sample =
                 Sample::new(&plan.verification, &plan.geometry, seed).expect("a plan fits its drive");
             self.wanted = sample.to_set();
-            settled = self.verify(&mut reader, defect, &mut observer);
+            if let Some(pass) = self.passes.last() {
+                self.wanted.subtract(&pass.failed);
+                self.wanted.subtract(&pass.unreached);
+            }
+            if !self.wanted.is_empty() {
+                let read = self.verify(&mut reader, defect, &mut observer);
+                settled = if settled == Settled::Complete { read } else { settled };
+            }
+            self.repair(&mut writer, defect, &mut observer);
         }
+        self.checkpoints = observer.checkpoints;
         let mut ending = ending(settled);
         let same_size = reader.current_bytes().is_ok_and(|bytes| bytes == plan.geometry.bytes());
-        if matches!(ending, Ending::Completed | Ending::Stopped)
+        if matches!(ending, Ending::Completed | Ending::Stopped | Ending::GivenUp(_))
             && (!is_planned(plan, node, defect) || !same_size)
         {
             let text = "the drive is not the one that was planned, or not of its size";
             ending = Ending::Lost(Reason::new(ReasonCode::IdentityChanged, text, ""));
         }
-        self.ended = judge(plan, &self.passes, self.verification.as_ref(), &ending).into();
+        let (read, repair) = (self.verification.as_ref(), self.repair.as_ref());
+        self.ended = judge(plan, &self.passes, read, repair, &ending).into();
     }
 
-    fn write(&mut self, port: &mut dyn BlockWrite, defect: Defect, observer: &mut StopAfter) -> Settled {
+    /// What differed is written once more, as every job does.
+    fn repair(&mut self, port: &mut dyn BlockWrite, defect: Defect, observer: &mut Watcher) {
+        let Some(tally) = self.verification.as_ref().filter(|tally| !tally.mismatched.is_empty()) else {
+            return;
+        };
+        let pattern = defect.pattern(self.patterns.last().expect("a plan has a pass"));
+        let rules = self.plan.as_ref().expect("there is a plan").rules();
+        let mut buffers = port.take_buffers();
+        let repaired = repair(port, &mut buffers, &pattern, &tally.mismatched, &rules, observer);
+        self.repair = Some(repaired.expect("a simulated port always goes on"));
+    }
+
+    fn write(&mut self, port: &mut dyn BlockWrite, defect: Defect, observer: &mut Watcher) -> Settled {
+        let rules = self.plan.as_ref().expect("there is a plan").rules();
         let mut buffers = port.take_buffers();
         for (index, pattern) in (0..).zip(&self.patterns) {
             let from = self.oracle.log().entries.len();
-            let end = write_pass(port, &mut buffers, index, &defect.pattern(pattern), observer)
-                .expect("a simulated port always goes on");
+            let pattern = defect.pattern(pattern);
+            let pass = Pass { index, pattern: &pattern, written: &RangeSet::new(), rules: &rules };
+            let end =
+                write_pass(port, &mut buffers, &pass, observer).expect("a simulated port always goes on");
             self.logged.push(from..self.oracle.log().entries.len());
             self.passes.push(end.tally);
             if end.settled != Settled::Complete {
@@ -159,11 +224,12 @@ impl Run {
         Settled::Complete
     }
 
-    fn verify(&mut self, port: &mut dyn BlockRead, defect: Defect, observer: &mut StopAfter) -> Settled {
+    fn verify(&mut self, port: &mut dyn BlockRead, defect: Defect, observer: &mut Watcher) -> Settled {
         let pattern = self.patterns.last().expect("a plan has a pass");
         let mut buffers = port.take_buffers();
         let from = self.oracle.log().entries.len();
-        let end = read_back(port, &mut buffers, &defect.pattern(pattern), &self.wanted, observer)
+        let rules = self.plan.as_ref().expect("there is a plan").rules();
+        let end = read_back(port, &mut buffers, &defect.pattern(pattern), &self.wanted, &rules, observer)
             .expect("a simulated port always goes on");
         self.logged.push(from..self.oracle.log().entries.len());
         self.verification = Some(end.tally);
@@ -193,9 +259,19 @@ fn is_planned(plan: &Plan, node: &SimNode, defect: Defect) -> bool {
 
 /// What the end of a sweep means for the job.
 fn ending(settled: Settled) -> Ending {
+    let reason = |code, text: &str| Reason::new(code, text, "");
     match settled {
-        Settled::Complete | Settled::GivenUp(_) => Ending::Completed,
+        Settled::Complete | Settled::GivenUp(RuleName::Differences) => Ending::Completed,
+        Settled::GivenUp(rule) => {
+            let code = match rule {
+                RuleName::Silent => ReasonCode::NotAnswering,
+                RuleName::FlushesMax => ReasonCode::FlushFailed,
+                _ => ReasonCode::TooManyErrors,
+            };
+            Ending::GivenUp(reason(code, "a rule ended it"))
+        }
         Settled::Stopped => Ending::Stopped,
-        Settled::Gone(_) => Ending::DriveGone(Reason::new(ReasonCode::DriveGone, "the drive vanished", "")),
+        Settled::Gone(_) => Ending::DriveGone(reason(ReasonCode::DriveGone, "the drive vanished")),
+        Settled::Refused(_) => Ending::Refused(reason(ReasonCode::WriteRefused, "the drive refuses")),
     }
 }

@@ -94,10 +94,10 @@ impl Table {
     }
 }
 
-/// Whether a job must be done although this struck: lost time, an old cell that no address reaches, and reads
-/// that have to be asked for in smaller pieces.
+/// Whether a job must be done although this struck: lost time, an old cell that no address reaches, reads that
+/// have to be asked for in smaller pieces, and a flush that failed once, after which everything was written again.
 pub(crate) fn is_harmless(name: FaultName) -> bool {
-    matches!(name, FaultName::Slow | FaultName::Remapped | FaultName::ReadTooLong)
+    matches!(name, FaultName::Slow | FaultName::Remapped | FaultName::ReadTooLong | FaultName::FlushFails)
 }
 
 const SHAPES: [&str; 5] = ["(one block)", "(odd tail)", "(4096-byte blocks)", "(flash)", "(volatile cache)"];

@@ -32,6 +32,13 @@ pub(super) fn counts(record: &Record, out: &mut Vec<Finding>) {
     }
     if let Some(verification) = &record.verification {
         verification_counts(&verification.tally, capacity, level, out);
+        let accounted =
+            verification.repair.as_ref().is_none_or(|repair| repair.accounts_for(&verification.tally));
+        if !accounted {
+            let text =
+                "the blocks that were to be repaired are not those that were wrong, each once".to_owned();
+            out.push(Finding { level, code: FindingCode::Exceptions, text });
+        }
     }
     if record.exceptions != Exceptions::of(&record.passes, record.verification.as_ref()) {
         out.push(Finding::error(

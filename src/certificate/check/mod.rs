@@ -20,8 +20,8 @@ use super::inspection::Inspection;
 use super::keyring::Keyring;
 use super::record::Record;
 use crate::plan::VerificationPlan;
-use crate::unit::Digest;
 use crate::unit::term::Exit;
+use crate::unit::{Digest, RangeSet};
 
 pub use complete::{Form, Gap};
 pub use finding::{Finding, FindingCode, Level};
@@ -182,7 +182,7 @@ pub fn recompute(record: &Record) -> Vec<Finding> {
     pattern::steps(record, &mut findings);
     counts::counts(record, &mut findings);
     pattern::times(record, &mut findings);
-    pattern::clocks(&record.provenance, &mut findings);
+    pattern::clocks(&record.provenance, &record.interruptions, &mut findings);
     pattern::speed(record, &mut findings);
     findings
 }
@@ -201,7 +201,7 @@ pub fn recompute_inspection(inspection: &Inspection) -> Vec<Finding> {
         findings.push(Finding::error(FindingCode::Verification, text));
     }
     if let Some(geometry) = &inspection.drive.geometry {
-        sample::sample(&inspection.verification, geometry, &mut findings);
+        sample::sample(&inspection.verification, geometry, &RangeSet::new(), &mut findings);
     }
     let (from, to) = (inspection.provenance.started, inspection.provenance.ended);
     pattern::inspection_times(from, &inspection.verification, to, &mut findings);

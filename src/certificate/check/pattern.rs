@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::finding::{Finding, FindingCode, Level};
 use super::sample::sample;
 use crate::certificate::provenance::Provenance;
-use crate::certificate::record::{PassRecord, Record, VerificationRecord};
+use crate::certificate::record::{Interruption, PassRecord, Record, VerificationRecord};
 use crate::certificate::time::UtcTime;
 use crate::plan::{PassPattern, VerificationPlan};
-use crate::unit::Pattern;
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::Outcome;
+use crate::unit::{Pattern, RangeSet};
 
 /// Seconds by which wall clock and uptime of one job may differ.
 const CLOCKS_APART_SECONDS: f64 = 60.0;
@@ -50,7 +50,7 @@ pub(super) fn steps(record: &Record, out: &mut Vec<Finding>) {
             out.push(Finding::error(FindingCode::Verification, text));
         }
         let before = out.len();
-        sample(verification, &plan.geometry, out);
+        sample(verification, &plan.geometry, &unwritten(record), out);
         if record.outcome == Outcome::Unknown {
             // A read-back of other blocks than planned is what makes an outcome unknown: there it is no contradiction.
             out.iter_mut().skip(before).for_each(|finding| finding.level = finding.level.min(Level::Warning));
@@ -60,6 +60,19 @@ pub(super) fn steps(record: &Record, out: &mut Vec<Finding>) {
         let text = "the outcome is written, but a read-back was planned";
         out.push(Finding::error(FindingCode::Verification, text));
     }
+}
+
+/// Blocks that the last pass could not write: they are not read back. Plans without rules are of the first version,
+/// which read them.
+fn unwritten(record: &Record) -> RangeSet {
+    let mut unwritten = RangeSet::new();
+    if record.plan.as_ref().is_some_and(|plan| plan.rules.is_some())
+        && let Some(last) = record.passes.last()
+    {
+        unwritten.extend(&last.tally.failed);
+        unwritten.extend(&last.tally.unreached);
+    }
+    unwritten
 }
 
 fn resolved_patterns(passes: &[PassRecord], out: &mut Vec<Finding>) {
@@ -111,6 +124,8 @@ pub(super) fn times(record: &Record, out: &mut Vec<Finding>) {
     let passes = record.passes.iter().flat_map(|pass| [pass.started, pass.ended]);
     let steps = passes.chain(record.verification.iter().flat_map(|read| [read.started, read.ended]));
     in_order(record.provenance.started, steps, record.provenance.ended, out);
+    let gaps = record.interruptions.iter().flat_map(|gap| [gap.last_sign, gap.resumed]);
+    in_order(record.provenance.started, gaps, record.provenance.ended, out);
 }
 
 /// Times of an inspection.
@@ -125,13 +140,15 @@ pub(super) fn inspection_times(
 
 /// The host's two clocks against each other. They are read at different moments, so only a gap that no such moment
 /// explains is named; it proves nothing alone, since setting a clock is not forbidden.
-pub(super) fn clocks(provenance: &Provenance, out: &mut Vec<Finding>) {
+pub(super) fn clocks(provenance: &Provenance, interruptions: &[Interruption], out: &mut Vec<Finding>) {
     let clock = &provenance.environment.clock;
     let seconds = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<f64>().ok());
     let (Some(from), Some(to)) = (seconds(&clock.boottime_start), seconds(&clock.boottime_end)) else {
         return;
     };
-    let wall = seconds_between(provenance.started, provenance.ended);
+    // The uptime is that of the last sitting: the host may have been started anew before it.
+    let started = interruptions.last().map_or(provenance.started, |gap| gap.resumed);
+    let wall = seconds_between(started, provenance.ended);
     // Written so that what is no number is named too.
     let near = (to - from - wall).abs() <= CLOCKS_APART_SECONDS;
     if !near {

@@ -3,7 +3,7 @@ use super::finding::{Finding, FindingCode};
 use crate::certificate::record::VerificationRecord;
 use crate::plan::VerificationPlan;
 use crate::unit::digest::from_hex;
-use crate::unit::{Digest, Geometry};
+use crate::unit::{Digest, Geometry, RangeSet};
 use crate::verify::sample::{Sample, Seed};
 
 /// SP 800-88 Rev. 1, 4.7: at least this many equal subsections.
@@ -24,10 +24,16 @@ const ENDS: u64 = 2;
 const ROUNDING: f64 = 1e-3;
 
 /// Sizes of the verification against the capacity and what it is called, and its blocks against its seed: a
-/// seed that gives other blocks than those that were read would let the tool choose them.
-pub(super) fn sample(verification: &VerificationRecord, geometry: &Geometry, out: &mut Vec<Finding>) {
+/// seed that gives other blocks than those that were read would let the tool choose them. Blocks that could not
+/// be written are not read back: `unwritten`.
+pub(super) fn sample(
+    verification: &VerificationRecord,
+    geometry: &Geometry,
+    unwritten: &RangeSet,
+    out: &mut Vec<Finding>,
+) {
     let before = out.len();
-    let draws = sizes(verification, geometry.capacity.0, out);
+    let draws = sizes(verification, geometry.capacity.0, unwritten.count().0, out);
     if out.len() > before {
         return;
     }
@@ -39,7 +45,7 @@ pub(super) fn sample(verification: &VerificationRecord, geometry: &Geometry, out
         out.push(Finding::warning(FindingCode::SampleSize, text));
         return;
     }
-    match drawn_again(verification, geometry) {
+    match drawn_again(verification, geometry, unwritten) {
         None => out.push(wrong("a sample without a seed of 256 bits cannot be drawn again")),
         Some(digest) if digest != verification.tally.wanted_digest => {
             out.push(wrong("the blocks that were to be read are not those that plan and seed give"));
@@ -49,7 +55,11 @@ pub(super) fn sample(verification: &VerificationRecord, geometry: &Geometry, out
 }
 
 /// Digest of the list of blocks that the plan reads with the recorded seed.
-fn drawn_again(verification: &VerificationRecord, geometry: &Geometry) -> Option<Digest> {
+fn drawn_again(
+    verification: &VerificationRecord,
+    geometry: &Geometry,
+    unwritten: &RangeSet,
+) -> Option<Digest> {
     let seed: Seed = match &verification.plan {
         // Their lists do not depend on a seed.
         VerificationPlan::Full { .. } | VerificationPlan::None => [0; 32],
@@ -57,17 +67,22 @@ fn drawn_again(verification: &VerificationRecord, geometry: &Geometry) -> Option
             from_hex(verification.seed.as_deref()?)?.try_into().ok()?
         }
     };
-    Sample::new(&verification.plan, geometry, seed).ok().map(|sample| sample.digest())
+    let sample = Sample::new(&verification.plan, geometry, seed).ok()?;
+    let mut wanted = sample.to_set();
+    wanted.subtract(unwritten);
+    Some(Digest::of_json(&wanted))
 }
 
 /// The sizes alone, and the number of draws.
-fn sizes(verification: &VerificationRecord, capacity: u64, out: &mut Vec<Finding>) -> u128 {
+fn sizes(verification: &VerificationRecord, capacity: u64, unwritten: u64, out: &mut Vec<Finding>) -> u128 {
     let wanted = verification.tally.wanted.0;
     let mut wrong = |text: String| out.push(Finding::error(FindingCode::SampleSize, text));
     let (drawn, draws) = match &verification.plan {
         VerificationPlan::Full { .. } => {
-            if wanted != capacity {
-                wrong(format!("a full read-back of {capacity} blocks was to read {wanted}"));
+            if wanted.saturating_add(unwritten) != capacity {
+                wrong(format!(
+                    "a full read-back of {capacity} blocks, {unwritten} not written, was to read {wanted}"
+                ));
             }
             return 0;
         }
@@ -94,7 +109,8 @@ fn sizes(verification: &VerificationRecord, capacity: u64, out: &mut Vec<Finding
             (u128::from(*strata), u128::from(*strata))
         }
     };
-    if !(drawn..=drawn + u128::from(ENDS)).contains(&u128::from(wanted)) {
+    let least = drawn.saturating_sub(u128::from(unwritten));
+    if !(least..=drawn + u128::from(ENDS)).contains(&u128::from(wanted)) {
         wrong(format!("the sample is of {drawn} blocks and the two ends, but {wanted} were to be read"));
     }
     draws

@@ -437,6 +437,7 @@ fn any_request() -> impl Strategy<Value = Request> {
             passes,
             verification,
             known_content: content.iter().map(|content| content.content_type).collect(),
+            rules: Vec::new(),
         },
     )
 }

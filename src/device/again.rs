@@ -1,0 +1,86 @@
+//! Finds a drive again after an interruption: by identity and size, never by its node.
+use std::path::PathBuf;
+
+use super::claimed::same_names;
+use super::discover::is_same_unit;
+use super::{DriveFacts, Identity, Resolved, SysRoot, discover};
+use crate::unit::{Reason, ReasonCode};
+
+/// Where the drive is now that was described by `before`.
+///
+/// # Errors
+/// `missing` when it is not attached, `duplicate-identity` when several drives call themselves so.
+pub fn find_again(root: &SysRoot, before: &DriveFacts) -> Result<Resolved, Reason> {
+    if before.device.is_none() {
+        return Ok(Resolved::File { path: before.node.clone() });
+    }
+    let wanted = same_names(&before.identity);
+    let found: Vec<DriveFacts> = discover(root)
+        .drives
+        .into_iter()
+        .map(|listed| listed.facts)
+        .filter(|facts| same_names(&facts.identity) == wanted)
+        .collect();
+    let resolved = |facts: &DriveFacts| {
+        let (node, name, diskseq) = (facts.node.clone(), facts.kernel_name.clone(), facts.diskseq);
+        facts.device.map(|number| Resolved::Node { node, number, name, diskseq })
+    };
+    let title = before.identity.short();
+    match &found[..] {
+        [] => Err(missing(&title)),
+        [one] => resolved(one).ok_or_else(|| missing(&title)),
+        // Several paths to one unit: the exclusive claim of the first decides.
+        [first, rest @ ..] if rest.iter().all(|other| is_same_unit(&first.identity, &other.identity)) => {
+            resolved(first).ok_or_else(|| missing(&title))
+        }
+        several => {
+            let nodes: Vec<PathBuf> = several.iter().map(|facts| facts.node.clone()).collect();
+            Err(Reason::new(
+                ReasonCode::DuplicateIdentity,
+                format!("{} drives call themselves {title}: {nodes:?}", several.len()),
+                "detach all but the one that the job is about",
+            ))
+        }
+    }
+}
+
+fn missing(title: &str) -> Reason {
+    Reason::new(
+        ReasonCode::Missing,
+        format!("the drive {title} is not attached"),
+        "attach it, at whatever place, and try again; expunge list shows what is there",
+    )
+}
+
+/// Whether a drive that was claimed now is the one that was described before, by everything that stays the same.
+///
+/// # Errors
+/// `identity-changed`, with what differs.
+pub fn is_same_drive(before: &DriveFacts, now: &DriveFacts) -> Result<(), Reason> {
+    let mut changes = Vec::new();
+    if lasting(&before.identity) != lasting(&now.identity) {
+        changes.push("another identity");
+    }
+    let shape =
+        |facts: &DriveFacts| facts.geometry().map(|geometry| (geometry.capacity, geometry.block_size));
+    if shape(before).is_none() || shape(before) != shape(now) {
+        changes.push("another size");
+    }
+    if before.kind != now.kind {
+        changes.push("another kind");
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let text = format!("{} is not the drive of the job: {}", now.title(), changes.join(", "));
+    Err(Reason::new(ReasonCode::IdentityChanged, text, "find the drive of the job: expunge list"))
+}
+
+/// The stable facts; of a backing file not the number of its file system, which a restart can change.
+fn lasting(identity: &Identity) -> Identity {
+    let mut lasting = identity.stable();
+    if let Some(backing) = &mut lasting.backing {
+        backing.filesystem.clear();
+    }
+    lasting
+}

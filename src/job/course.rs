@@ -1,0 +1,84 @@
+//! How far a job has come: what is done, and where it goes on.
+use std::time::Duration;
+
+use crate::certificate::record::{Conduct, Probe, WentOn};
+use crate::certificate::time::UtcTime;
+use crate::engine::PassTally;
+use crate::io::Adapter;
+use crate::unit::{Pattern, RangeSet};
+use crate::verify::{Ending, RepairTally, VerificationTally};
+use crate::worker::message::Opened;
+
+/// One pass as it was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassRun {
+    /// What was written.
+    pub pattern: Pattern,
+    /// What it came to.
+    pub tally: PassTally,
+    /// When it began.
+    pub started: UtcTime,
+    /// When it ended, flush included.
+    pub ended: UtcTime,
+}
+
+/// The verification as it was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerificationRun {
+    /// Seed of the sample, in hexadecimal digits; `None` for a full reading.
+    pub seed: Option<String>,
+    /// How the reads reached the drive, once known.
+    pub adapter: Option<Adapter>,
+    /// Over which descriptor, once known.
+    pub opened: Option<Opened>,
+    /// What it came to.
+    pub tally: VerificationTally,
+    /// What became of the blocks that were wrong.
+    pub repair: Option<RepairTally>,
+    /// When it began.
+    pub started: UtcTime,
+    /// When it ended.
+    pub ended: UtcTime,
+}
+
+/// What of a job is done before a sitting begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Course {
+    /// Passes that are over.
+    pub passes: Vec<PassRun>,
+    /// Blocks of the next pass that are written and durable.
+    pub written: RangeSet,
+    /// When the next pass began, if it did.
+    pub pass_started: Option<UtcTime>,
+    /// The verification, if it is over.
+    pub verification: Option<VerificationRun>,
+    /// Time that earlier sittings took.
+    pub spent: Duration,
+    /// Whether what was written must be looked at before going on.
+    pub trust: Trust,
+}
+
+/// Whether what was written before can be built on without a look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// The drive was under our claim all the time.
+    #[default]
+    Held,
+    /// It was not: somebody may have written it, and its cache may have been lost.
+    Interrupted,
+}
+
+/// All that was carried out on one drive.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Passes that were begun and reported.
+    pub passes: Vec<PassRun>,
+    /// The verification, when it was reported.
+    pub verification: Option<VerificationRun>,
+    /// The look at what had been written, when there was one.
+    pub probe: Option<(Probe, WentOn)>,
+    /// How it came to its end.
+    pub ending: Ending,
+    /// How the drive was driven.
+    pub conduct: Conduct,
+}

@@ -1,0 +1,113 @@
+//! What the end of a sweep means for the job, in words.
+use crate::io::{Fault, FaultKind};
+use crate::plan::{RuleName, Rules};
+use crate::unit::{Reason, ReasonCode};
+use crate::verify::Ending;
+
+/// The worker process ended, or said what it must not say.
+pub(super) fn lost(text: String) -> Ending {
+    Ending::Lost(Reason::new(
+        ReasonCode::WorkerDied,
+        text,
+        "treat the drive as not sanitized; go on with: expunge resume, and report this if it happens again",
+    ))
+}
+
+/// The journal could not be written: what is not durable must not be acted on (P6).
+pub(super) fn state_failed(error: &std::io::Error) -> Ending {
+    Ending::Lost(Reason::new(
+        ReasonCode::StateFailed,
+        format!("the journal could not be written: {error}"),
+        "treat the drive as not sanitized; make room or repair the state directory, then: expunge resume",
+    ))
+}
+
+/// The drive vanished.
+pub(super) fn gone(fault: Fault) -> Ending {
+    Ending::DriveGone(Reason::new(
+        ReasonCode::DriveGone,
+        format!("the drive vanished during the job ({fault})"),
+        "treat the drive as not sanitized; attach it again and go on with: expunge resume; or destroy it",
+    ))
+}
+
+/// The drive or its path refuses all further transfers.
+pub(super) fn refused(fault: Fault) -> Ending {
+    let reserved = fault.kind == FaultKind::Reservation;
+    Ending::Refused(if reserved {
+        Reason::new(
+            ReasonCode::Reserved,
+            format!("another host has reserved the drive ({fault})"),
+            "find the host that uses it; with sg_persist or nvme resv-report",
+        )
+    } else {
+        Reason::new(
+            ReasonCode::WriteRefused,
+            format!("the drive refuses to go on ({fault})"),
+            "see whether it is write-protected or worn out: expunge inspect; if it is, destroy it",
+        )
+    })
+}
+
+/// A rule ended it.
+pub(super) fn given_up(rule: RuleName, rules: &Rules) -> Reason {
+    let destroy = "destroy the drive, or run the job again with another --rule";
+    let (code, text) = match rule {
+        RuleName::ErrorsMax => (
+            ReasonCode::TooManyErrors,
+            format!("given up after {} failed transfers (rule errors-max)", rules.errors_max),
+        ),
+        RuleName::ErrorsPercent => (
+            ReasonCode::ErrorShare,
+            format!(
+                "given up: more than {} % of 1000 transfers failed (rule errors-percent)",
+                rules.errors_percent.unwrap_or_default()
+            ),
+        ),
+        RuleName::Floor => (
+            ReasonCode::TooSlow,
+            format!(
+                "given up: slower than {} kB/s over {} s (rule floor)",
+                rules.floor_kb.unwrap_or_default(),
+                rules.floor_seconds
+            ),
+        ),
+        RuleName::Time => (
+            ReasonCode::TooLong,
+            format!("given up after {} s (rule time)", rules.time_seconds.unwrap_or_default()),
+        ),
+        RuleName::StopCelsius => (
+            ReasonCode::TooHot,
+            format!("given up: hotter than {} °C (rule stop)", rules.stop_celsius.unwrap_or_default()),
+        ),
+        RuleName::Silent => (
+            ReasonCode::NotAnswering,
+            "given up: nothing is answered with success any more, not even what worked before".to_owned(),
+        ),
+        RuleName::FlushesMax => (
+            ReasonCode::FlushFailed,
+            format!(
+                "given up: {} times the drive could not make data durable (rule flushes-max)",
+                rules.flushes_max
+            ),
+        ),
+        RuleName::Differences => (
+            ReasonCode::Mismatch,
+            "the read-back was given up: more ranges differ than a record can list".to_owned(),
+        ),
+    };
+    Reason::new(code, text, destroy)
+}
+
+/// Whether it is worth reading back what a pass has written before this rule ended it.
+pub(super) const fn is_worth_reading(rule: RuleName) -> bool {
+    match rule {
+        RuleName::ErrorsMax | RuleName::ErrorsPercent => true,
+        RuleName::Floor
+        | RuleName::Time
+        | RuleName::StopCelsius
+        | RuleName::Silent
+        | RuleName::FlushesMax
+        | RuleName::Differences => false,
+    }
+}

@@ -1,0 +1,152 @@
+//! Goes on with a job after an interruption: reads its journal, finds its drive by identity, claims it, looks
+//! whether it is the same and carries nothing new, and works on.
+use super::clock::Clock;
+use super::entry::Entry;
+use super::execute::{Finished, Shared, Sitting, arm, keep, sit};
+use super::host;
+use super::listen::Listener;
+use super::prepare::{CLAIM_WAIT, Host};
+use super::replay::{State, Story, replay};
+use crate::device::claim::Order as ClaimOrder;
+use crate::device::{Claimed, ContentType, StatePaths, claim, find_again, is_same_drive};
+use crate::journal::{Journal, OpenFault};
+use crate::plan::Plan;
+use crate::unit::{Reason, ReasonCode};
+
+/// A job that can go on: its journal and its drive are held.
+#[derive(Debug)]
+pub struct Resumption {
+    /// What its journal tells.
+    pub story: Story,
+    /// Its drive.
+    pub claimed: Claimed,
+    /// Its plan.
+    pub plan: Plan,
+    journal: Journal,
+}
+
+/// A job that does not go on, with every reason. Nothing was written to its drive or its journal.
+#[derive(Debug)]
+pub struct NotResumed {
+    /// What its journal tells, if it could be read.
+    pub story: Option<Box<Story>>,
+    /// Why not.
+    pub reasons: Vec<Reason>,
+}
+
+/// Prepares to go on with a job. `known` is content that the user named: it was not there when the job began.
+///
+/// # Errors
+/// Every reason why it does not go on.
+pub fn prepare_to_resume(
+    host: &Host,
+    job: &str,
+    known: &[ContentType],
+) -> Result<Resumption, Box<NotResumed>> {
+    let stay = |story: Option<Story>, reasons| Box::new(NotResumed { story: story.map(Box::new), reasons });
+    let (journal, lines) = Journal::open(&host.directories.journals(), job)
+        .map_err(|fault| stay(None, vec![unreadable(job, &fault)]))?;
+    let story = replay(&lines).map_err(|nonsense| {
+        let text = format!("the journal of job {job}: {nonsense}");
+        stay(None, vec![Reason::new(ReasonCode::JournalDamaged, text, BEGIN_ANEW)])
+    })?;
+    if let Err(reason) = story.resumable() {
+        return Err(stay(Some(story), vec![reason]));
+    }
+    match take_drive(host, &story, known) {
+        Ok((claimed, plan)) => Ok(Resumption { story, claimed, plan, journal }),
+        Err(reasons) => Err(stay(Some(story), reasons)),
+    }
+}
+
+const BEGIN_ANEW: &str = "keep the file, report this as a defect, and begin a new job: expunge sanitize";
+
+fn unreadable(job: &str, fault: &OpenFault) -> Reason {
+    let text = format!("the journal of job {job}: {fault}");
+    match fault {
+        OpenFault::Held => Reason::new(ReasonCode::NotResumable, text, "wait for it, or stop it first"),
+        OpenFault::Damaged(_) => Reason::new(ReasonCode::JournalDamaged, text, BEGIN_ANEW),
+        OpenFault::Io(_) => Reason::new(
+            ReasonCode::StateFailed,
+            text,
+            "see the jobs of this host with: expunge job list --local",
+        ),
+    }
+}
+
+/// The drive of the story, found by identity, claimed under all guards, and the same as before.
+fn take_drive(host: &Host, story: &Story, known: &[ContentType]) -> Result<(Claimed, Plan), Vec<Reason>> {
+    let (Some(before), Some(plan)) = (&story.facts, &story.plan) else {
+        let text = format!("job {} has no drive or no plan", story.job);
+        return Err(vec![Reason::new(ReasonCode::NotResumable, text, "begin a new job: expunge sanitize")]);
+    };
+    let drive = find_again(&host.root, before).map_err(|reason| vec![reason])?;
+    let order = ClaimOrder { drive, state: StatePaths(host.directories.all()) };
+    let claimed = claim(&host.helper, &order, CLAIM_WAIT).map_err(|refusal| refusal.reasons)?;
+    let now = claimed.facts();
+    is_same_drive(before, now).map_err(|reason| vec![reason])?;
+    let foreign: Vec<&crate::device::Content> = now
+        .content
+        .iter()
+        .filter(|content| !plan.content.contains(content) && !known.contains(&content.content_type))
+        .collect();
+    if foreign.is_empty() {
+        return Ok((claimed, plan.clone()));
+    }
+    let listed = foreign.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let text = format!("{} carries what was not there when the job began: {listed}", now.title());
+    let remedy = "somebody has used the drive since: begin a new job, or name its type with --known-content";
+    Err(vec![Reason::new(ReasonCode::ContentChanged, text, remedy)])
+}
+
+/// Goes on with a job.
+///
+/// # Errors
+/// When the journal cannot be written, or something has come between; nothing was written to the drive then.
+pub fn go_on(
+    shared: &Shared<'_>,
+    resumption: Resumption,
+    listener: &mut dyn Listener,
+) -> Result<Finished, Box<NotResumed>> {
+    let Resumption { story, claimed, plan, mut journal } = resumption;
+    let clock = Clock::resume(story.last);
+    let resumed = Entry::Resumed {
+        at: clock.now(),
+        node: claimed.facts().node.clone(),
+        diskseq: claimed.facts().diskseq,
+        boot: host::boot_id(),
+    };
+    let mut lines = Vec::new();
+    let kept = keep(&mut journal, &resumed).map_err(|reason| vec![reason]);
+    let patterns = kept.and_then(|()| {
+        lines.push(resumed);
+        if story.state == State::Intended || story.patterns.is_empty() {
+            return arm(shared.host, &claimed, &plan, &clock, &mut journal);
+        }
+        claimed.recheck_before_arming(&shared.host.root)?;
+        Ok(story.patterns.clone())
+    });
+    let patterns = match patterns {
+        Ok(patterns) => patterns,
+        Err(reasons) => return Err(Box::new(NotResumed { story: Some(Box::new(story)), reasons })),
+    };
+    let story = story.after(lines).map_err(|nonsense| {
+        let reason = Reason::new(ReasonCode::JournalDamaged, nonsense.to_string(), BEGIN_ANEW);
+        Box::new(NotResumed { story: None, reasons: vec![reason] })
+    })?;
+    let sitting = Sitting {
+        job: story.job,
+        facts: story.facts.unwrap_or_else(|| claimed.facts().clone()),
+        claimed,
+        plan,
+        patterns,
+        given: story.given,
+        notes: story.notes,
+        self_test: story.self_test,
+        started: story.started,
+        clock,
+        course: story.course,
+        interruptions: story.interruptions,
+    };
+    Ok(sit(shared, sitting, journal, listener))
+}

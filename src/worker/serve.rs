@@ -1,0 +1,98 @@
+//! Carries orders out, one after the other. It knows ports and nothing of processes, so that a simulated drive is
+//! worked on by the same code.
+use std::io;
+
+use super::message::{Begin, Event, Opened, Order, Repair, Terms, Verify};
+use crate::engine::{Observer, Pass, Settled, write_pass};
+use crate::io::{Adapter, BlockRead, BlockWrite};
+use crate::unit::RangeSet;
+use crate::verify::{read_back, repair};
+
+/// Opens ports to the one drive.
+pub trait Drive {
+    /// A port that can write.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn writer(&mut self, terms: &Terms) -> io::Result<(Box<dyn BlockWrite>, Adapter)>;
+
+    /// A port that can only read, and over which descriptor it does.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn reader(&mut self, terms: &Terms) -> io::Result<(Box<dyn BlockRead>, Adapter, Opened)>;
+}
+
+/// Tells the parent, and is told by it.
+pub trait Teller {
+    /// Tells one event.
+    ///
+    /// # Errors
+    /// When nobody listens any more.
+    fn tell(&mut self, event: &Event) -> io::Result<()>;
+
+    /// The observer of work under these terms.
+    fn observer(&mut self, terms: &Terms) -> &mut dyn Observer;
+}
+
+/// Carries orders out until there are no more.
+///
+/// # Errors
+/// When the drive's port cannot go on, or nobody listens; the parent was told why where that was possible.
+pub fn serve(
+    drive: &mut dyn Drive,
+    orders: impl Iterator<Item = Order>,
+    teller: &mut dyn Teller,
+) -> io::Result<()> {
+    for order in orders {
+        let result = match order {
+            Order::Begin(begin) => write_passes(drive, &begin, teller),
+            Order::Verify(verify) => verify_drive(drive, &verify, teller),
+            Order::Repair(order) => repair_drive(drive, &order, teller),
+            Order::Pace { .. } | Order::Stop => Ok(()),
+        };
+        if let Err(error) = result {
+            teller.tell(&Event::Broken { text: error.to_string() })?;
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+fn write_passes(drive: &mut dyn Drive, begin: &Begin, teller: &mut dyn Teller) -> io::Result<()> {
+    let Begin { terms, passes, first, written } = begin;
+    let (mut port, adapter) = drive.writer(terms)?;
+    teller.tell(&Event::Ready { adapter, opened: Opened::Before })?;
+    let mut buffers = port.take_buffers();
+    let nothing = RangeSet::new();
+    for (index, pattern) in (0u32..).zip(passes).filter(|(index, _)| index >= first) {
+        let written = if index == *first { written } else { &nothing };
+        let pass = Pass { index, pattern, written, rules: &terms.rules };
+        let end = write_pass(port.as_mut(), &mut buffers, &pass, teller.observer(terms))?;
+        teller.tell(&Event::Pass { tally: end.tally, settled: end.settled.into() })?;
+        if end.settled != Settled::Complete {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn verify_drive(drive: &mut dyn Drive, verify: &Verify, teller: &mut dyn Teller) -> io::Result<()> {
+    let Verify { terms, pattern, wanted } = verify;
+    let (mut port, adapter, opened) = drive.reader(terms)?;
+    teller.tell(&Event::Ready { adapter, opened })?;
+    let mut buffers = port.take_buffers();
+    let observer = teller.observer(terms);
+    let end = read_back(port.as_mut(), &mut buffers, pattern, wanted, &terms.rules, observer)?;
+    teller.tell(&Event::Verified { tally: end.tally, settled: end.settled.into() })
+}
+
+fn repair_drive(drive: &mut dyn Drive, order: &Repair, teller: &mut dyn Teller) -> io::Result<()> {
+    let Repair { terms, pattern, wrong } = order;
+    let (mut port, adapter) = drive.writer(terms)?;
+    teller.tell(&Event::Ready { adapter, opened: Opened::Before })?;
+    let mut buffers = port.take_buffers();
+    let observer = teller.observer(terms);
+    let tally = repair(port.as_mut(), &mut buffers, pattern, wrong, &terms.rules, observer)?;
+    teller.tell(&Event::Repaired { tally })
+}
