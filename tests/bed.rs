@@ -5,10 +5,16 @@
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the answer")]
 
 mod common;
+#[allow(dead_code, reason = "compiled here for the tests in it")]
+#[path = "bed/effects.rs"]
+mod effects;
 #[path = "bed_tests/late.rs"]
 mod late;
 #[path = "bed_tests/lies.rs"]
 mod lies;
+#[allow(dead_code, reason = "compiled here for the tests in it")]
+#[path = "bed/mechanics.rs"]
+mod mechanics;
 #[allow(dead_code, reason = "compiled here for the tests in it")]
 #[path = "bed/rules.rs"]
 mod rules;
@@ -161,7 +167,9 @@ fn a_program_is_run_to_its_end_and_no_further() {
 #[test]
 fn a_malformed_rule_is_rejected_and_changes_nothing() {
     let f = fixture();
-    for text in ["read", "write 0 4096 err:x", "write 0 4096 err:5\nnonsense", "read 0 0 flip"] {
+    let past = format!("write 0 4096 err:5\nwrite 0 4096 misdirect:{}", SIZE - 512);
+    let bad = ["read", "write 0 4096 err:x", "write 0 4096 err:5\nnonsense", "read 0 0 flip", &past];
+    for text in bad {
         assert_eq!(f.bed.try_rule(text).unwrap_err().raw_os_error(), Some(22), "{text}");
     }
     assert_eq!(f.open().write(0, &[0; BLOCK]), Ok(()));

@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::common::process::{run_within, tool};
 use super::{AT, BLOCK, EIO, Fixture, SIZE, fixture};
 
+const MIB: usize = 1 << 20;
+
 #[test]
 fn a_dropped_write_succeeds_and_stores_nothing() {
     let f = fixture();
@@ -109,4 +111,109 @@ impl Fixture {
         let attribute = format!("/sys/block/{}/queue/{name}", self.bed.device().name());
         fs::read_to_string(attribute).unwrap().trim().parse().unwrap()
     }
+}
+
+/// A block of bytes that tells its address.
+fn label(lba: u64) -> Vec<u8> {
+    lba.to_le_bytes().repeat(BLOCK / 8)
+}
+
+/// A drive that says it has 24 MiB and has 6: the four quarters are one and the same.
+fn counterfeit() -> (Fixture, u64) {
+    let f = fixture();
+    let real = SIZE / 4;
+    f.bed.rule(&format!("write 0 {SIZE} wrap:{real}\nread 0 {SIZE} wrap:{real}"));
+    (f, real)
+}
+
+#[test]
+fn a_counterfeit_drive_stores_the_last_that_was_written_to_any_of_its_aliases() {
+    let (f, real) = counterfeit();
+    let node = f.open();
+    let beyond = f.stored(real, usize::try_from(SIZE - real).unwrap());
+    for lba in (0..SIZE / 4096).step_by(64) {
+        assert_eq!(node.write(lba * 4096, &label(lba)), Ok(()));
+    }
+    assert_eq!(node.flush(), Ok(()));
+    let quarter = real / 4096;
+    for lba in (0..SIZE / 4096).step_by(64) {
+        let last = lba % quarter + 3 * quarter;
+        assert_eq!(node.read(lba * 4096, BLOCK), Ok(label(last)), "block {lba}");
+        assert_eq!(f.stored(lba % quarter * 4096, BLOCK), label(last), "block {lba}");
+    }
+    assert!(f.stored(real, beyond.len()) == beyond, "there is no store beyond the real one");
+}
+
+/// Capacity checkers and sanitizers alike write in order of address and read back in it.
+#[test]
+fn a_counterfeit_drive_shows_only_where_addresses_differ() {
+    let (f, _) = counterfeit();
+    let node = f.open();
+    let first_sight = |offset| node.read(offset, BLOCK);
+    assert_eq!(first_sight(AT), Ok(f.original(AT % (SIZE / 4), BLOCK)));
+    for offset in (0..SIZE).step_by(MIB) {
+        assert_eq!(node.write(offset, &vec![0; MIB]), Ok(()));
+    }
+    for offset in (0..SIZE).step_by(MIB) {
+        assert!(node.read(offset, MIB) == Ok(vec![0; MIB]), "zeroes are zeroes everywhere");
+    }
+}
+
+#[test]
+fn a_request_over_the_end_of_the_real_store_is_divided() {
+    let (f, real) = counterfeit();
+    let node = f.open();
+    let data: Vec<u8> = (0..MIB).map(|at| (at / 512 % 251).to_le_bytes()[0]).collect();
+    let offset = 2 * real - 4096;
+    assert_eq!(node.write(offset, &data), Ok(()));
+    assert!(f.stored(real - 4096, BLOCK) == data[..BLOCK], "the end of the store");
+    assert!(f.stored(0, MIB - BLOCK) == data[BLOCK..], "the rest begins anew");
+    assert!(node.read(offset, MIB) == Ok(data.clone()), "and is read from there");
+    assert!(node.read(3 * real - 4096, MIB) == Ok(data), "through the other alias too");
+    assert_eq!(f.stored(real, 2 * MIB), f.original(real, 2 * MIB));
+}
+
+#[test]
+fn a_misdirected_write_succeeds_and_lies_elsewhere() {
+    let f = fixture();
+    let target = 3 << 20;
+    f.bed.rule(&format!("write {AT} {BLOCK} misdirect:{target} 1"));
+    let node = f.open();
+    let new = vec![0x77; 3 * BLOCK];
+    assert_eq!(node.write(AT - 4096, &new), Ok(()));
+    assert_eq!(f.stored(AT - 4096, BLOCK), new[..BLOCK]);
+    assert_eq!(f.stored(AT, BLOCK), f.original(AT, BLOCK), "the old data is where it was");
+    assert_eq!(f.stored(AT + 4096, BLOCK), new[..BLOCK]);
+    assert_eq!(f.stored(target, BLOCK), new[..BLOCK], "and the new data is where nobody sent it");
+    assert_eq!(node.read(AT, BLOCK), Ok(f.original(AT, BLOCK)));
+    for neighbour in [target - 4096, target + 4096] {
+        assert_eq!(f.stored(neighbour, BLOCK), f.original(neighbour, BLOCK));
+    }
+    assert_eq!(node.write(AT, &new[..BLOCK]), Ok(()), "once only");
+    assert_eq!(f.stored(AT, BLOCK), new[..BLOCK]);
+}
+
+#[test]
+fn a_misdirected_read_tells_of_another_place() {
+    let f = fixture();
+    f.bed.rule(&format!("read {AT} {BLOCK} misdirect:4096 1"));
+    let node = f.open();
+    assert_eq!(node.read(AT, BLOCK), Ok(f.original(4096, BLOCK)));
+    assert_eq!(node.read(AT, BLOCK), Ok(f.original(AT, BLOCK)));
+}
+
+#[test]
+fn a_stale_read_tells_what_was_there_when_the_rule_was_written() {
+    let f = fixture();
+    let node = f.open();
+    assert_eq!(node.write(AT, &[1; BLOCK]), Ok(()));
+    f.bed.rule(&format!("read {AT} {BLOCK} stale"));
+    assert_eq!(node.write(AT - 4096, &vec![2; 3 * BLOCK]), Ok(()));
+    assert_eq!(f.stored(AT, BLOCK), vec![2; BLOCK], "the medium holds the new data");
+    let mut seen = vec![2; 3 * BLOCK];
+    seen[BLOCK..2 * BLOCK].fill(1);
+    assert_eq!(node.read(AT - 4096, 3 * BLOCK), Ok(seen));
+    assert_eq!(node.read(AT + 512, 512), Ok(vec![1; 512]));
+    f.bed.clear();
+    assert_eq!(node.read(AT, BLOCK), Ok(vec![2; BLOCK]));
 }
