@@ -107,7 +107,9 @@ fn only_the_command_line_prints() {
 #[test]
 fn files_and_functions_can_be_read_at_once() {
     holds(&["src"], rules::budgets);
-    none(rust(&["tests/bed", "tests/common", "tests/tidy"]).iter().flat_map(rules::budgets));
+    none(
+        rust(&["tests/bed", "tests/bed_tests", "tests/common", "tests/tidy"]).iter().flat_map(rules::budgets),
+    );
 }
 
 #[test]

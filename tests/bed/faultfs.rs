@@ -2,11 +2,14 @@
 //!
 //! `faultfs MOUNTPOINT BACKING [--until-stdin-closes]`. With a loop device over `disk`, the real block layer
 //! sees real errors. Killing this process is the fault "the drive disappears": everything in flight and
-//! everything later ends with EIO. A drive that hangs is a long latency; killing the process ends it.
+//! everything later ends with EIO, also what hangs by rule.
 #![allow(clippy::print_stderr, reason = "a program of the tests speaks to the person who runs it")]
 
+mod effects;
 mod filesystem;
+mod mechanics;
 mod rules;
+mod waiting;
 
 use std::fs::OpenOptions;
 use std::io::{self, Read};

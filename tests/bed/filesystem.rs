@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use fuser::{
     FileAttr, FileType, Filesystem, KernelConfig, ReplyAttr, ReplyData, ReplyDirectory, ReplyEmpty,
@@ -15,7 +15,10 @@ use fuser::{
 };
 use nix::fcntl::{FallocateFlags, fallocate};
 
-use crate::rules::{Effects, Operation, RuleBook};
+use crate::effects::Effects;
+use crate::mechanics::Mechanics;
+use crate::rules::{Medium, Operation, RuleBook};
+use crate::waiting::{Waiting, When};
 
 const ROOT: u64 = 1;
 const DISK: u64 = 2;
@@ -31,6 +34,10 @@ const PARALLEL_DIRECT_WRITES: u32 = 1 << 6;
 /// Largest write that the kernel is asked to send in one piece, in bytes.
 const LARGEST_WRITE: u32 = 1 << 20;
 
+/// Requests that the kernel may leave unanswered: more than the loop driver sends at once (128), so that some
+/// which hang do not hold up the others.
+const MOST_UNANSWERED: u16 = 256;
+
 /// Requests seen so far, before any rule acted on them.
 #[derive(Debug, Default)]
 struct Seen {
@@ -40,10 +47,11 @@ struct Seen {
     discards: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Control {
     book: RuleBook,
     seen: Seen,
+    mechanics: Mechanics,
 }
 
 /// The file system over one backing file, whose length is fixed.
@@ -52,12 +60,15 @@ pub(crate) struct FaultFs {
     backing: Arc<File>,
     size: u64,
     control: Mutex<Control>,
+    waiting: Arc<Waiting>,
 }
 
 impl FaultFs {
     pub(crate) fn new(backing: File) -> io::Result<Self> {
         let size = backing.metadata()?.len();
-        Ok(Self { backing: Arc::new(backing), size, control: Mutex::default() })
+        let (book, seen) = (RuleBook::default(), Seen::default());
+        let control = Mutex::new(Control { book, seen, mechanics: Mechanics::new(size) });
+        Ok(Self { backing: Arc::new(backing), size, control, waiting: Arc::default() })
     }
 
     fn control(&self) -> MutexGuard<'_, Control> {
@@ -73,19 +84,46 @@ impl FaultFs {
             Operation::Discard => &mut control.seen.discards,
         };
         *seen += 1;
-        control.book.apply(operation, request)
+        let mut effects = control.book.apply(operation, request);
+        if matches!(operation, Operation::Read | Operation::Write) {
+            effects.delay = control.mechanics.delay(Instant::now(), request, &effects);
+        }
+        effects
+    }
+
+    /// Runs the answer now, or later on a thread of its own, so that other requests go on meanwhile.
+    fn when_due(&self, when: When, answer: impl FnOnce() + Send + 'static) {
+        if when.is_now() {
+            return answer();
+        }
+        let waiting = Arc::clone(&self.waiting);
+        let ticket = waiting.enter();
+        thread::spawn(move || {
+            waiting.wait(ticket, when);
+            answer();
+        });
     }
 
     fn statistics(&self) -> String {
-        let Control { book, seen } = &*self.control();
+        let Control { book, seen, mechanics: _ } = &*self.control();
         let Seen { reads, writes, fsyncs, discards } = seen;
-        let hits = book.hits();
-        format!("reads {reads}\nwrites {writes}\nfsyncs {fsyncs}\ndiscards {discards}\nhits {hits}\n{book}")
+        let (hits, delaying, waiting) = (book.hits(), book.delaying(), self.waiting.unanswered());
+        format!(
+            "reads {reads}\nwrites {writes}\nfsyncs {fsyncs}\ndiscards {discards}\nhits {hits}\n\
+             delaying {delaying}\nwaiting {waiting}\n{book}"
+        )
     }
 
     fn command(&self, data: &[u8]) -> Result<(), String> {
         let text = std::str::from_utf8(data).map_err(|error| error.to_string())?;
-        self.control().book.command(text).map_err(|error| error.to_string())
+        let mut control = self.control();
+        let before = control.book.releases();
+        let medium = Backing { file: &self.backing, size: self.size };
+        control.book.command(text, &medium).map_err(|error| error.to_string())?;
+        if control.book.releases() > before {
+            self.waiting.release();
+        }
+        Ok(())
     }
 
     fn attributes(&self, inode: u64) -> Option<FileAttr> {
@@ -123,15 +161,21 @@ impl FaultFs {
     }
 }
 
-/// Runs the answer now, or later on a thread of its own, so that other requests go on meanwhile.
-fn after(delay: Duration, answer: impl FnOnce() + Send + 'static) {
-    if delay.is_zero() {
-        answer();
-    } else {
-        thread::spawn(move || {
-            thread::sleep(delay);
-            answer();
-        });
+/// The backing file, as rules see it.
+struct Backing<'a> {
+    file: &'a File,
+    size: u64,
+}
+
+impl Medium for Backing<'_> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn bytes(&self, range: &Range<u64>) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; index(range.end, range.start)];
+        self.file.read_exact_at(&mut bytes, range.start)?;
+        Ok(bytes)
     }
 }
 
@@ -161,7 +205,16 @@ fn fetch(file: &File, request: &Range<u64>, effects: &Effects) -> Result<Vec<u8>
         return Err(errno);
     }
     let mut data = vec![0; index(request.end, request.start)];
-    file.read_exact_at(&mut data, request.start).map_err(|error| errno(&error))?;
+    for piece in effects.placed(request) {
+        let part = index(piece.range.start, request.start)..index(piece.range.end, request.start);
+        let bytes = data.get_mut(part).ok_or(libc::EIO)?;
+        file.read_exact_at(bytes, piece.at).map_err(|error| errno(&error))?;
+    }
+    for stale in &effects.stale {
+        let start = index(stale.start, request.start);
+        let old = &stale.bytes.0;
+        data.get_mut(start..start + old.len()).ok_or(libc::EIO)?.copy_from_slice(old);
+    }
     flip(&mut data, request.start, &effects.flipped);
     Ok(data)
 }
@@ -173,8 +226,11 @@ fn store(file: &File, offset: u64, data: &[u8], effects: &Effects) -> Result<(),
     let mut data = data.to_vec();
     flip(&mut data, offset, &effects.flipped);
     for part in effects.stored(offset, data.len()) {
-        let bytes = data.get(index(part.start, offset)..index(part.end, offset)).ok_or(libc::EIO)?;
-        file.write_all_at(bytes, part.start).map_err(|error| errno(&error))?;
+        for piece in effects.placed(&part) {
+            let part = index(piece.range.start, offset)..index(piece.range.end, offset);
+            let bytes = data.get(part).ok_or(libc::EIO)?;
+            file.write_all_at(bytes, piece.at).map_err(|error| errno(&error))?;
+        }
     }
     if effects.torn.is_some() { Err(libc::EIO) } else { Ok(()) }
 }
@@ -182,6 +238,7 @@ fn store(file: &File, offset: u64, data: &[u8], effects: &Effects) -> Result<(),
 impl Filesystem for FaultFs {
     fn init(&mut self, _: &Request<'_>, config: &mut KernelConfig) -> Result<(), i32> {
         config.set_max_write(LARGEST_WRITE).map_err(|_| libc::EINVAL)?;
+        config.set_max_background(MOST_UNANSWERED).map_err(|_| libc::EINVAL)?;
         // Without it the loop driver waits for each request before it sends the next one.
         config.add_capabilities(consts::FUSE_ASYNC_DIO).map_err(|_| libc::ENOTSUP)?;
         Ok(())
@@ -250,7 +307,7 @@ impl Filesystem for FaultFs {
         let request = asked.start.min(self.size)..asked.end.min(self.size);
         let effects = self.effects(Operation::Read, &request);
         let file = Arc::clone(&self.backing);
-        after(effects.delay, move || match fetch(&file, &request, &effects) {
+        self.when_due(When::of(&effects), move || match fetch(&file, &request, &effects) {
             Ok(data) => reply.data(&data),
             Err(errno) => reply.error(errno),
         });
@@ -282,7 +339,7 @@ impl Filesystem for FaultFs {
         let effects = self.effects(Operation::Write, &request);
         let file = Arc::clone(&self.backing);
         let data = data.to_vec();
-        after(effects.delay, move || match store(&file, request.start, &data, &effects) {
+        self.when_due(When::of(&effects), move || match store(&file, request.start, &data, &effects) {
             Ok(()) => reply.written(length),
             Err(errno) => reply.error(errno),
         });
@@ -295,7 +352,7 @@ impl Filesystem for FaultFs {
     /// Nothing is made durable: the backing file is read only by the test that made it, on this machine.
     fn fsync(&mut self, _: &Request<'_>, _: u64, _: u64, _: bool, reply: ReplyEmpty) {
         let effects = self.effects(Operation::Fsync, &(0..0));
-        after(effects.delay, move || match effects.error {
+        self.when_due(When::of(&effects), move || match effects.error {
             Some(errno) => reply.error(errno),
             None => reply.ok(),
         });
@@ -316,7 +373,7 @@ impl Filesystem for FaultFs {
         }
         let effects = self.effects(Operation::Discard, &span(offset, u64::try_from(length).unwrap_or(0)));
         let file = Arc::clone(&self.backing);
-        after(effects.delay, move || {
+        self.when_due(When::of(&effects), move || {
             let result = match effects.error {
                 Some(errno) => Err(errno),
                 None if !effects.dropped.is_empty() => Ok(()),

@@ -76,10 +76,29 @@ impl FaultBed {
         self.try_rule(text).unwrap_or_else(|error| panic!("rule {text:?}: {error}"));
     }
 
-    /// Ends all rules.
+    /// Ends all rules. Requests that they made late stay late.
     #[track_caller]
     pub fn clear(&self) {
         self.rule("clear");
+    }
+
+    /// Answers the requests that hang now. Those that come later hang again, as long as there is a rule.
+    #[track_caller]
+    pub fn release(&self) {
+        self.rule("release");
+    }
+
+    /// Waits until so many requests are late or hang.
+    ///
+    /// # Panics
+    /// When they are not after some seconds.
+    #[track_caller]
+    pub fn until_waiting(&self, count: u64) {
+        let end = Instant::now() + START_LIMIT;
+        while self.seen("waiting") < count {
+            assert!(Instant::now() < end, "{count} requests should wait:\n{}", self.status());
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The control file's text: requests seen, and the rules in force.
@@ -88,12 +107,12 @@ impl FaultBed {
         fs::read_to_string(self.server.ctl()).expect("the control file can be read")
     }
 
-    /// One number of the status: `reads`, `writes`, `fsyncs`, `discards` or `hits`.
+    /// One number of the status: `reads`, `writes`, `fsyncs` or `discards` that came, `hits` of rules, rules that
+    /// are `delaying`, and requests `waiting` for their answer.
     #[track_caller]
     pub fn seen(&self, name: &str) -> u64 {
         let status = self.status();
-        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no {name} in {status}"))
+        number(&status, name).unwrap_or_else(|| panic!("no {name} in {status}"))
     }
 
     /// The drive disappears: `kill -9`. Everything in flight and everything later fails with EIO.
@@ -111,13 +130,20 @@ impl FaultBed {
 
 impl Drop for FaultBed {
     /// A request that never ends would hold up the detaching of the loop device, so the server ends first when
-    /// any rule makes requests late; otherwise the device goes first and nothing is lost.
+    /// a request waits for its answer, or any rule would make one wait; otherwise the device goes first and nothing is lost.
     fn drop(&mut self) {
-        let late = fs::read_to_string(self.server.ctl()).is_ok_and(|status| status.contains("Latency"));
+        let some = |status: &str, name| number(status, name).is_some_and(|count| count > 0);
+        let late = fs::read_to_string(self.server.ctl())
+            .is_ok_and(|status| some(&status, "delaying") || some(&status, "waiting"));
         if late && self.server.process.kill().is_ok() {
             let _ended = wait_within(&mut self.server.process, END_LIMIT);
         }
     }
+}
+
+/// One number of the control file's text.
+fn number(status: &str, name: &str) -> Option<u64> {
+    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?.parse().ok()
 }
 
 impl Server {
