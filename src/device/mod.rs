@@ -4,6 +4,7 @@
 //! opened node fill it in. Whatever opens a node runs in a helper process with a deadline ([`helper`]), since a
 //! sick drive hangs its opener beyond the reach of any signal.
 
+pub mod bus;
 pub mod claim;
 pub mod claimed;
 pub mod classify;
@@ -22,6 +23,7 @@ pub mod source;
 pub mod stack;
 pub mod sysfs;
 
+pub use bus::bus_of;
 pub use claim::StatePaths;
 pub use claimed::{Claimed, claim, duplicate_identities};
 pub use content::{Content, ContentType};
