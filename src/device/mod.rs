@@ -22,6 +22,7 @@ pub mod root;
 pub mod source;
 pub mod stack;
 pub mod sysfs;
+pub mod thermometer;
 
 pub use bus::bus_of;
 pub use claim::StatePaths;
@@ -34,3 +35,4 @@ pub use helper::{Helper, HelperMode, helper_main};
 pub use identity::Identity;
 pub use resolve::{Resolved, resolve};
 pub use root::SysRoot;
+pub use thermometer::Thermometer;
