@@ -1,11 +1,13 @@
 //! Overwrite passes as state machines that decide what next but do nothing, and the one loop that does.
 
 pub mod frontier;
+pub mod governor;
 pub mod observe;
 pub mod pass;
 pub mod tally;
 
 pub use frontier::{Frontier, Settled};
+pub use governor::{Governor, HeatTally, Pace, SetPoint, SetPoints, SetPointsFault, Unreadable};
 pub use observe::{Observer, Phase, Progress, Unobserved};
 pub use pass::{PassEnd, write_pass};
 pub use tally::{FlushState, PassTally};
