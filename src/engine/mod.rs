@@ -5,9 +5,11 @@ pub mod governor;
 pub mod observe;
 pub mod pass;
 pub mod tally;
+pub mod throttle;
 
 pub use frontier::{Frontier, Settled};
 pub use governor::{Governor, HeatTally, Pace, SetPoint, SetPoints, SetPointsFault, Unreadable};
 pub use observe::{Observer, Phase, Progress, Unobserved};
 pub use pass::{PassEnd, write_pass};
 pub use tally::{FlushState, PassTally};
+pub use throttle::Throttle;
