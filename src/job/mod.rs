@@ -20,7 +20,9 @@ pub mod inspect;
 pub mod listen;
 pub mod prepare;
 pub mod selftest;
+pub mod shares;
 pub mod tuning;
 
 pub use conclude::Signer;
 pub use dirs::Directories;
+pub use shares::{Limits, Member, Seat, Shares, allot};
