@@ -5,6 +5,7 @@
 //! sick drive hangs its opener beyond the reach of any signal.
 
 pub mod again;
+pub mod bus;
 pub mod claim;
 pub mod claimed;
 pub mod classify;
@@ -22,8 +23,10 @@ pub mod root;
 pub mod source;
 pub mod stack;
 pub mod sysfs;
+pub mod thermometer;
 
 pub use again::{find_again, is_same_drive};
+pub use bus::bus_of;
 pub use claim::StatePaths;
 pub use claimed::{Claimed, claim, duplicate_identities};
 pub use content::{Content, ContentType};
@@ -34,3 +37,4 @@ pub use helper::{Helper, HelperMode, helper_main};
 pub use identity::Identity;
 pub use resolve::{Resolved, resolve};
 pub use root::SysRoot;
+pub use thermometer::Thermometer;

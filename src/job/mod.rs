@@ -25,7 +25,9 @@ mod probe;
 pub mod replay;
 pub mod resume;
 pub mod selftest;
+pub mod shares;
 pub mod tuning;
 
 pub use conclude::Signer;
 pub use dirs::Directories;
+pub use shares::{Limits, Member, Seat, Shares, allot};

@@ -6,6 +6,7 @@ pub mod lba;
 pub mod pattern;
 pub mod range;
 pub mod reason;
+pub mod temperature;
 pub mod term;
 
 pub use digest::Digest;
@@ -14,3 +15,4 @@ pub use lba::{BlockCount, BlockSize, Lba};
 pub use pattern::{Pattern, PatternKey};
 pub use range::{LbaRange, RangeSet};
 pub use reason::{Reason, ReasonClass, ReasonCode};
+pub use temperature::Temperature;
