@@ -129,6 +129,10 @@ impl Pattern {
     }
 }
 
+/// Bytes that are made one by one before the rest of a buffer is copied from them: few enough to stay in the
+/// first-level cache, many enough that each copy is worth its call.
+const COPIED_BYTES: usize = 4096;
+
 fn fill_repeated(period: &[u8], offset: u64, out: &mut [u8]) {
     if let [byte] = period {
         out.fill(*byte);
@@ -136,8 +140,14 @@ fn fill_repeated(period: &[u8], offset: u64, out: &mut [u8]) {
     }
     // The remainder is below 64, so it fits any usize.
     let start = usize::try_from(offset % period.len() as u64).unwrap_or(0);
-    for (slot, byte) in out.iter_mut().zip(period.iter().cycle().skip(start)) {
+    // Whole periods, so that every copy begins where the head does.
+    let whole = COPIED_BYTES.next_multiple_of(period.len()).min(out.len());
+    let (head, rest) = out.split_at_mut(whole);
+    for (slot, byte) in head.iter_mut().zip(period.iter().cycle().skip(start)) {
         *slot = *byte;
+    }
+    for part in rest.chunks_mut(whole.max(1)) {
+        part.copy_from_slice(&head[..part.len()]);
     }
 }
 
@@ -181,6 +191,9 @@ mod tests {
         let pattern = Pattern::Fixed { bytes: FixedBytes::new(&[0x92, 0x49, 0x24]).unwrap() };
         // 512 = 3 * 170 + 2: block 1 begins with the third byte.
         assert_eq!(filled(&pattern, 512, 4), [0x24, 0x92, 0x49, 0x24]);
+        // Long after what is copied from: the last of 64 KiB from block 1 on are bytes 66,046 = 3 * 22,015 + 1 and
+        // 66,047 of the drive.
+        assert_eq!(filled(&pattern, 512, 65_536)[65_534..], [0x49, 0x24]);
     }
 
     #[test]
@@ -207,18 +220,19 @@ mod tests {
             seed in any::<[u8; 32]>(),
             period in prop::collection::vec(any::<u8>(), 1..8),
             offset in 0u64..1 << 50,
-            cut in 1usize..300,
+            // Longer than what is copied from, more than once.
+            (length, cut) in (2usize..10_000).prop_flat_map(|length| (Just(length), 1..length)),
         ) {
             for pattern in [
                 Pattern::Keyed { key: PatternKey(seed) },
                 Pattern::Fixed { bytes: FixedBytes::new(&period).unwrap() },
             ] {
-                let whole = filled(&pattern, offset, 300);
+                let whole = filled(&pattern, offset, length);
                 let mut parts = filled(&pattern, offset, cut);
-                parts.extend(filled(&pattern, offset + cut as u64, 300 - cut));
-                prop_assert_eq!(&whole, &parts);
+                parts.extend(filled(&pattern, offset + cut as u64, length - cut));
+                prop_assert!(whole == parts);
                 if let Some(phase) = pattern.phase(offset) {
-                    prop_assert_eq!(&whole, &filled(&pattern, phase, 300));
+                    prop_assert!(whole == filled(&pattern, phase, length));
                 }
             }
         }
