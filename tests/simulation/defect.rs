@@ -39,7 +39,7 @@ impl Defect {
     pub(crate) fn pattern(self, pattern: &Pattern) -> Pattern {
         match (self, pattern) {
             (Self::ConstantPattern, Pattern::Keyed { .. }) => Pattern::byte(0),
-            (_, Pattern::Keyed { .. } | Pattern::Fixed { .. }) => pattern.clone(),
+            (_, Pattern::Keyed { .. } | Pattern::Fixed { .. } | Pattern::Stamped { .. }) => pattern.clone(),
         }
     }
 }
