@@ -125,6 +125,19 @@ fn a_dropped_write_succeeds_and_stores_nothing() {
 }
 
 #[test]
+fn a_misdirected_write_succeeds_and_is_stored_elsewhere() {
+    let f = fixture();
+    f.bed.rule(&format!("write {} 512 to:{}", AT + 512, AT + (1 << 20)));
+    let written: Vec<u8> = (0..=255).cycle().take(BLOCK).map(|byte: u8| byte ^ 0x5A).collect();
+    assert_eq!(f.open().write(AT, &written), Ok(()));
+    let mut expected = written.clone();
+    expected[512..1024].copy_from_slice(&f.original(AT + 512, 512));
+    assert_eq!(f.stored(AT, BLOCK), expected, "all but one block is where it belongs");
+    assert_eq!(f.stored(AT + (1 << 20), 512), written[512..1024]);
+    assert_eq!(f.stored(AT + (1 << 20) + 512, 512), f.original(AT + (1 << 20) + 512, 512));
+}
+
+#[test]
 fn a_flipped_read_is_wrong_once_in_one_bit() {
     let f = fixture();
     f.bed.rule(&format!("read {} 1 flip 1", AT + 700));

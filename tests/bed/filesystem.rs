@@ -172,9 +172,10 @@ fn store(file: &File, offset: u64, data: &[u8], effects: &Effects) -> Result<(),
     }
     let mut data = data.to_vec();
     flip(&mut data, offset, &effects.flipped);
-    for part in effects.stored(offset, data.len()) {
+    let right = effects.stored(offset, data.len()).into_iter().map(|part| (part.clone(), part.start));
+    for (part, place) in right.chain(effects.misdirected.iter().cloned()) {
         let bytes = data.get(index(part.start, offset)..index(part.end, offset)).ok_or(libc::EIO)?;
-        file.write_all_at(bytes, part.start).map_err(|error| errno(&error))?;
+        file.write_all_at(bytes, place).map_err(|error| errno(&error))?;
     }
     if effects.torn.is_some() { Err(libc::EIO) } else { Ok(()) }
 }

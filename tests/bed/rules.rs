@@ -32,6 +32,8 @@ pub(crate) enum Action {
     Torn(usize),
     /// The answer is success, and the bytes in the rule's range are not stored.
     Drop,
+    /// The answer is success, and the bytes in the rule's range are stored from this byte of the file on instead.
+    To(u64),
     /// The answer is success, and the lowest bit of the first byte in the rule's range is wrong.
     Flip,
 }
@@ -72,6 +74,8 @@ pub(crate) struct Effects {
     pub(crate) error: Option<i32>,
     pub(crate) torn: Option<usize>,
     pub(crate) dropped: Vec<Range<u64>>,
+    /// Parts that are stored elsewhere, each with the place of its first byte.
+    pub(crate) misdirected: Vec<(Range<u64>, u64)>,
     pub(crate) flipped: Vec<u64>,
 }
 
@@ -111,6 +115,7 @@ impl FromStr for Action {
                 Ok(Self::Latency(Duration::from_millis(number("milliseconds", milliseconds)?)))
             }
             Some(("torn", bytes)) => Ok(Self::Torn(number("bytes", bytes)?)),
+            Some(("to", offset)) => Ok(Self::To(number("place", offset)?)),
             None | Some(_) => Err(RuleError::UnknownAction(text.to_owned())),
         }
     }
@@ -153,11 +158,11 @@ fn number<N: FromStr<Err = ParseIntError>>(field: &'static str, text: &str) -> R
 const fn fits(operation: Operation, action: &Action) -> bool {
     match (operation, action) {
         (_, Action::Error(_) | Action::Latency(_)) => true,
-        (Operation::Write, Action::Torn(_) | Action::Drop | Action::Flip) => true,
+        (Operation::Write, Action::Torn(_) | Action::Drop | Action::To(_) | Action::Flip) => true,
         (Operation::Read, Action::Flip) | (Operation::Discard, Action::Drop) => true,
-        (Operation::Read, Action::Torn(_) | Action::Drop) => false,
-        (Operation::Discard, Action::Torn(_) | Action::Flip) => false,
-        (Operation::Fsync, Action::Torn(_) | Action::Drop | Action::Flip) => false,
+        (Operation::Read, Action::Torn(_) | Action::Drop | Action::To(_)) => false,
+        (Operation::Discard, Action::Torn(_) | Action::To(_) | Action::Flip) => false,
+        (Operation::Fsync, Action::Torn(_) | Action::Drop | Action::To(_) | Action::Flip) => false,
     }
 }
 
@@ -174,11 +179,16 @@ impl Rule {
             *times = times.saturating_sub(1);
         }
         let start = self.range.start.max(request.start);
+        let end = self.range.end.min(request.end);
         match self.action {
             Action::Error(errno) => effects.error = effects.error.or(Some(errno)),
             Action::Latency(delay) => effects.delay = effects.delay.saturating_add(delay),
             Action::Torn(bytes) => effects.torn = effects.torn.or(Some(bytes)),
-            Action::Drop => effects.dropped.push(start..self.range.end.min(request.end)),
+            Action::Drop => effects.dropped.push(start..end),
+            Action::To(place) => {
+                let place = place.saturating_add(start.saturating_sub(self.range.start));
+                effects.misdirected.push((start..end, place));
+            }
             Action::Flip => effects.flipped.push(start),
         }
     }
@@ -217,12 +227,12 @@ impl RuleBook {
 }
 
 impl Effects {
-    /// The parts of a write that are stored, of a request of `length` bytes at `offset`.
+    /// The parts of a write that are stored where they belong, of a request of `length` bytes at `offset`.
     pub(crate) fn stored(&self, offset: u64, length: usize) -> Vec<Range<u64>> {
         let kept = self.torn.map_or(length, |bytes| bytes.min(length));
         let end = offset.saturating_add(u64::try_from(kept).unwrap_or(u64::MAX));
         let mut parts: Vec<Range<u64>> = std::iter::once(offset..end).collect();
-        for hole in &self.dropped {
+        for hole in self.dropped.iter().chain(self.misdirected.iter().map(|(part, _)| part)) {
             parts = parts.into_iter().flat_map(|part| without(&part, hole)).collect();
         }
         parts.retain(|part| !part.is_empty());
@@ -286,6 +296,8 @@ mod tests {
             ("read 0 1 lat:99999999999999999999", "milliseconds: number too large"),
             ("read 0 1 torn:5", "Read cannot have Torn(5)"),
             ("fsync 0 0 drop", "Fsync cannot have Drop"),
+            ("read 0 1 to:8", "Read cannot have To(8)"),
+            ("write 0 1 to:x", "place: invalid digit"),
             ("read 0 0 flip", "the range is empty"),
             ("read 18446744073709551615 1 flip", "the range ends after 2^64"),
             ("read 0 1 flip many", "count: invalid digit"),
@@ -326,6 +338,14 @@ mod tests {
         assert_eq!(effects.delay, Duration::from_millis(7));
         assert_eq!(effects.flipped, [25]);
         assert_eq!(effects.stored(5, 25), [5..10, 20..30]);
+    }
+
+    #[test]
+    fn a_misdirected_part_goes_elsewhere_from_its_own_beginning_on() {
+        let mut rules = book("write 10 10 to:1000");
+        let effects = rules.apply(Operation::Write, &(15..30));
+        assert_eq!(effects.misdirected, [(15..20, 1005)]);
+        assert_eq!(effects.stored(15, 15), [20..30]);
     }
 
     #[test]
