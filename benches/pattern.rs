@@ -4,7 +4,8 @@
 use std::time::Instant;
 
 use chacha20::cipher::{KeyIvInit, StreamCipher};
-use expunge::unit::{Pattern, PatternKey};
+use expunge::unit::pattern::FixedBytes;
+use expunge::unit::{Pattern, PatternKey, StampTag};
 
 /// Bytes made at a time: one transfer of the engine.
 const TRANSFER: usize = 1 << 20;
@@ -48,4 +49,9 @@ fn main() {
     });
     let zeros = Pattern::byte(0);
     measure("zeroes (memset)", |offset, out| zeros.fill(offset, out));
+    for (name, period) in [("stamped zeroes", &[0][..]), ("stamped, three bytes", &[0x92, 0x49, 0x24])] {
+        let bytes = FixedBytes::new(period).expect("1 to 64 bytes");
+        let stamped = Pattern::Stamped { bytes, tag: StampTag([7; 8]) };
+        measure(name, |offset, out| stamped.fill(offset, out));
+    }
 }

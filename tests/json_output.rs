@@ -143,7 +143,7 @@ fn what_plan_prints() {
         (0, &[], "planned"),
         (0, &["--scheme", "dod-5220.22-m", "--verify", "sampled"], "planned"),
         (0, &["--verify", "sampled=0.99,0.01", "--standard", "nist-800-88r1"], "planned"),
-        (0, &["--verify", "none", "--pass", "0x55AA", "--pass", "ones"], "planned"),
+        (0, &["--verify", "none", "--pass", "0x55AA", "--pass", "stamped-ones"], "planned"),
         (3, &["--method", "purge"], "refused"),
         (4, &[&empty], "unsanitizable"),
         (3, &["/dev/null"], "refused"),
@@ -201,7 +201,9 @@ fn what_the_other_commands_print() {
     let bed = Bed::new();
     let media = bed.media("a.img");
     let drive = text(media.path());
-    bed.expunge.sanitize([&*drive, "--confirm", &drive]).expect_code(0);
+    let passes = ["--pass", "stamped-zero", "--pass", "random"];
+    let line = [&*drive, "--confirm", &drive].into_iter().chain(passes);
+    bed.expunge.sanitize(line).expect_code(0);
     let (out, key) = (bed.expunge.out(), bed.expunge.key());
     let (out, key) = (out.to_str().unwrap(), key.to_str().unwrap());
     let line = ["verify", &drive, "--expect", "ones", "--out", out, "--key", key];

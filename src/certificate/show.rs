@@ -199,6 +199,10 @@ fn pattern(pattern: &Pattern) -> String {
     match pattern {
         Pattern::Fixed { bytes } => format!("bytes {}", String::from(bytes.clone())),
         Pattern::Keyed { key } => format!("aes-256-ctr, key {}", String::from(key.clone())),
+        Pattern::Stamped { bytes, tag } => {
+            let (bytes, tag) = (String::from(bytes.clone()), String::from(*tag));
+            format!("bytes {bytes}, each 512 of them stamped with their number and the tag {tag}")
+        }
     }
 }
 

@@ -91,7 +91,8 @@ pub struct RequestArgs {
     /// Standard under which it is claimed
     #[arg(long, value_enum, default_value_t)]
     pub standard: StandardArg,
-    /// A pass: zero, ones, random or 0xHH...; may be repeated [default: one keyed random pass]
+    /// A pass: zero, ones, random or 0xHH..., or stamped-zero, stamped-ones or stamped-0xHH..., in which each 512
+    /// bytes carry their address; may be repeated [default: one keyed random pass]
     #[arg(long = "pass", value_name = "PATTERN", value_parser = parse_pass, conflicts_with = "scheme")]
     pub passes: Vec<PassPattern>,
     /// A legacy scheme of passes (a pattern, not a level): dod-5220.22-m, dod-ece, vsitr, hmg-is5-baseline,
@@ -447,7 +448,7 @@ fn parse_scheme(text: &str) -> Result<String, String> {
 fn parse_expected(text: &str) -> Result<PassPattern, String> {
     match parse_pass(text)? {
         fixed @ PassPattern::Fixed { .. } => Ok(fixed),
-        PassPattern::Keyed | PassPattern::JobByte { .. } => {
+        PassPattern::Keyed | PassPattern::Stamped { .. } | PassPattern::JobByte { .. } => {
             Err("only known bytes can be expected: zero, ones or 0xHH...".to_owned())
         }
     }
@@ -497,5 +498,6 @@ mod tests {
             assert!(parse_verification(bad).is_err(), "{bad}");
         }
         assert!(parse_expected("random").is_err());
+        assert!(parse_expected("stamped-zero").is_err());
     }
 }

@@ -88,7 +88,7 @@ fn open(args: &VerifyArgs, host: &Host) -> Result<Inspection, Vec<Reason>> {
     let expected = match &args.expect {
         PassPattern::Fixed { bytes } => Pattern::Fixed { bytes: bytes.clone() },
         // The flag's parser takes known bytes only.
-        PassPattern::Keyed | PassPattern::JobByte { .. } => {
+        PassPattern::Keyed | PassPattern::Stamped { .. } | PassPattern::JobByte { .. } => {
             let text = "only known bytes can be expected";
             return Err(vec![Reason::new(ReasonCode::BadRequest, text, "give zero, ones or 0xHH")]);
         }

@@ -8,7 +8,9 @@ use crate::plan::Rules;
 use crate::unit::digest::{from_hex, to_hex};
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::DriveKind;
-use crate::unit::{BlockCount, BlockSize, Digest, Geometry, Lba, LbaRange, Pattern, PatternKey, RangeSet};
+use crate::unit::{
+    BlockCount, BlockSize, Digest, Geometry, Lba, LbaRange, Pattern, PatternKey, RangeSet, StampTag,
+};
 use crate::verify::read_back;
 
 /// A named check: `None` when it could not even be carried out counts as failed.
@@ -19,6 +21,7 @@ const CHECKS: &[Check] = &[
     ("sha-256 of 'abc' (FIPS 180-4)", sha256_known_answer),
     ("aes-256-ctr (SP 800-38A F.5.5, key of the vector, counter from zero)", keyed_known_answer),
     ("fixed pattern, three bytes across a block border", fixed_known_answer),
+    ("stamped pattern, number and tag across a block border", stamped_known_answer),
     ("ed25519 (RFC 8032 7.1, test 2)", signature_known_answer),
     ("ed25519 refuses a changed message", signature_refuses_change),
     ("planted mismatch found at the first block", || finds_mismatch(Place::First)),
@@ -55,6 +58,17 @@ fn fixed_known_answer() -> bool {
     let mut out = [0; 4];
     Pattern::Fixed { bytes }.fill(511, &mut out);
     out == [0x49, 0x24, 0x92, 0x49]
+}
+
+fn stamped_known_answer() -> bool {
+    let pattern = Pattern::Stamped {
+        bytes: FixedBytes::byte(0x55),
+        tag: StampTag(*b"\xA0\xA1\xA2\xA3\xA4\xA5\xA6\xA7"),
+    };
+    let mut out = [0; 18];
+    // The last byte of unit 257 and the first of unit 258 = 0x102.
+    pattern.fill(258 * 512 - 1, &mut out);
+    out == *b"\x55\0\0\0\0\0\0\x01\x02\xA0\xA1\xA2\xA3\xA4\xA5\xA6\xA7\x55"
 }
 
 /// RFC 8032, 7.1, TEST 2: secret key, public key, one-byte message and signature.

@@ -122,7 +122,7 @@ fn not_verified(verification: &VerificationPlan) -> Option<String> {
 
 fn not_addressed(passes: &[PassSpec]) -> Option<String> {
     match passes.last()?.pattern {
-        PassPattern::Keyed => None,
+        PassPattern::Keyed | PassPattern::Stamped { .. } => None,
         PassPattern::Fixed { .. } | PassPattern::JobByte { .. } => Some(
             "the last pass is the same everywhere: the read-back cannot show blocks that answer for one another, \
              and so no counterfeit capacity, nor what an earlier pass of the same pattern left"

@@ -180,6 +180,9 @@ fn passes_text(passes: &[PassSpec]) -> String {
 fn pattern_words(pattern: &PassPattern) -> String {
     match pattern {
         PassPattern::Keyed => "random (keyed stream, a fresh key for each pass)".to_owned(),
+        PassPattern::Stamped { .. } => {
+            format!("{pattern} (each 512 bytes begin with their number and a tag, fresh for each pass)")
+        }
         PassPattern::Fixed { .. } | PassPattern::JobByte { .. } => pattern.to_string(),
     }
 }

@@ -186,6 +186,7 @@ mod tests {
                 bytes.bytes().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(" ")
             }
             PassPattern::Keyed => "R".to_owned(),
+            PassPattern::Stamped { .. } => panic!("no scheme has stamps"),
             PassPattern::JobByte { slot, complement: false } => format!("c{}", slot + 1),
             PassPattern::JobByte { slot, complement: true } => format!("~c{}", slot + 1),
         }

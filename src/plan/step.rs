@@ -113,6 +113,11 @@ pub enum PassPattern {
     },
     /// The keyed stream with a key of its own, drawn at arming.
     Keyed,
+    /// Known bytes, repeated, with the address and a tag drawn at arming at the start of each 512 bytes.
+    Stamped {
+        /// One period.
+        bytes: FixedBytes,
+    },
     /// One byte drawn at arming and recorded: the "random character" of some schemes.
     JobByte {
         /// Which of the job's bytes; the same slot is the same byte throughout a job.
@@ -123,26 +128,22 @@ pub enum PassPattern {
 }
 
 impl PassPattern {
-    /// Reads the option `--pass`: `zero`, `ones`, `random`, or `0x` and 1 to 64 bytes in hexadecimal digits.
+    /// Reads the option `--pass`: `random`, or bytes as `zero`, `ones`, or `0x` and 1 to 64 of them in hexadecimal
+    /// digits, with `stamped-` before them or not.
     ///
     /// # Errors
     /// [`NotAPattern`] for any other text.
     pub fn parse(text: &str) -> Result<Self, NotAPattern> {
-        let bytes = match text {
-            "random" => return Ok(Self::Keyed),
-            "zero" => FixedBytes::byte(0x00),
-            "ones" => FixedBytes::byte(0xFF),
-            other => other
-                .strip_prefix("0x")
-                .and_then(from_hex)
-                .and_then(|bytes| FixedBytes::new(&bytes))
-                .ok_or(NotAPattern)?,
-        };
-        Ok(Self::Fixed { bytes })
+        match text.strip_prefix("stamped-") {
+            Some(bytes) => parse_bytes(bytes).map(|bytes| Self::Stamped { bytes }),
+            None if text == "random" => Ok(Self::Keyed),
+            None => parse_bytes(text).map(|bytes| Self::Fixed { bytes }),
+        }
     }
 
     /// Whether `next` writes the complement of every byte that this pattern writes. Keyed streams have no
-    /// complement: each has a key of its own.
+    /// complement: each has a key of its own. Stamped patterns have none either: in each 512 bytes the stamp is
+    /// in the same place, and its numbers are equal in both passes instead of complementary.
     pub fn is_complemented_by(&self, next: &Self) -> bool {
         match (self, next) {
             (Self::Fixed { bytes }, Self::Fixed { bytes: other }) => {
@@ -152,8 +153,28 @@ impl PassPattern {
                 Self::JobByte { slot, complement },
                 Self::JobByte { slot: other_slot, complement: other_complement },
             ) => slot == other_slot && complement != other_complement,
-            (Self::Fixed { .. } | Self::Keyed | Self::JobByte { .. }, _) => false,
+            (Self::Fixed { .. } | Self::Keyed | Self::Stamped { .. } | Self::JobByte { .. }, _) => false,
         }
+    }
+}
+
+fn parse_bytes(text: &str) -> Result<FixedBytes, NotAPattern> {
+    match text {
+        "zero" => Ok(FixedBytes::byte(0x00)),
+        "ones" => Ok(FixedBytes::byte(0xFF)),
+        other => other
+            .strip_prefix("0x")
+            .and_then(from_hex)
+            .and_then(|bytes| FixedBytes::new(&bytes))
+            .ok_or(NotAPattern),
+    }
+}
+
+fn bytes_text(bytes: &FixedBytes) -> String {
+    match bytes.bytes() {
+        [0x00] => "zero".to_owned(),
+        [0xFF] => "ones".to_owned(),
+        other => format!("0x{}", to_hex(other)),
     }
 }
 
@@ -167,12 +188,9 @@ fn is_complement(one: &[u8], other: &[u8]) -> bool {
 impl fmt::Display for PassPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fixed { bytes } => match bytes.bytes() {
-                [0x00] => f.write_str("zero"),
-                [0xFF] => f.write_str("ones"),
-                other => write!(f, "0x{}", to_hex(other)),
-            },
+            Self::Fixed { bytes } => f.write_str(&bytes_text(bytes)),
             Self::Keyed => f.write_str("random"),
+            Self::Stamped { bytes } => write!(f, "stamped-{}", bytes_text(bytes)),
             Self::JobByte { slot, complement: false } => write!(f, "random byte {}", u16::from(*slot) + 1),
             Self::JobByte { slot, complement: true } => {
                 write!(f, "complement of random byte {}", u16::from(*slot) + 1)
@@ -188,7 +206,8 @@ pub struct NotAPattern;
 impl fmt::Display for NotAPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "expected zero, ones, random, or 0x and 1 to 64 bytes in hexadecimal digits such as 0x55AA",
+            "expected zero, ones, random, or 0x and 1 to 64 bytes in hexadecimal digits such as 0x55AA; before all \
+             but random may stand stamped-, as in stamped-zero",
         )
     }
 }
@@ -288,14 +307,30 @@ mod tests {
 
     #[test]
     fn pass_patterns_are_read_and_printed_in_the_same_form() {
-        for text in ["zero", "ones", "random", "0x55", "0x924924", "0xdeadbeef"] {
+        for text in [
+            "zero",
+            "ones",
+            "random",
+            "0x55",
+            "0x924924",
+            "0xdeadbeef",
+            "stamped-zero",
+            "stamped-ones",
+            "stamped-0x924924",
+        ] {
             assert_eq!(PassPattern::parse(text).unwrap().to_string(), text);
         }
+        assert_ne!(PassPattern::parse("stamped-zero"), PassPattern::parse("zero"));
+        assert_eq!(PassPattern::parse("stamped-0x00"), PassPattern::parse("stamped-zero"));
         assert_eq!(PassPattern::parse("0x00"), PassPattern::parse("zero"));
         assert_eq!(PassPattern::parse("0xFf"), PassPattern::parse("ones"));
         assert!(PassPattern::parse(&format!("0x{}", "5a".repeat(64))).is_ok());
         let too_long = format!("0x{}", "5a".repeat(65));
         for text in ["", "0x", "0x5", "0xGG", "55", "0X55", "Zero", "one", "0x 55", &too_long] {
+            assert_eq!(PassPattern::parse(text), Err(NotAPattern), "{text}");
+            assert_eq!(PassPattern::parse(&format!("stamped-{text}")), Err(NotAPattern), "{text}");
+        }
+        for text in ["stamped", "stamped-random", "stamped-stamped-zero", "Stamped-zero", "stampedzero"] {
             assert_eq!(PassPattern::parse(text), Err(NotAPattern), "{text}");
         }
     }
@@ -313,6 +348,9 @@ mod tests {
             ("0x924924", "0x6db6db", true),
             ("random", "random", false),
             ("zero", "random", false),
+            ("stamped-zero", "stamped-ones", false),
+            ("stamped-zero", "ones", false),
+            ("zero", "stamped-ones", false),
         ] {
             assert_eq!(pattern(one).is_complemented_by(&pattern(other)), expected, "{one} {other}");
         }

@@ -12,7 +12,7 @@ pub mod term;
 pub use digest::Digest;
 pub use geometry::Geometry;
 pub use lba::{BlockCount, BlockSize, Lba};
-pub use pattern::{Pattern, PatternKey};
+pub use pattern::{Pattern, PatternKey, StampTag};
 pub use range::{LbaRange, RangeSet};
 pub use reason::{Reason, ReasonClass, ReasonCode};
 pub use temperature::Temperature;

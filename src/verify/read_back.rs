@@ -172,6 +172,8 @@ impl<'p> Comparison<'p> {
             }
             // Eight such bytes in a row are in the stream of one block in 2^64.
             Pattern::Keyed { .. } => 0xA5,
+            // A block begins with the number of a unit, and no drive has a unit 2^64 - 1.
+            Pattern::Stamped { .. } => 0xFF,
         };
         let block = self.geometry.block_size.bytes() as usize;
         let blocks = usize::try_from(range.count().0).unwrap_or(usize::MAX);

@@ -13,8 +13,8 @@ use expunge::verify::Ending;
 use serde_json::{Value, json};
 
 use crate::support::{
-    CAPACITY, FULL, agent_key, every_outcome, finished, good_job, inspection, keyring, plan, range,
-    read_tally, statement, texts, three_passes, verdict,
+    CAPACITY, FULL, agent_key, every_kind_of_pass, every_outcome, finished, good_job, inspection, keyring,
+    plan, range, read_tally, statement, texts, verdict,
 };
 
 /// Signs what somebody made of a statement, as a lying holder of the genuine key would.
@@ -101,7 +101,7 @@ pub(crate) fn at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
 
 #[test]
 fn plans_and_passes_that_do_not_belong_together() {
-    let good = statement(three_passes());
+    let good = statement(every_kind_of_pass());
     finds(&good, Plan, |value| *at(value, "/predicate/planDigest") = json!(Digest::of(b"another plan")));
     finds(&good, Plan, |value| *at(value, "/predicate/plan/policy/name") = json!("another"));
     finds(&good, Plan, |value| *at(value, "/predicate/drive/kind") = json!("flash"));
@@ -123,6 +123,21 @@ fn plans_and_passes_that_do_not_belong_together() {
         let key = at(value, "/predicate/passes/3/pattern/key").clone();
         *at(value, "/predicate/passes/4/pattern/key") = key;
     });
+    finds(&good, Pattern, |value| *at(value, "/predicate/passes/5/pattern/bytes") = json!("924925"));
+    finds(&good, Pattern, |value| {
+        let tag = at(value, "/predicate/passes/5/pattern/tag").clone();
+        *at(value, "/predicate/passes/6/pattern/tag") = tag;
+    });
+    // Neither a plain pass for a stamped one, nor a stamped for a plain or a keyed one.
+    finds(&good, Pattern, |value| {
+        *at(value, "/predicate/passes/6/pattern") = json!({"type": "fixed", "bytes": "00"});
+    });
+    for (pass, bytes) in [(0, "924924"), (1, "5a"), (3, "00")] {
+        finds(&good, Pattern, |value| {
+            *at(value, &format!("/predicate/passes/{pass}/pattern")) =
+                json!({"type": "stamped", "bytes": bytes, "tag": "0011223344556677"});
+        });
+    }
     finds(&good, Verification, |value| {
         *at(value, "/predicate/verification/plan/insteadOfSample") = json!("too small");
     });

@@ -9,8 +9,8 @@ use expunge::unit::term::Outcome;
 use serde_json::{Value, json};
 
 use crate::support::{
-    agent_key, every_outcome, good_job, inspection, keyring, operator_key, range, signed, statement, texts,
-    three_passes, time,
+    agent_key, every_kind_of_pass, every_outcome, good_job, inspection, keyring, operator_key, range, signed,
+    statement, texts, time,
 };
 
 #[test]
@@ -39,7 +39,7 @@ fn only_a_certificate_passes_and_other_authentic_records_say_so() {
         let report = check(&signed(&statement).to_bytes(), &keyring());
         assert_eq!(report.status, CheckStatus::AuthenticOther, "{}", texts(&report.findings));
     }
-    let report = check(&signed(&statement(three_passes())).to_bytes(), &keyring());
+    let report = check(&signed(&statement(every_kind_of_pass())).to_bytes(), &keyring());
     assert_eq!(report.status, CheckStatus::Passes, "{}", texts(&report.findings));
 }
 

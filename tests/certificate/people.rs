@@ -11,7 +11,8 @@ use expunge::device::identity::BackingFile;
 use expunge::unit::term::{DriveKind, Exit};
 
 use crate::support::{
-    agent_key, every_outcome, good_job, inspection, keyring, operator_key, range, signed, statement,
+    agent_key, every_kind_of_pass, every_outcome, good_job, inspection, keyring, operator_key, range, signed,
+    statement,
 };
 
 fn content(statement: &Statement) -> Content {
@@ -110,6 +111,19 @@ fn names_of_files_say_what_they_are() {
     assert!(file_name(&statement).starts_with("expunge-certificate-disk_1.img-"));
     assert_eq!(statement.record().unwrap().title, "Certificate of sanitization (TEST OBJECT, not a drive)");
     assert!(show_text(&content(&statement)).starts_with("Certificate of sanitization (TEST OBJECT"));
+}
+
+/// All that another program needs to make the bytes again stands in the words.
+#[test]
+fn each_kind_of_pass_is_shown_with_what_makes_its_bytes() {
+    let text = show_text(&content(&statement(every_kind_of_pass())));
+    for part in [
+        "bytes 924924\n",
+        "aes-256-ctr, key 0303",
+        "bytes 924924, each 512 of them stamped with their number and the tag 0505050505050505\n",
+    ] {
+        assert!(text.contains(part), "{part} not in {text}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use expunge::unit::term::{DriveKind, Outcome};
 use serde_json::{Value, json};
 
 use crate::support::{
-    every_outcome, finished, good_job, inspection, plan, range, statement, texts, three_passes,
+    every_kind_of_pass, every_outcome, finished, good_job, inspection, plan, range, statement, texts,
 };
 
 const SCHEMA: &str = include_str!("../../docs/schema/record-v1.json");
@@ -30,7 +30,7 @@ fn errors(validator: &jsonschema::Validator, value: &Value) -> String {
 fn samples() -> Vec<Statement> {
     let mut statements: Vec<Statement> =
         every_outcome().into_iter().map(|(_, statement)| statement).collect();
-    statements.push(statement(three_passes()));
+    statements.push(statement(every_kind_of_pass()));
     for kind in [DriveKind::Flash, DriveKind::Unknown, DriveKind::LogicalVolume, DriveKind::TestObject] {
         let plans = [
             VerificationPlan::Full { instead_of_sample: Some("too small".into()) },
@@ -67,7 +67,7 @@ fn every_record_fits_the_published_schema() {
 fn what_the_schema_must_not_let_through() {
     let validator = validator();
     let genuine = payload(&statement(good_job()));
-    let changes: [(&str, Value); 14] = [
+    let changes: [(&str, Value); 16] = [
         ("/_type", json!("https://in-toto.io/Statement/v0.1")),
         ("/predicateType", json!("urn:expunge:media-sanitization-record:v1")),
         ("/predicateType", json!("urn:expunge:media-inspection-record:v1")),
@@ -80,6 +80,8 @@ fn what_the_schema_must_not_let_through() {
         ("/predicate/passes/0/tally/written", json!(9_007_199_254_740_992_u64)),
         ("/predicate/passes/0/tally/written", json!(1.5)),
         ("/predicate/passes/0/pattern/key", json!("00")),
+        ("/predicate/passes/0/pattern", json!({"type": "stamped", "bytes": "00", "tag": "00"})),
+        ("/predicate/passes/0/spec/pattern", json!({"type": "stamped", "bytes": ""})),
         ("/predicate/validation/decision", json!("accepted")),
         ("/predicate/expectedSigners", json!([])),
     ];
@@ -99,7 +101,7 @@ fn what_the_schema_must_not_let_through() {
 #[test]
 fn every_field_is_required_and_no_other_is_allowed() {
     let validator = validator();
-    for statement in [statement(three_passes()), inspect(inspection(&[])).unwrap()] {
+    for statement in [statement(every_kind_of_pass()), inspect(inspection(&[])).unwrap()] {
         let genuine = payload(&statement);
         let mut objects = Vec::new();
         collect_objects(&genuine, String::new(), &mut objects);

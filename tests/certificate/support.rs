@@ -15,7 +15,8 @@ use expunge::plan::{
 use expunge::unit::pattern::FixedBytes;
 use expunge::unit::term::{DriveKind, Method, Outcome, Standard, Technique};
 use expunge::unit::{
-    BlockCount, BlockSize, Digest, Geometry, Lba, LbaRange, Pattern, PatternKey, RangeSet, Reason, ReasonCode,
+    BlockCount, BlockSize, Digest, Geometry, Lba, LbaRange, Pattern, PatternKey, RangeSet, Reason,
+    ReasonCode, StampTag,
 };
 use expunge::verify::{Ending, Verdict, VerificationTally, sample::Sample, verdict::judge};
 
@@ -95,7 +96,11 @@ fn limits(kind: DriveKind, passes: &[PassPattern], verification: &VerificationPl
     if *verification == VerificationPlan::None {
         codes.push(LimitCode::NotVerified);
     }
-    if passes.last().is_some_and(|last| *last != PassPattern::Keyed) {
+    let same_everywhere = |last: &PassPattern| match last {
+        PassPattern::Fixed { .. } | PassPattern::JobByte { .. } => true,
+        PassPattern::Keyed | PassPattern::Stamped { .. } => false,
+    };
+    if passes.last().is_some_and(same_everywhere) {
         codes.push(LimitCode::FixedPatternNotAddressed);
     }
     codes.iter().map(limit).collect()
@@ -194,6 +199,9 @@ pub(crate) fn pattern_of(spec: &PassPattern, index: usize) -> Pattern {
     match spec {
         PassPattern::Fixed { bytes } => Pattern::Fixed { bytes: bytes.clone() },
         PassPattern::Keyed => Pattern::Keyed { key: PatternKey([u8::try_from(index).unwrap(); 32]) },
+        PassPattern::Stamped { bytes } => {
+            Pattern::Stamped { bytes: bytes.clone(), tag: StampTag([u8::try_from(index).unwrap(); 8]) }
+        }
         PassPattern::JobByte { complement, .. } => Pattern::byte(if *complement { !0x5A } else { 0x5A }),
     }
 }
@@ -204,8 +212,8 @@ pub(crate) fn finished(plan: Plan) -> RecordInput {
         spec: spec.clone(),
         pattern: pattern_of(&spec.pattern, index),
         tally: pass_tally(u32::try_from(index).unwrap()),
-        started: time(1 + 10 * i64::try_from(index).unwrap()),
-        ended: time(10 + 10 * i64::try_from(index).unwrap()),
+        started: time(1 + 8 * i64::try_from(index).unwrap()),
+        ended: time(8 + 8 * i64::try_from(index).unwrap()),
     });
     let wanted = match &plan.verification {
         VerificationPlan::Full { .. } => Some(CAPACITY),
@@ -245,14 +253,16 @@ pub(crate) fn good_job() -> RecordInput {
     finished(plan(DriveKind::Rotating, vec![PassPattern::Keyed], FULL))
 }
 
-/// A byte, its complement and a keyed pass, every block read back.
-pub(crate) fn three_passes() -> RecordInput {
+/// Passes of every kind, every block read back.
+pub(crate) fn every_kind_of_pass() -> RecordInput {
     let passes = vec![
         PassPattern::Fixed { bytes: FixedBytes::new(&[0x92, 0x49, 0x24]).unwrap() },
         PassPattern::JobByte { slot: 0, complement: false },
         PassPattern::JobByte { slot: 0, complement: true },
         PassPattern::Keyed,
         PassPattern::Keyed,
+        PassPattern::Stamped { bytes: FixedBytes::new(&[0x92, 0x49, 0x24]).unwrap() },
+        PassPattern::Stamped { bytes: FixedBytes::byte(0) },
     ];
     finished(plan(DriveKind::Rotating, passes, FULL))
 }

@@ -11,16 +11,26 @@ const CHUNK: usize = 1 << 20;
 /// Bytes of a pattern from the start of the drive on.
 enum Source {
     Period(Vec<u8>, u64),
-    OpenSsl(Child),
+    Program(Child),
+}
+
+/// The program that the documentation gives to people who trust nothing of ours.
+#[track_caller]
+fn documented(language: &str) -> &'static str {
+    let documentation = include_str!("../../docs/certificate.md");
+    let (_, from) = documentation.split_once(&format!("```{language}\n")).expect("the program is documented");
+    from.split_once("```").expect("a program has an end").0
 }
 
 impl Source {
     /// From the pattern as the record has it.
     #[track_caller]
-    fn of(pattern: &Value) -> Self {
+    fn of(pattern: &Value, size: u64) -> Self {
+        let text = |field: &str| pattern[field].as_str().unwrap_or_else(|| panic!("no {field}: {pattern}"));
         match pattern["type"].as_str() {
-            Some("fixed") => Self::Period(bytes_of(pattern["bytes"].as_str().expect("bytes")), 0),
-            Some("aes-256-ctr") => Self::openssl(pattern["key"].as_str().expect("a key")),
+            Some("fixed") => Self::Period(bytes_of(text("bytes")), 0),
+            Some("aes-256-ctr") => Self::openssl(text("key")),
+            Some("stamped") => Self::python(text("bytes"), text("tag"), size),
             other => panic!("a pattern of type {other:?}"),
         }
     }
@@ -34,7 +44,16 @@ impl Source {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();
-        Self::OpenSsl(child.expect("this test needs openssl: apt-get install openssl"))
+        Self::Program(child.expect("this test needs openssl: apt-get install openssl"))
+    }
+
+    #[track_caller]
+    fn python(bytes: &str, tag: &str, size: u64) -> Self {
+        let child = Command::new("python3")
+            .args(["-c", documented("python"), bytes, tag, &size.to_string()])
+            .stdout(Stdio::piped())
+            .spawn();
+        Self::Program(child.expect("this test needs python3: apt-get install python3"))
     }
 
     fn fill(&mut self, out: &mut [u8]) {
@@ -49,9 +68,9 @@ impl Source {
                 }
                 *at += u64::try_from(out.len()).expect("a chunk is short");
             }
-            Self::OpenSsl(child) => {
+            Self::Program(child) => {
                 let stream = child.stdout.as_mut().expect("piped");
-                stream.read_exact(out).expect("openssl gives the key stream");
+                stream.read_exact(out).expect("the program gives what the medium must hold");
             }
         }
     }
@@ -59,8 +78,8 @@ impl Source {
 
 impl Drop for Source {
     fn drop(&mut self) {
-        if let Self::OpenSsl(child) = self {
-            // It would write for ever; it is ours.
+        if let Self::Program(child) = self {
+            // It may write for ever; it is ours.
             let _killed = child.kill();
             let _ended = child.wait();
         }
@@ -73,7 +92,7 @@ impl Drop for Source {
 pub fn differing(path: &Path, size: u64, pattern: &Value, block_size: u32) -> Vec<(u64, u64)> {
     let block = usize::try_from(block_size).expect("a block is short");
     let mut medium = File::open(path).expect("the medium can be opened");
-    let mut source = Source::of(pattern);
+    let mut source = Source::of(pattern, size);
     let (mut found, mut wanted) = (vec![0; CHUNK], vec![0; CHUNK]);
     let mut ranges: Vec<(u64, u64)> = Vec::new();
     let mut offset = 0;

@@ -82,6 +82,39 @@ fn a_write_dropped_in_an_earlier_pass_leaves_nothing_behind() {
     assert_eq!(bed.bed.seen("hits"), 1, "the rule acted");
 }
 
+/// The second pass over a drive that an earlier job has overwritten with the same bytes: what the drive did not
+/// store, or stored elsewhere, cannot be told from what lay there, and the record says so. Stamps tell it.
+#[test]
+fn a_write_that_is_lost_over_the_same_bytes_of_an_earlier_job_shows_where_there_are_stamps() {
+    for (block_size, lba, action) in [
+        (512_u32, 2051, "drop".to_owned()),
+        (512, BLOCKS - 1, "drop".to_owned()),
+        (4096, 0, "drop".to_owned()),
+        (512, 2051, format!("misdirect:{}", 100 * 512)),
+        (4096, BLOCKS - 1, format!("misdirect:{}", 3 * 4096)),
+    ] {
+        for (pass, shows) in [("zero", false), ("stamped-zero", true)] {
+            let bed = Bed::new(BLOCKS * u64::from(block_size), block_size);
+            bed.sanitize(&["--pass", pass], 0).record.expect_certificate();
+            bed.rule("write", lba, 1, &action);
+            let told = bed.sanitize(&["--pass", pass], if shows { 5 } else { 0 });
+            assert_eq!(bed.bed.seen("hits"), 1, "the rule acted");
+            let limited = told.record.codes("/limits").contains(&"fixed-pattern-not-addressed");
+            assert_eq!(limited, !shows, "{pass}");
+            let wrong = bed.wrong(&told.record);
+            if shows {
+                told.expect_failed();
+                assert_eq!(told.codes(), ["mismatch"]);
+                assert!(wrong.contains(&(lba, 1)), "{action}: {wrong:?}");
+                assert_eq!(told.record.ranges("/exceptions/mismatched"), wrong, "{action}");
+            } else {
+                told.record.expect_certificate();
+                assert_eq!(wrong, [], "old zeroes are zeroes");
+            }
+        }
+    }
+}
+
 /// A sample does not see what it does not read, and does not claim to.
 #[test]
 fn a_dropped_write_outside_a_sample_is_not_claimed_as_seen() {

@@ -23,6 +23,11 @@ const DOD: Job = Job { arguments: &["--scheme", "dod-5220.22-m"], patterns: &[No
 /// Three bytes, which fit neither blocks nor transfers.
 const THREE_BYTES: Job = Job { arguments: &["--pass", "0x924924"], patterns: &[Some("924924")] };
 
+/// Zeroes with the address and a tag in each 512 bytes.
+const STAMPED_ZERO: Job = Job { arguments: &["--pass", "stamped-zero"], patterns: &[None] };
+const STAMPED_THREE: Job =
+    Job { arguments: &["--pass", "ones", "--pass", "stamped-0x924924"], patterns: &[Some("ff"), None] };
+
 fn restore(media: &Media) {
     fs::copy(media.original(), media.path()).unwrap();
     fs::File::open(media.path()).unwrap().sync_all().unwrap();
@@ -90,7 +95,7 @@ fn a_gibibyte_is_gone_and_holds_the_last_pass_for_every_kind_of_pass() {
 fn odd_sizes_and_both_block_sizes_are_covered_to_the_last_byte() {
     for block_size in [512_u32, 4096] {
         let drive = Drive::new((37 << 20) + u64::from(block_size), block_size);
-        for job in [&RANDOM, &ZERO, &ONES, &DOD, &THREE_BYTES] {
+        for job in [&RANDOM, &ZERO, &ONES, &DOD, &THREE_BYTES, &STAMPED_ZERO, &STAMPED_THREE] {
             sanitize(&drive, job, &[]);
             restore(&drive.media);
         }
@@ -101,12 +106,14 @@ fn odd_sizes_and_both_block_sizes_are_covered_to_the_last_byte() {
 fn one_block_and_less_than_a_transfer_are_drives_too() {
     for (size, block_size) in [(512, 512), (4096, 4096), (512 * 3, 512), (1 << 20, 4096)] {
         let drive = Drive::new(size, block_size);
-        sanitize(&drive, &RANDOM, &[]);
+        for job in [&RANDOM, &STAMPED_ZERO] {
+            sanitize(&drive, job, &[]);
+        }
     }
 }
 
-/// Both adapters and odd tunings write what another program computes from the key on the record, so they write
-/// the same bytes for the same key.
+/// Both adapters and odd tunings write what another program computes from the key or tag on the record, so they
+/// write the same bytes for the same key.
 #[test]
 fn every_adapter_and_tuning_writes_the_same_function_of_the_key() {
     let drive = Drive::new((9 << 20) + 1536, 512);
@@ -117,26 +124,33 @@ fn every_adapter_and_tuning_writes_the_same_function_of_the_key() {
         &["--adapter", "sync", "--transfer-kib", "16384"],
         &["--adapter", "io-uring", "--depth", "64", "--transfer-kib", "100"],
     ] {
-        for job in [&RANDOM, &THREE_BYTES] {
+        for job in [&RANDOM, &THREE_BYTES, &STAMPED_THREE] {
             sanitize(&drive, job, more);
             restore(&drive.media);
         }
     }
 }
 
-/// Two jobs never use one key, and no key is on a record before the first write: it is in the journal.
+/// Two jobs never use one key or tag, and none is on a record before the first write: it is in the journal.
 #[test]
-fn keys_are_fresh_for_each_pass_and_durable_in_the_journal() {
+fn keys_and_tags_are_fresh_for_each_pass_and_durable_in_the_journal() {
+    for (pass, drawn) in [("random", "key"), ("stamped-zero", "tag")] {
+        expect_fresh(pass, drawn);
+    }
+}
+
+#[track_caller]
+fn expect_fresh(pass: &str, drawn: &str) {
     let drive = Drive::new(1 << 20, 512);
     let expunge = Expunge::new();
     for _ in 0..2 {
-        let two = ["--pass", "random", "--pass", "random"];
+        let two = ["--pass", pass, "--pass", pass];
         expunge.overwrite(drive.node(), drive.file(), &two).expect_code(0);
     }
     let records = Record::all_in(&expunge.out());
-    let key = |pass: &Value| pass["pattern"]["key"].as_str().unwrap().to_owned();
+    let drawn = |pass: &Value| pass["pattern"][drawn].as_str().unwrap().to_owned();
     let mut keys: Vec<String> =
-        records.iter().flat_map(|record| record.at("/passes").as_array().unwrap()).map(key).collect();
+        records.iter().flat_map(|record| record.at("/passes").as_array().unwrap()).map(drawn).collect();
     let journals: String = fs::read_dir(expunge.state().join("jobs"))
         .unwrap()
         .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())

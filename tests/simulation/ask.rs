@@ -8,7 +8,7 @@ use expunge::plan::{PassChoice, PassPattern, Request, VerificationChoice};
 use expunge::sim::{Dice, DriveSpec, SimIdentity, Wear};
 use expunge::unit::pattern::FixedBytes;
 use expunge::unit::term::{DriveKind, Method, Standard};
-use expunge::unit::{Pattern, PatternKey, Reason, ReasonCode};
+use expunge::unit::{Pattern, PatternKey, Reason, ReasonCode, StampTag};
 
 /// The identity of a simulated drive, as the model of devices has it.
 pub(crate) fn identity(drive: &SimIdentity) -> Identity {
@@ -33,8 +33,12 @@ pub(crate) fn request(dice: &mut Dice) -> Request {
 
 /// Half of the jobs are one keyed pass, which is the default; the others are anything.
 fn passes(dice: &mut Dice) -> PassChoice {
-    let fixed = |bytes: &[u8]| PassPattern::Fixed { bytes: FixedBytes::new(bytes).expect("1 to 64 bytes") };
-    let choices = [PassPattern::Keyed, fixed(&[0]), fixed(&[0xFF]), fixed(&[0x92, 0x49, 0x24])];
+    let period = |bytes: &[u8]| FixedBytes::new(bytes).expect("1 to 64 bytes");
+    let fixed = |bytes: &[u8]| PassPattern::Fixed { bytes: period(bytes) };
+    let stamped = |bytes: &[u8]| PassPattern::Stamped { bytes: period(bytes) };
+    let three = [0x92, 0x49, 0x24];
+    let choices =
+        [PassPattern::Keyed, fixed(&[0]), fixed(&[0xFF]), fixed(&three), stamped(&[0]), stamped(&three)];
     match dice.below(8) {
         0..=3 => PassChoice::Default,
         4 => PassChoice::Scheme(SCHEMES[dice.index(SCHEMES.len())].name.to_owned()),
@@ -92,7 +96,7 @@ pub(crate) fn facts(spec: &DriveSpec, drive: &SimIdentity, dice: &mut Dice) -> D
     facts
 }
 
-/// The bytes of each pass, with keys and job bytes from the dice: a run must be repeatable here, and a real job
+/// The bytes of each pass, with keys, tags and job bytes from the dice: a run must be repeatable here, and a real job
 /// draws them from the kernel.
 pub(crate) fn arm(pattern: &PassPattern, job_bytes: [u8; 8], dice: &mut Dice) -> Pattern {
     match pattern {
@@ -101,6 +105,11 @@ pub(crate) fn arm(pattern: &PassPattern, job_bytes: [u8; 8], dice: &mut Dice) ->
             let mut key = [0; 32];
             dice.noise(&mut key);
             Pattern::Keyed { key: PatternKey(key) }
+        }
+        PassPattern::Stamped { bytes } => {
+            let mut tag = [0; 8];
+            dice.noise(&mut tag);
+            Pattern::Stamped { bytes: bytes.clone(), tag: StampTag(tag) }
         }
         PassPattern::JobByte { slot, complement } => {
             let byte = job_bytes[usize::from(*slot) % job_bytes.len()];

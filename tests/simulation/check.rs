@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use expunge::engine::PassTally;
 use expunge::sim::{Direction, FaultName, Logged, SimFault, View};
+use expunge::unit::pattern::FixedBytes;
 use expunge::unit::term::{Exit, Outcome};
 use expunge::unit::{Pattern, RangeSet};
 
@@ -110,14 +111,28 @@ fn is_out_of_sight(run: &Run, block: u64) -> bool {
 fn expected(run: &Run, offset: u64, out: &mut [u8]) {
     match run.patterns.last().expect("a plan has a pass") {
         Pattern::Fixed { bytes } => {
-            let period = bytes.bytes();
             for (position, byte) in (offset..).zip(out) {
-                *byte = period[usize::try_from(position % period.len() as u64).expect("below 64")];
+                *byte = repeated(bytes, position);
+            }
+        }
+        // Said over again byte by byte: 8 of the unit's number from the highest on, 8 of the tag, then the others.
+        Pattern::Stamped { bytes, tag } => {
+            for (position, byte) in (offset..).zip(out) {
+                *byte = match position % 512 {
+                    at @ 0..8 => u8::try_from(((position / 512) >> (8 * (7 - at))) & 0xFF).expect("one byte"),
+                    at @ 8..16 => tag.0[usize::try_from(at - 8).expect("below 8")],
+                    _ => repeated(bytes, position),
+                };
             }
         }
         // The stream itself is held against another program's output in its own test.
         keyed @ Pattern::Keyed { .. } => keyed.fill(offset, out),
     }
+}
+
+fn repeated(bytes: &FixedBytes, position: u64) -> u8 {
+    let period = bytes.bytes();
+    period[usize::try_from(position % period.len() as u64).expect("below 64")]
 }
 
 fn sums(run: &Run, report: &mut dyn FnMut(Check, String)) {

@@ -16,10 +16,14 @@ pub(crate) enum Defect {
     TailNeverWritten,
     /// A keyed pass writes and expects zeroes.
     ConstantPattern,
+    /// A stamped pass writes and expects its bytes without the stamps.
+    StampsLeftOut,
     /// The last block is neither written nor read, and counts as both.
     LastBlockSkippedByBoth,
     /// The read-back believes that the drive holds what it acknowledged.
     CompletionTrusted,
+    /// Reads complete at once, and the buffers hold what they held.
+    NothingIsRead,
     /// Whatever stands at the node is taken for the drive of the plan.
     IdentityByPath,
     /// Flushes are not passed on.
@@ -39,7 +43,8 @@ impl Defect {
     pub(crate) fn pattern(self, pattern: &Pattern) -> Pattern {
         match (self, pattern) {
             (Self::ConstantPattern, Pattern::Keyed { .. }) => Pattern::byte(0),
-            (_, Pattern::Keyed { .. } | Pattern::Fixed { .. }) => pattern.clone(),
+            (Self::StampsLeftOut, Pattern::Stamped { bytes, .. }) => Pattern::Fixed { bytes: bytes.clone() },
+            (_, Pattern::Keyed { .. } | Pattern::Fixed { .. } | Pattern::Stamped { .. }) => pattern.clone(),
         }
     }
 }
@@ -91,6 +96,7 @@ impl Crooked {
         let is_short = geometry.byte_length(transfer.range.count()) < self.drive.transfer_bytes();
         match (self.defect, self.way) {
             (Defect::TailNeverWritten, Way::Write) if is_last && is_short => self.invent(transfer),
+            (Defect::NothingIsRead, Way::Read) => self.invent(transfer),
             (Defect::CompletionTrusted, Way::Read) => {
                 self.fill_in(transfer.range, &mut transfer.buffer);
                 self.invent(transfer)

@@ -8,6 +8,7 @@ mod ask;
 mod check;
 mod defect;
 mod run;
+mod stamped;
 mod table;
 
 use std::collections::BTreeMap;
@@ -100,6 +101,16 @@ fn defect_tail_never_written() {
 #[test]
 fn defect_constant_pattern() {
     is_killed_by(Defect::ConstantPattern, Check::P3DoneIsTrue);
+}
+
+#[test]
+fn defect_stamps_left_out() {
+    is_killed_by(Defect::StampsLeftOut, Check::P3DoneIsTrue);
+}
+
+#[test]
+fn defect_nothing_is_read() {
+    is_killed_by(Defect::NothingIsRead, Check::P7MatchedWasRead);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use expunge::engine::{Admission, Observer, Pass, PassTally, Progress, Settled, write_pass};
 use expunge::io::{BlockRead, BlockWrite};
-use expunge::plan::{Decision, PassSpec, Plan, Policy, RuleName, VerificationPlan, decide};
+use expunge::plan::{Decision, PassSpec, Plan, Policy, Request, RuleName, VerificationPlan, decide};
 use expunge::sim::{Dice, DriveSpec, Oracle, SimIdentity, SimNode};
 use expunge::unit::term::{Exit, Outcome};
 use expunge::unit::{Pattern, RangeSet, Reason, ReasonCode};
@@ -106,11 +106,21 @@ impl Run {
     pub(crate) fn carry_out(seed: u64, defect: Defect) -> Self {
         // What the job does and what the drive does are drawn apart, so that one can change without the other.
         let mut dice = Dice::new(seed ^ 0x4A0B);
-        let spec = DriveSpec::draw(seed);
+        let request = ask::request(&mut dice);
+        Self::with(seed, DriveSpec::draw(seed), &request, dice, defect)
+    }
+
+    /// The same for a drive and a request that were chosen.
+    pub(crate) fn with(
+        seed: u64,
+        spec: DriveSpec,
+        request: &Request,
+        mut dice: Dice,
+        defect: Defect,
+    ) -> Self {
         let node = SimNode::new(spec.clone());
         let planned = node.identify();
-        let request = ask::request(&mut dice);
-        let decision = decide(&request, &ask::facts(&spec, &planned, &mut dice), &Policy::builtin());
+        let decision = decide(request, &ask::facts(&spec, &planned, &mut dice), &Policy::builtin());
         let (plan, ended) = match decision {
             Decision::Planned(plan) => (Some(*plan), Ended::refused(1)),
             Decision::Refused(reasons) => (None, Ended::refused(reasons.len())),

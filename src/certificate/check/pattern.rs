@@ -9,7 +9,7 @@ use crate::certificate::time::UtcTime;
 use crate::plan::{PassPattern, VerificationPlan};
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::Outcome;
-use crate::unit::{Pattern, RangeSet};
+use crate::unit::{Pattern, RangeSet, StampTag};
 
 /// Seconds by which wall clock and uptime of one job may differ.
 const CLOCKS_APART_SECONDS: f64 = 60.0;
@@ -81,6 +81,7 @@ fn resolved_patterns(passes: &[PassRecord], out: &mut Vec<Finding>) {
     };
     let mut job_bytes: BTreeMap<u8, u8> = BTreeMap::new();
     let mut keys: BTreeSet<[u8; 32]> = BTreeSet::new();
+    let mut tags: BTreeSet<StampTag> = BTreeSet::new();
     for (index, pass) in passes.iter().enumerate() {
         match (&pass.spec.pattern, &pass.pattern) {
             (PassPattern::Fixed { bytes }, Pattern::Fixed { bytes: written }) => {
@@ -93,6 +94,14 @@ fn resolved_patterns(passes: &[PassRecord], out: &mut Vec<Finding>) {
                     wrong(index, "the key of an earlier pass was used again");
                 }
             }
+            (PassPattern::Stamped { bytes }, Pattern::Stamped { bytes: written, tag }) => {
+                if bytes != written {
+                    wrong(index, "other bytes were written than planned");
+                }
+                if !tags.insert(*tag) {
+                    wrong(index, "the tag of an earlier pass was used again");
+                }
+            }
             (PassPattern::JobByte { slot, complement }, Pattern::Fixed { bytes }) => {
                 match job_byte(bytes, *complement) {
                     None => wrong(index, "a job byte is one byte"),
@@ -103,8 +112,12 @@ fn resolved_patterns(passes: &[PassRecord], out: &mut Vec<Finding>) {
                     }
                 }
             }
-            (PassPattern::Fixed { .. } | PassPattern::JobByte { .. }, Pattern::Keyed { .. })
-            | (PassPattern::Keyed, Pattern::Fixed { .. }) => {
+            (
+                PassPattern::Fixed { .. } | PassPattern::JobByte { .. },
+                Pattern::Keyed { .. } | Pattern::Stamped { .. },
+            )
+            | (PassPattern::Keyed, Pattern::Fixed { .. } | Pattern::Stamped { .. })
+            | (PassPattern::Stamped { .. }, Pattern::Fixed { .. } | Pattern::Keyed { .. }) => {
                 wrong(index, "another kind of pattern was written than planned");
             }
         }

@@ -148,7 +148,7 @@ fn due_limits(plan: &Plan, drive: &DriveRecord) -> Vec<LimitCode> {
         Some(PassPattern::Fixed { .. } | PassPattern::JobByte { .. }) => {
             due.push(LimitCode::FixedPatternNotAddressed);
         }
-        Some(PassPattern::Keyed) | None => {}
+        Some(PassPattern::Keyed | PassPattern::Stamped { .. }) | None => {}
     }
     match plan.policy.basis {
         Basis::Memory | Basis::SecondHand => due.push(LimitCode::MappingNotChecked),

@@ -270,7 +270,13 @@ fn removable_flash_under_rev_1_takes_a_pattern_and_its_complement() {
     for accepted in [&["zero", "ones"][..], &["0x55", "0xaa", "random"], &["random", "ones", "zero"]] {
         planned(&with(accepted), &facts);
     }
-    for refusal in [&["zero"][..], &["random"], &["zero", "zero"], &["zero", "random", "ones"]] {
+    for refusal in [
+        &["zero"][..],
+        &["random"],
+        &["zero", "zero"],
+        &["zero", "random", "ones"],
+        &["stamped-zero", "stamped-ones"],
+    ] {
         let reasons = refused(&with(refusal), &facts);
         assert_eq!(codes(&reasons), [ReasonCode::MethodNotReachable], "{refusal:?}");
     }
@@ -287,6 +293,23 @@ fn removable_flash_under_rev_1_takes_a_pattern_and_its_complement() {
     }
     facts.transport = None;
     assert_eq!(planned(&request, &facts).passes, [PassSpec { pattern: PassPattern::Keyed }]);
+}
+
+/// What counts is the last pass, which is the one that is read back.
+#[test]
+fn a_last_pass_without_addresses_is_a_limit_and_one_with_stamps_is_none() {
+    for (texts, due) in [
+        (&["zero"][..], true),
+        (&["stamped-zero", "0x924924"], true),
+        (&["stamped-zero"], false),
+        (&["zero", "stamped-0x924924"], false),
+        (&["random"], false),
+    ] {
+        let patterns = texts.iter().map(|text| PassPattern::parse(text).unwrap()).collect();
+        let request = Request { passes: PassChoice::Listed(patterns), ..clear() };
+        let plan = planned(&request, &drive(DriveKind::Rotating));
+        assert_eq!(limit_codes(&plan).contains(&LimitCode::FixedPatternNotAddressed), due, "{texts:?}");
+    }
 }
 
 #[test]
@@ -414,7 +437,16 @@ fn any_request() -> impl Strategy<Value = Request> {
         Some(Method::Destroy),
     ]);
     let standards = prop::sample::select(vec![Standard::NistR1, Standard::NistR2]);
-    let texts = prop::sample::select(vec!["zero", "ones", "random", "0x55", "0xaa", "0x924924"]);
+    let texts = prop::sample::select(vec![
+        "zero",
+        "ones",
+        "random",
+        "0x55",
+        "0xaa",
+        "0x924924",
+        "stamped-zero",
+        "stamped-ones",
+    ]);
     let listed = prop::collection::vec(texts.prop_map(|text| PassPattern::parse(text).unwrap()), 0..4);
     let names = prop::sample::select(vec!["dod-5220.22-m", "gutmann", "vsitr", "gost-r50739", "nonsense"]);
     let passes = prop_oneof![
@@ -453,8 +485,8 @@ fn refusal_worthy(request: &Request, facts: &DriveFacts) -> bool {
         PassChoice::Scheme(name) => ["dod-5220.22-m", "gutmann", "vsitr"].contains(&name.as_str()),
         PassChoice::Listed(patterns) => {
             let words: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-            let text = words.join(" ");
-            ["zero ones", "ones zero", "0x55 0xaa", "0xaa 0x55"].iter().any(|pair| text.contains(pair))
+            let pairs = ["zero ones", "ones zero", "0x55 0xaa", "0xaa 0x55"];
+            words.windows(2).any(|pair| pairs.contains(&pair.join(" ").as_str()))
         }
     };
     facts.read_only
