@@ -85,6 +85,8 @@ fn talk_and_keep(
     let means = Means {
         link: &mut worker,
         tuning: Tuning { depth: 1, transfer_bytes: 4096, adapter: None },
+        thermometer: None,
+        seat: None,
         stop: &AtomicBool::new(false),
         clock: &Clock::start(),
         listener: &mut Deaf,

@@ -10,7 +10,7 @@ use super::provenance::Provenance;
 use super::time::UtcTime;
 use crate::device::facts::DeviceNumber;
 use crate::device::{DriveFacts, Identity};
-use crate::engine::PassTally;
+use crate::engine::{HeatTally, PassTally};
 use crate::plan::{Claim, Limit, PassSpec, Plan, VerificationPlan};
 use crate::unit::term::{Disposition, DriveKind, Outcome};
 use crate::unit::{BlockCount, Digest, Geometry, Pattern, RangeSet, Reason};
@@ -227,6 +227,32 @@ pub struct Conduct {
     pub longest_silence_millis: u64,
     /// Whether the worker process was stuck in the kernel at the end, and was left behind.
     pub left_behind: Option<String>,
+    /// Heat of the drive in the last sitting; `None` when it has no sensor that could be read.
+    pub heat: Option<HeatRecord>,
+    /// Limits of bandwidth that were asked for; `None` when there were none.
+    pub bandwidth: Option<Bandwidth>,
+}
+
+/// How warm a drive was, and what was done about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeatRecord {
+    /// Driver of the sensor; `None` for a file that somebody else writes.
+    pub sensor: Option<String>,
+    /// What was read and done.
+    pub tally: HeatTally,
+}
+
+/// Limits of bandwidth, in bytes a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bandwidth {
+    /// For this drive.
+    pub drive: Option<u64>,
+    /// For all drives on its bus.
+    pub bus: Option<u64>,
+    /// For all drives of the command.
+    pub host: Option<u64>,
 }
 
 /// Blocks of which something cannot be said, each once in its set.

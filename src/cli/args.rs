@@ -1,4 +1,5 @@
 //! Every flag in one place.
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -181,6 +182,9 @@ pub struct SanitizeArgs {
     /// How the drive is driven.
     #[command(flatten)]
     pub tuning: TuningArgs,
+    /// How fast and how warm drives may be.
+    #[command(flatten)]
+    pub pace: PaceArgs,
 }
 
 /// `resume`
@@ -201,6 +205,9 @@ pub struct ResumeArgs {
     /// How the drive is driven.
     #[command(flatten)]
     pub tuning: TuningArgs,
+    /// How fast and how warm drives may be.
+    #[command(flatten)]
+    pub pace: PaceArgs,
 }
 
 /// `job`
@@ -309,6 +316,25 @@ pub struct TuningArgs {
     /// How transfers reach the drive [default: io_uring where the kernel has it]
     #[arg(long, value_enum)]
     pub adapter: Option<AdapterArg>,
+}
+
+/// How fast and how warm drives may be.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Pace")]
+pub struct PaceArgs {
+    /// Most bytes a second for each drive, such as 100MB/s
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub bandwidth: Option<NonZeroU64>,
+    /// Most bytes a second for all drives on one controller, shared fairly
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub bandwidth_bus: Option<NonZeroU64>,
+    /// Most bytes a second for all drives of this command, shared fairly
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub bandwidth_host: Option<NonZeroU64>,
+    /// A file in which somebody keeps the drive's temperature in thousandths of a degree Celsius, instead of the
+    /// kernel's sensor (one drive only)
+    #[arg(long, value_name = "FILE")]
+    pub temperature_file: Option<PathBuf>,
 }
 
 /// `verify`
@@ -431,6 +457,15 @@ impl From<AdapterArg> for Adapter {
     }
 }
 
+/// A rate with its unit, as makers count: 1 MB is 1,000,000 bytes.
+fn parse_rate(text: &str) -> Result<NonZeroU64, String> {
+    let units = [("kB/s", 1_000), ("MB/s", 1_000_000), ("GB/s", 1_000_000_000)];
+    let read = units.into_iter().find_map(|(unit, factor): (&str, u64)| {
+        text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(factor).and_then(NonZeroU64::new)
+    });
+    read.ok_or_else(|| "expected a whole number with kB/s, MB/s or GB/s, such as 100MB/s".to_owned())
+}
+
 fn parse_pass(text: &str) -> Result<PassPattern, String> {
     PassPattern::parse(text).map_err(|error| error.to_string())
 }
@@ -484,6 +519,15 @@ mod tests {
     #[test]
     fn the_flags_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn rates_are_read_with_their_unit() {
+        assert_eq!(parse_rate("100MB/s").map(NonZeroU64::get), Ok(100_000_000));
+        assert_eq!(parse_rate("1kB/s").map(NonZeroU64::get), Ok(1000));
+        for bad in ["", "100", "0MB/s", "-1MB/s", "1.5MB/s", "100 MB/s", "100MiB/s", "99999999999999GB/s"] {
+            assert!(parse_rate(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

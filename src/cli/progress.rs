@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::engine::{Phase, Progress};
+use crate::engine::{HeatTally, Pace, Phase, Progress};
 use crate::job::listen::{Happening, Listener};
 use crate::plan::estimate::{duration_text, size_text};
 use crate::unit::BlockSize;
@@ -58,6 +58,8 @@ struct DriveLine {
     phase_began: Instant,
     window: VecDeque<(Instant, u64)>,
     silent: Duration,
+    /// What is to be known of its heat.
+    heat: Option<String>,
     ended: Option<String>,
     line_printed: Option<Instant>,
 }
@@ -81,6 +83,7 @@ impl Board {
             phase_began: Instant::now(),
             window: VecDeque::new(),
             silent: Duration::ZERO,
+            heat: None,
             ended: None,
             line_printed: None,
         });
@@ -196,6 +199,9 @@ impl DriveLine {
             size_text(average),
             at.errors
         );
+        if let Some(heat) = &self.heat {
+            let _infallible = write!(text, ", {heat}");
+        }
         if self.silent >= SILENCE_SHOWN {
             let _infallible = write!(text, ", NO ANSWER for {} s", self.silent.as_secs());
         }
@@ -215,6 +221,17 @@ impl DriveLine {
 fn rate(bytes: u64, time: Duration) -> u64 {
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     bytes.saturating_mul(1000).checked_div(millis).unwrap_or(0)
+}
+
+/// What is worth saying of a drive's heat while it works: nothing, as long as it is driven at full pace.
+fn heat_text(pace: Pace, tally: &HeatTally) -> Option<String> {
+    let last = tally.last_millidegrees.map_or_else(|| "?".to_owned(), |last| last.to_string());
+    match pace {
+        Pace::Full => None,
+        Pace::Slowed => Some(format!("SLOWED at {last}")),
+        Pace::Paused => Some(format!("PAUSED to cool down from {last}")),
+        Pace::GiveUp => Some(format!("TOO HOT: {last}")),
+    }
 }
 
 /// Writes one line of JSON to stdout, whole.
@@ -242,6 +259,7 @@ impl DriveListener<'_> {
     fn event(&self, line: &mut DriveLine, happening: &Happening<'_>, now: Instant) {
         let every = match happening {
             Happening::Progress(_) => Duration::from_secs(1),
+            Happening::Heat { .. } => Duration::from_secs(30),
             Happening::Silence { .. } => Duration::from_secs(10),
             Happening::PassEnded { .. } | Happening::Verified { .. } => Duration::ZERO,
         };
@@ -252,6 +270,7 @@ impl DriveListener<'_> {
             Happening::Progress(progress) => json!({"event": "progress", "progress": progress}),
             Happening::PassEnded { tally } => json!({"event": "pass-ended", "tally": tally}),
             Happening::Verified { tally } => json!({"event": "verified", "tally": tally}),
+            Happening::Heat { pace, tally } => json!({"event": "heat", "pace": pace, "tally": tally}),
             Happening::Silence { silent } if *silent >= SILENCE_SHOWN => {
                 json!({"event": "silence", "seconds": silent.as_secs()})
             }
@@ -277,6 +296,7 @@ impl Listener for DriveListener<'_> {
         match happening {
             Happening::Progress(progress) => line.take(*progress, now),
             Happening::Silence { silent } => line.silent = *silent,
+            Happening::Heat { pace, tally } => line.heat = heat_text(*pace, tally),
             Happening::PassEnded { .. } | Happening::Verified { .. } => {}
         }
         if self.board.style == Style::Json {

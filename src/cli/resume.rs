@@ -25,6 +25,10 @@ pub fn run(args: &ResumeArgs) -> Exit {
         Ok(jobs) => jobs,
         Err(exit) => return exit,
     };
+    if jobs.len() > 1 && args.pace.temperature_file.is_some() {
+        complain("--temperature-file belongs to one drive; name one job");
+        return Exit::Usage;
+    }
     let form = if args.json { Form::Json } else { Form::Text };
     let self_test = selftest::everything();
     let (mut fates, mut given, mut resumptions) = (Vec::new(), Vec::new(), Vec::new());
@@ -50,7 +54,8 @@ pub fn run(args: &ResumeArgs) -> Exit {
     }
     given.extend(resumptions.iter().map(|one: &Resumption| one.story.given.clone()));
     if !resumptions.is_empty() {
-        let way = Way { host: &host, place, self_test: &self_test, wish, style: style(form) };
+        let way =
+            Way { host: &host, place, self_test: &self_test, wish, style: style(form), pace: &args.pace };
         fates.extend(go_on_with(&way, resumptions));
     }
     finish(&fates, &given, form)

@@ -50,7 +50,8 @@ pub fn run(args: &SanitizeArgs) -> Exit {
     let fates = if stopped_by_one {
         prepared.into_iter().map(held_back).collect()
     } else {
-        let way = Way { host: &host, place, self_test: &self_test, wish, style: style(form) };
+        let way =
+            Way { host: &host, place, self_test: &self_test, wish, style: style(form), pace: &args.pace };
         work(&way, prepared)
     };
     keep_refusals(&host, &orders, &fates);
@@ -92,6 +93,9 @@ fn orders(args: &SanitizeArgs) -> Result<(Vec<Order>, Vec<Row>), Exit> {
         if several && args.plan.is_some() {
             return Err(usage("--plan names the plan of one drive; give one drive".to_owned()));
         }
+        if several && args.pace.temperature_file.is_some() {
+            return Err(usage("--temperature-file belongs to one drive; give one drive".to_owned()));
+        }
         if several && (args.given.asset_tag.is_some() || args.given.ticket.is_some()) {
             let text = "--asset-tag and --ticket belong to one drive; for several give --manifest FILE";
             return Err(usage(text.to_owned()));
@@ -103,6 +107,9 @@ fn orders(args: &SanitizeArgs) -> Result<(Vec<Order>, Vec<Row>), Exit> {
         };
         return Ok((args.devices.iter().map(order).collect(), Vec::new()));
     };
+    if args.pace.temperature_file.is_some() {
+        return Err(usage("--temperature-file belongs to one drive; give one drive".to_owned()));
+    }
     let rows = manifest::read(manifest)
         .map_err(|fault| usage(format!("{}: {fault}; nothing was done", manifest.display())))?;
     Ok((rows.iter().map(|row| order_of(args, row)).collect(), rows))

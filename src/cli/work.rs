@@ -1,6 +1,7 @@
 //! Works on the prepared drives of one command, side by side, and gives each its fate.
 use std::sync::atomic::AtomicBool;
 
+use super::args::PaceArgs;
 use super::progress::{Board, Style};
 use super::report::{Fate, short};
 use super::setup::signer;
@@ -12,6 +13,7 @@ use crate::job::conclude::KeyPlace;
 use crate::job::execute::{Kept, NotBegun, Shared, execute, execute_dead};
 use crate::job::prepare::{Host, Prepared, RefusedDrive};
 use crate::job::resume::{Resumption, go_on};
+use crate::job::shares::{Limits, Shares};
 use crate::job::tuning::Wish;
 use crate::plan::Plan;
 use crate::unit::{Reason, ReasonCode};
@@ -31,6 +33,8 @@ pub struct Way<'a> {
     pub wish: Wish,
     /// How progress is shown.
     pub style: Style,
+    /// How fast and how warm drives may be.
+    pub pace: &'a PaceArgs,
 }
 
 /// What is to be done to one drive.
@@ -86,8 +90,18 @@ fn side_by_side(way: &Way<'_>, tasks: Vec<Task>) -> Vec<Fate> {
         );
         return tasks.into_iter().map(|task| task.not_begun(&reason)).collect();
     }
-    let Way { host, self_test, wish, style, .. } = *way;
-    let shared = Shared { host, signer: &signer, self_test, stop: &STOP, wish };
+    let Way { host, self_test, wish, style, pace, .. } = *way;
+    let bandwidth = Limits { host: pace.bandwidth_host, bus: pace.bandwidth_bus, drive: pace.bandwidth };
+    let shared = Shared {
+        host,
+        signer: &signer,
+        self_test,
+        stop: &STOP,
+        wish,
+        shares: &Shares::new(bandwidth),
+        bandwidth,
+        temperature_file: pace.temperature_file.as_deref(),
+    };
     let board = Board::new(style);
     std::thread::scope(|scope| {
         let drawing = scope.spawn(|| board.keep_drawing());

@@ -5,6 +5,7 @@
 //!   ─▶ Verify ─▶ Ready ─▶ Progress* Verified ─▶ (Repair ─▶ Ready ─▶ Repaired)
 //!      at any place: stop, gone, given up, silence ─▶ the end
 //! ```
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,11 @@ use super::ending::{given_up, gone, is_worth_reading, lost, refused, state_faile
 use super::entry::{Entry, Keeper};
 use super::listen::{Happening, Listener};
 use super::probe;
-use crate::certificate::record::{Conduct, WentOn};
-use crate::engine::PassTally;
+use super::shares::Seat;
+use super::speed::Speedometer;
+use crate::certificate::record::{Conduct, HeatRecord, WentOn};
+use crate::device::thermometer::Thermometer;
+use crate::engine::{HeatTally, Pace, PassTally, Progress};
 use crate::io::Tuning;
 use crate::plan::{Plan, RuleName, Rules, VerificationPlan};
 use crate::unit::digest::to_hex;
@@ -37,6 +41,10 @@ pub struct Means<'a> {
     pub link: &'a mut dyn Link,
     /// How to drive the drive.
     pub tuning: Tuning,
+    /// Where the drive's temperature is to be read.
+    pub thermometer: Option<Thermometer>,
+    /// The drive's place among those that share limits of bandwidth.
+    pub seat: Option<Seat>,
     /// Set when somebody wants the job to stop.
     pub stop: &'a AtomicBool,
     /// The job's clock.
@@ -106,6 +114,9 @@ struct Talk<'a> {
     stop_sent: Option<Instant>,
     heard: Instant,
     conduct: Conduct,
+    speed: Speedometer,
+    /// The last pace that was ordered.
+    pace: Option<NonZeroU64>,
 }
 
 impl<'a> Talk<'a> {
@@ -120,6 +131,8 @@ impl<'a> Talk<'a> {
             stop_sent: None,
             heard: now,
             conduct: Conduct::default(),
+            speed: Speedometer::new(now),
+            pace: None,
         }
     }
 }
@@ -132,6 +145,7 @@ impl Talk<'_> {
             tuning: self.means.tuning,
             rules: self.rules.clone(),
             spent_millis: u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
+            thermometer: self.means.thermometer.clone(),
         }
     }
 
@@ -216,8 +230,8 @@ impl Talk<'_> {
     fn pass(&mut self) -> Result<(PassTally, Ended), Broken> {
         loop {
             match self.hear()? {
-                Event::Ready { .. } | Event::Waiting => {}
-                Event::Progress(progress) => self.means.listener.hear(&Happening::Progress(progress)),
+                Event::Ready { .. } | Event::Waiting | Event::Heat { .. } => {}
+                Event::Progress(progress) => self.progress(progress),
                 Event::Checkpoint { pass, written } => {
                     let at = self.means.clock.now();
                     self.keep(&Entry::Checkpoint { at, pass, written })?;
@@ -283,8 +297,8 @@ impl Talk<'_> {
         loop {
             match self.hear()? {
                 Event::Ready { adapter, opened } => in_use = Some((adapter, opened)),
-                Event::Waiting => {}
-                Event::Progress(progress) => self.means.listener.hear(&Happening::Progress(progress)),
+                Event::Waiting | Event::Heat { .. } => {}
+                Event::Progress(progress) => self.progress(progress),
                 Event::Verified { tally, settled } => {
                     // A clean count of fewer or of other blocks proves nothing about those that were asked for.
                     if (tally.wanted, tally.wanted_digest) != asked {
@@ -328,8 +342,8 @@ impl Talk<'_> {
     fn repaired(&mut self) -> Result<RepairTally, Broken> {
         loop {
             match self.hear()? {
-                Event::Ready { .. } | Event::Waiting => {}
-                Event::Progress(progress) => self.means.listener.hear(&Happening::Progress(progress)),
+                Event::Ready { .. } | Event::Waiting | Event::Heat { .. } => {}
+                Event::Progress(progress) => self.progress(progress),
                 Event::Repaired { tally } => return Ok(tally),
                 Event::Broken { text } => return Err(Broken(lost(text))),
                 Event::Pass { .. } | Event::Checkpoint { .. } | Event::Verified { .. } => {
@@ -372,7 +386,10 @@ impl Talk<'_> {
                 self.stop_sent = Some(Instant::now());
                 self.order(&Order::Stop)?;
             }
+            self.share()?;
             match self.means.link.next(LISTEN) {
+                // That the sensor answers does not show that the drive does.
+                Report::Event(Event::Heat { pace, tally }) => self.heat(pace, tally),
                 Report::Event(event) => {
                     self.heard = Instant::now();
                     return Ok(event);
@@ -381,6 +398,37 @@ impl Talk<'_> {
                 Report::Silence => self.silence()?,
             }
         }
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        let bytes = self.geometry.byte_length(progress.done);
+        if let (Some(rate), Some(seat)) =
+            (self.speed.take(Instant::now(), progress.at, bytes), &self.means.seat)
+        {
+            seat.report(rate);
+        }
+        self.means.listener.hear(&Happening::Progress(progress));
+    }
+
+    fn heat(&mut self, pace: Pace, tally: HeatTally) {
+        self.means.listener.hear(&Happening::Heat { pace, tally: &tally });
+        let sensor = self.means.thermometer.as_ref().and_then(|sensor| sensor.driver.clone());
+        self.conduct.heat = Some(HeatRecord { sensor, tally });
+    }
+
+    /// Passes a new share of the bandwidth on.
+    fn share(&mut self) -> Result<(), Broken> {
+        let allowance = self.means.seat.as_ref().and_then(Seat::allowance);
+        if allowance == self.pace {
+            return Ok(());
+        }
+        self.pace = allowance;
+        let heard = self.heard;
+        let order = Order::Pace { bytes_per_second: allowance.map(NonZeroU64::get) };
+        self.order(&order)?;
+        // An order of ours is no sign of the drive.
+        self.heard = heard;
+        Ok(())
     }
 
     fn silence(&mut self) -> Result<(), Broken> {

@@ -1,5 +1,6 @@
 //! The job itself: intent, keys, worker, verdict, record, in this order of durability.
-use std::path::PathBuf;
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -15,14 +16,16 @@ use super::course::{Course, Run};
 use super::entry::{Entry, Keeper as _};
 use super::listen::Listener;
 use super::prepare::{Dead, Host, Ready};
+use super::shares::{Limits, Seat, Shares};
 use super::tuning::{Wish, tuning};
 use super::{ending, host};
 use crate::certificate::provenance::{Given, SelfTest};
-use crate::certificate::record::{Conduct, DriveRecord, Interruption};
+use crate::certificate::record::{Bandwidth, Conduct, DriveRecord, Interruption};
 use crate::certificate::statement::{BuildFault, RecordInput, Statement, build};
 use crate::certificate::store::StoredRecord;
 use crate::certificate::time::UtcTime;
-use crate::device::{Claimed, DriveFacts, Identity};
+use crate::device::thermometer::{self, Thermometer};
+use crate::device::{Claimed, DriveFacts, Identity, bus_of};
 use crate::journal::Journal;
 use crate::plan::{Limit, LimitCode, Plan};
 use crate::unit::term::{DriveKind, Exit};
@@ -89,6 +92,12 @@ pub struct Shared<'a> {
     pub stop: &'a AtomicBool,
     /// How drives are driven.
     pub wish: Wish,
+    /// Who shares which bandwidth.
+    pub shares: &'a Shares,
+    /// Limits of bandwidth that were asked for.
+    pub bandwidth: Limits,
+    /// A file with the drive's temperature, instead of the kernel's sensor.
+    pub temperature_file: Option<&'a Path>,
 }
 
 /// A new name for a job: sorts by time.
@@ -198,6 +207,8 @@ pub(super) fn sit(
             let means = Means {
                 link: &mut worker,
                 tuning,
+                thermometer: thermometer(shared, claimed.facts()),
+                seat: seat(shared, claimed.facts()),
                 stop: shared.stop,
                 clock: &clock,
                 listener,
@@ -220,6 +231,7 @@ pub(super) fn sit(
         gap.probe = Some(probe.clone());
         gap.went_on = *went_on;
     }
+    run.conduct.bandwidth = bandwidth(&shared.bandwidth);
     let after = identity_after(shared.host, &claimed, &mut run);
     let tallies: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
     let read = run.verification.as_ref();
@@ -243,6 +255,27 @@ pub(super) fn sit(
     };
     let (verdict, record, trouble) = conclude(shared, &mut journal, &work, verdict, &circumstances);
     Finished { job, facts, plan: Some(plan), verdict, record, trouble }
+}
+
+/// The drive's sensor, or the file that was named instead.
+fn thermometer(shared: &Shared<'_>, facts: &DriveFacts) -> Option<Thermometer> {
+    match shared.temperature_file {
+        Some(file) => Some(Thermometer::from_file(file)),
+        None => thermometer::find(&shared.host.root, &facts.kernel_name),
+    }
+}
+
+/// The drive's place among those that share limits of bandwidth; none where there are no limits.
+fn seat(shared: &Shared<'_>, facts: &DriveFacts) -> Option<Seat> {
+    let limited = shared.bandwidth != Limits::default();
+    limited.then(|| shared.shares.join(bus_of(&shared.host.root, &facts.kernel_name)))
+}
+
+/// Limits of bandwidth, for the record.
+fn bandwidth(limits: &Limits) -> Option<Bandwidth> {
+    let get = |limit: Option<NonZeroU64>| limit.map(NonZeroU64::get);
+    let all = Bandwidth { drive: get(limits.drive), bus: get(limits.bus), host: get(limits.host) };
+    (all != Bandwidth::default()).then_some(all)
 }
 
 /// Last look, keys: the keys durable before the first write (P6). The look comes right before arming, so that

@@ -81,6 +81,8 @@ pub fn run(
     let means = Means {
         link: &mut worker,
         tuning: tuning(wish, &facts.queue, inspection.geometry.block_size),
+        thermometer: crate::device::thermometer::find(&host.root, &facts.kernel_name),
+        seat: None,
         stop,
         clock: &clock,
         listener,

@@ -1,7 +1,7 @@
 //! What a job tells while it runs.
 use std::time::Duration;
 
-use crate::engine::{PassTally, Progress};
+use crate::engine::{HeatTally, Pace, PassTally, Progress};
 use crate::verify::VerificationTally;
 
 /// Something that happened to one job.
@@ -18,6 +18,13 @@ pub enum Happening<'a> {
     Verified {
         /// What it came to.
         tally: &'a VerificationTally,
+    },
+    /// The drive's temperature was read.
+    Heat {
+        /// What it means.
+        pace: Pace,
+        /// What was read so far.
+        tally: &'a HeatTally,
     },
     /// Nothing was heard from the worker.
     Silence {

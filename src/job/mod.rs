@@ -26,6 +26,7 @@ pub mod replay;
 pub mod resume;
 pub mod selftest;
 pub mod shares;
+mod speed;
 pub mod tuning;
 
 pub use conclude::Signer;

@@ -158,19 +158,19 @@ impl Rules {
         Ok(())
     }
 
-    /// Whether the temperatures stand in order: resume below slow, slow not above pause, pause below stop.
+    /// Whether the temperatures stand in order: resume below slow, slow below pause, pause below stop.
     ///
     /// # Errors
     /// With the order that they must have.
     pub fn checked(self) -> Result<Self, NotARule> {
         let ordered = self.resume_celsius < self.slow_celsius
-            && self.slow_celsius <= self.pause_celsius
+            && self.slow_celsius < self.pause_celsius
             && self.stop_celsius.is_none_or(|stop| self.pause_celsius < stop);
         if ordered {
             return Ok(self);
         }
         Err(NotARule(format!(
-            "the temperatures must stand in this order: resume ({}) < slow ({}) <= pause ({}) < stop ({})",
+            "the temperatures must stand in this order: resume ({}) < slow ({}) < pause ({}) < stop ({})",
             self.resume_celsius,
             self.slow_celsius,
             self.pause_celsius,
@@ -325,7 +325,7 @@ mod tests {
         for kind in [DriveKind::Rotating, DriveKind::Flash, DriveKind::TestObject] {
             assert!(Rules::of_kind(kind).checked().is_ok());
         }
-        for wrong in ["resume=55C", "slow=61C", "pause=70C", "stop=60C"] {
+        for wrong in ["resume=55C", "slow=60C", "pause=70C", "stop=60C"] {
             assert!(with(wrong).unwrap().checked().is_err(), "{wrong}");
         }
         assert!(with("stop=off").unwrap().checked().is_ok());

@@ -1,10 +1,10 @@
 //! The worker's side: the process around [`serve`](super::serve).
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use super::message::{Event, LINE_BYTES_MAX, Opened, Order, Terms};
 use super::reins::{Reins, Rider};
 use super::serve::{Drive, Teller, serve};
+use super::warmth;
 use crate::engine::{Admission, Observer, Phase, Progress};
 use crate::io::{Adapter, BlockRead, BlockWrite, reader, writer};
 use crate::sys::open::reopen_to_read;
@@ -46,8 +47,7 @@ fn run() -> io::Result<()> {
     let socket = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
     let reins = Arc::new(Reins::default());
     let orders = listen(socket.try_clone()?, Arc::clone(&reins));
-    let mut speaker =
-        Speaker { socket, rider: Rider::new(reins), told: None, waiting_told: None, began: Instant::now() };
+    let mut speaker = Speaker::new(socket, reins);
     serve(&mut drive, orders.into_iter(), &mut speaker)
 }
 
@@ -100,28 +100,53 @@ impl Drive for Descriptor {
 }
 
 struct Speaker {
-    socket: UnixStream,
+    socket: Arc<Mutex<UnixStream>>,
+    reins: Arc<Reins>,
     rider: Rider,
+    /// Whether the temperature is being read.
+    warmth: Warmth,
     told: Option<(Instant, Phase)>,
     waiting_told: Option<Instant>,
     began: Instant,
 }
 
+/// Whether a thread reads the temperature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Warmth {
+    NotRead,
+    Read,
+}
+
 impl Teller for Speaker {
     fn tell(&mut self, event: &Event) -> io::Result<()> {
-        let mut line = serde_json::to_vec(event)?;
-        line.push(b'\n');
-        self.socket.write_all(&line)
+        warmth::tell(&self.socket, event)
     }
 
     fn observer(&mut self, terms: &Terms) -> &mut dyn Observer {
         let spent = Duration::from_millis(terms.spent_millis);
         self.began = Instant::now().checked_sub(spent).unwrap_or_else(Instant::now);
+        if let (Some(thermometer), Warmth::NotRead) = (&terms.thermometer, self.warmth) {
+            self.warmth = Warmth::Read;
+            let (reins, socket) = (Arc::clone(&self.reins), Arc::clone(&self.socket));
+            warmth::watch(thermometer.clone(), &terms.rules, reins, socket);
+        }
         self
     }
 }
 
 impl Speaker {
+    fn new(socket: UnixStream, reins: Arc<Reins>) -> Self {
+        Self {
+            socket: Arc::new(Mutex::new(socket)),
+            rider: Rider::new(Arc::clone(&reins)),
+            reins,
+            warmth: Warmth::NotRead,
+            told: None,
+            waiting_told: None,
+            began: Instant::now(),
+        }
+    }
+
     /// An event that only matters to somebody who listens.
     fn tell_or_stop(&mut self, event: &Event) {
         if self.tell(event).is_err() {

@@ -1,7 +1,8 @@
 //! What parent and worker tell each other.
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{PassTally, Progress, Settled};
+use crate::device::thermometer::Thermometer;
+use crate::engine::{HeatTally, Pace, PassTally, Progress, Settled};
 use crate::io::{Adapter, Fault, Tuning};
 use crate::plan::{RuleName, Rules};
 use crate::unit::{Geometry, Pattern, RangeSet};
@@ -41,6 +42,8 @@ pub struct Terms {
     pub rules: Rules,
     /// What the job took before this order, in milliseconds.
     pub spent_millis: u64,
+    /// Where the drive's temperature is to be read.
+    pub thermometer: Option<Thermometer>,
 }
 
 /// A job that writes.
@@ -96,6 +99,13 @@ pub enum Event {
     Progress(Progress),
     /// It waits because it was asked to, and is well: for heat, bandwidth, or a path that failed.
     Waiting,
+    /// The drive's temperature was read. It says nothing about whether the drive works.
+    Heat {
+        /// What it means.
+        pace: Pace,
+        /// What was read so far.
+        tally: HeatTally,
+    },
     /// These blocks of a pass are durable now.
     Checkpoint {
         /// Number of the pass, from 0.

@@ -10,6 +10,7 @@ pub mod message;
 pub mod parent;
 mod reins;
 pub mod serve;
+mod warmth;
 
 pub use message::{Begin, Event, Order, Repair, Terms, Verify};
 pub use parent::{Link, Report, Worker};
