@@ -17,7 +17,7 @@ use super::listen::{Happening, Listener};
 use super::probe;
 use super::shares::Seat;
 use super::speed::Speedometer;
-use crate::certificate::record::{Conduct, HeatRecord, WentOn};
+use crate::certificate::record::{Conduct, HeatRecord, Probe, WentOn};
 use crate::device::thermometer::Thermometer;
 use crate::engine::{HeatTally, Pace, PassTally, Progress};
 use crate::io::Tuning;
@@ -168,17 +168,15 @@ impl Talk<'_> {
             written.subtract(&pass.tally.failed);
             written
         });
-        let (pattern, held, anew) = match (rest.written.is_empty(), last_whole) {
-            (false, _) => (patterns.get(next), rest.written.clone(), WentOn::PassAnew),
-            (true, Some(written)) => (patterns.get(next - 1), written, WentOn::JobAnew),
+        let (written_last, held, anew) = match (rest.written.is_empty(), last_whole) {
+            (false, _) => (next, rest.written.clone(), WentOn::PassAnew),
+            (true, Some(written)) => (next - 1, written, WentOn::JobAnew),
             (true, None) => return Ok(rest),
         };
-        let Some(pattern) = pattern else { return Ok(rest) };
         let mut seed = [0; 32];
         random(&mut seed)?;
-        let (read, settled) = self.read(pattern, probe::choose(&held, &seed), None)?;
-        self.settled(settled)?;
-        let (found, went_on) = probe::judge(&read.tally, anew);
+        let found = self.probe(&patterns[written_last..], probe::choose(&held, &seed))?;
+        let went_on = probe::judge(&found, anew);
         let at = self.means.clock.now();
         self.keep(&Entry::Probed { at, probe: found.clone(), went_on })?;
         run.probe = Some((found, went_on));
@@ -190,6 +188,26 @@ impl Talk<'_> {
                 Rest { written: RangeSet::new(), started: Some(at) }
             }
         })
+    }
+
+    /// Reads blocks that hold the first of these patterns, or a later one: the worker may have been ahead of the journal,
+    /// and what a later pass has begun to write is no stranger's.
+    fn probe(&mut self, patterns: &[Pattern], chosen: RangeSet) -> Result<Probe, Broken> {
+        let (mut found, mut wrong) = (Probe::default(), chosen);
+        for pattern in patterns {
+            let (read, settled) = self.read(pattern, wrong, None)?;
+            self.settled(settled)?;
+            let tally = &read.tally;
+            found.read += tally.matched + tally.unreadable.count();
+            found.unreadable.extend(&tally.unreadable);
+            wrong = read.tally.mismatched;
+            if wrong.is_empty() {
+                break;
+            }
+        }
+        found.read += wrong.count();
+        found.wrong = wrong;
+        Ok(found)
     }
 
     fn write(&mut self, plan: &Plan, patterns: &[Pattern], rest: Rest, run: &mut Run) -> Result<(), Broken> {
