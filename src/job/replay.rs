@@ -323,9 +323,13 @@ impl Story {
         self.record = None;
         if self.patterns.is_empty() {
             self.state = State::Intended;
-        } else if self.course.verification.is_some() {
+        } else if self.course.verification.as_ref().is_some_and(|run| !run.tally.is_clean()) {
+            // What was found wrong stays found, whatever a second reading would say.
             self.state = State::Verified;
         } else {
+            // Nobody held the drive meanwhile: that it was right before shows nothing about it now.
+            self.course.verification = None;
+            self.read_settled = None;
             self.enter_pass();
         }
         Ok(())
