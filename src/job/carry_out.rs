@@ -70,7 +70,8 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
     };
     let rest = Rest { written: course.written, started: course.pass_started };
     let result = talk
-        .look(patterns, course.trust, rest, &mut run)
+        .take_up(plan, course.given_up, &mut run)
+        .and_then(|()| talk.look(patterns, course.trust, rest, &mut run))
         .and_then(|rest| talk.write(plan, patterns, rest, &mut run))
         .and_then(|()| talk.verify(plan, patterns, &mut run))
         .and_then(|()| talk.repair(patterns, &mut run));
@@ -166,6 +167,7 @@ impl Talk<'_> {
             let whole: RangeSet = self.geometry.whole().into_iter().collect();
             let mut written = whole;
             written.subtract(&pass.tally.failed);
+            written.subtract(&pass.tally.unreached);
             written
         });
         let (written_last, held, anew) = match (rest.written.is_empty(), last_whole) {
@@ -233,16 +235,26 @@ impl Talk<'_> {
             self.means.listener.hear(&Happening::PassEnded { tally: &tally });
             run.passes.push(PassRun { pattern: pattern.clone(), tally, started, ended });
             started = ended;
-            if let Ended::GivenUp { rule } = settled
-                && is_worth_reading(rule)
-                && run.passes.len() == plan.passes.len()
-            {
-                run.ending = Ending::GivenUp(given_up(rule, &self.rules));
-                return Ok(());
+            match settled {
+                Ended::GivenUp { rule } => return self.take_up(plan, Some(rule), run),
+                Ended::Complete | Ended::Stopped | Ended::Gone { .. } | Ended::Refused { .. } => {
+                    self.settled(settled)?;
+                }
             }
-            self.settled(settled)?;
         }
         Ok(())
+    }
+
+    /// Where a rule has ended a pass, now or before an interruption, what was written of the last one is read back, or
+    /// nothing more is done.
+    fn take_up(&self, plan: &Plan, ended_by: Option<RuleName>, run: &mut Run) -> Result<(), Broken> {
+        let Some(rule) = ended_by else { return Ok(()) };
+        let ending = Ending::GivenUp(given_up(rule, &self.rules));
+        if is_worth_reading(rule) && run.passes.len() == plan.passes.len() {
+            run.ending = ending;
+            return Ok(());
+        }
+        Err(Broken(ending))
     }
 
     fn pass(&mut self) -> Result<(PassTally, Ended), Broken> {

@@ -10,7 +10,7 @@ use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::record::{Interruption, InterruptionCause, WentOn};
 use crate::certificate::time::UtcTime;
 use crate::device::DriveFacts;
-use crate::plan::Plan;
+use crate::plan::{Plan, RuleName};
 use crate::unit::term::{Outcome, word};
 use crate::unit::{BlockCount, Digest, Pattern, RangeSet, Reason, ReasonCode};
 use crate::worker::message::Ended;
@@ -185,6 +185,7 @@ impl Story {
                 // Only a whole pass is over: one that was stopped is gone on with from its checkpoints.
                 if is_over(settled) {
                     self.course.passes.push(PassRun { pattern, tally, started, ended: at });
+                    self.course.given_up = given_up(settled);
                     self.course.written = RangeSet::new();
                     self.course.pass_started = Some(at);
                     self.enter_pass();
@@ -362,6 +363,7 @@ impl Story {
             WentOn::PassAnew => {}
             WentOn::JobAnew => self.course.passes.clear(),
         }
+        self.course.given_up = None;
         self.course.written = RangeSet::new();
         self.course.pass_started = Some(at);
         self.enter_pass();
@@ -416,6 +418,14 @@ const fn is_over(settled: Ended) -> bool {
     match settled {
         Ended::Complete | Ended::GivenUp { .. } => true,
         Ended::Stopped | Ended::Gone { .. } | Ended::Refused { .. } => false,
+    }
+}
+
+/// The rule that ended a pass before its end.
+const fn given_up(settled: Ended) -> Option<RuleName> {
+    match settled {
+        Ended::GivenUp { rule } => Some(rule),
+        Ended::Complete | Ended::Stopped | Ended::Gone { .. } | Ended::Refused { .. } => None,
     }
 }
 
