@@ -448,3 +448,67 @@ fn slow_blocks_take_virtual_time_only() {
     assert_eq!([write(&mut drive, 0, 1), write(&mut drive, 1, 1)], [Ok(()), Ok(())]);
     assert_eq!(oracle.elapsed_ms(), 30_002);
 }
+
+#[test]
+fn a_drive_that_returns_is_the_same_and_what_was_opened_before_stays_dead() {
+    let fault = SimFault::Returns { transfer: 1, manner: GoneManner::Eio, asks: 2 };
+    let spec = DriveSpec { cache_blocks: 4, ..DriveSpec::honest(512, 8) };
+    let (node, mut drive, oracle) = opened(spec.with(fault));
+    assert_eq!(write(&mut drive, 0, 4), Ok(()));
+    assert_eq!(write(&mut drive, 4, 4), Err(EIO));
+    assert_eq!(drive.current_bytes().unwrap(), 0);
+    assert_eq!(node.current_bytes().unwrap(), 0);
+    assert_eq!(node.current_bytes().unwrap(), 4096, "asked often enough");
+    assert_eq!(write(&mut drive, 4, 4).unwrap_err().errno, libc::ENODEV);
+    assert!(drive.current_bytes().is_err() && drive.flush().is_err());
+    let mut again = node.open();
+    assert_eq!([write(&mut again, 4, 4), again.flush()], [Ok(()), Ok(())]);
+    assert_eq!((wrong(&oracle), fired(&oracle)), (vec![0, 1, 2, 3], vec![(FaultName::Returns, 1)]));
+}
+
+#[test]
+fn an_outage_is_over_after_its_time_and_harms_nothing() {
+    let fault = SimFault::Outage { transfer: 1, millis: 3000, errno: 110 };
+    let (node, mut drive, oracle) = opened(DriveSpec::honest(512, 8).with(fault));
+    assert_eq!(write(&mut drive, 0, 4), Ok(()));
+    assert_eq!(write(&mut drive, 4, 4).unwrap_err().errno, 110);
+    assert_eq!((drive.flush().unwrap_err().errno, drive.current_bytes().unwrap()), (110, 4096));
+    node.pass_time(std::time::Duration::from_secs(3));
+    assert_eq!([write(&mut drive, 4, 4), drive.flush()], [Ok(()), Ok(())]);
+    assert!(wrong(&oracle).is_empty());
+}
+
+#[test]
+fn a_reservation_stops_everything_and_write_protection_stops_writes() {
+    let spec = |errno| DriveSpec::honest(512, 8).with(SimFault::Refuses { transfer: 1, errno });
+    let (_, mut drive, _) = opened(spec(libc::EBADE));
+    assert_eq!(write(&mut drive, 0, 4), Ok(()));
+    assert_eq!(read(&mut drive, 0, 1).unwrap_err().kind, FaultKind::Reservation);
+    assert_eq!(drive.flush().unwrap_err().kind, FaultKind::Reservation);
+    let (_, mut drive, _) = opened(spec(libc::EROFS));
+    assert_eq!(write(&mut drive, 0, 4), Ok(()));
+    assert_eq!((read(&mut drive, 0, 1), drive.flush()), (Ok(vec![]), Ok(())));
+    assert_eq!(write(&mut drive, 4, 4).unwrap_err().kind, FaultKind::Refused);
+}
+
+#[test]
+fn a_bad_region_is_neither_written_nor_read() {
+    let (_, mut drive, oracle) =
+        opened(DriveSpec::honest(512, 8).with(SimFault::BadRegion { first: 2, blocks: 3, errno: 5 }));
+    let answers: Vec<_> = (0..8).map(|lba| write(&mut drive, lba, 1).is_ok()).collect();
+    assert_eq!(answers, [true, true, false, false, false, true, true, true]);
+    assert_eq!((read(&mut drive, 0, 2), read(&mut drive, 4, 1)), (Ok(vec![]), Err(EIO)));
+    assert_eq!((wrong(&oracle), blocks(&oracle.unreadable())), (vec![2, 3, 4], vec![2, 3, 4]));
+}
+
+#[test]
+fn a_hidden_area_keeps_its_data_and_nobody_reaches_it() {
+    let spec = DriveSpec { wear: Wear::Moving, spare_cells: 2, ..DriveSpec::honest(512, 4) };
+    let (_, mut drive, oracle) = opened(spec.with(SimFault::HiddenArea { cells: 5 }));
+    for _ in 0..4 {
+        assert_eq!(write(&mut drive, 0, 4), Ok(()));
+    }
+    let residue = oracle.residue(View::Durable);
+    assert_eq!((residue.addressable.count().0, residue.unaddressable_cells), (0, 5));
+    assert_eq!(fired(&oracle), [(FaultName::HiddenArea, 1)]);
+}

@@ -43,7 +43,7 @@ pub struct Cells {
     block_bytes: usize,
     /// Addresses below this have a cell of their own; higher ones wrap (a counterfeit drive).
     slots: u64,
-    /// Slots and spare cells together.
+    /// Slots, spare cells and hidden ones together.
     total: u64,
     written: BTreeMap<u64, Content>,
     /// Slots that do not lead to the cell of the same number.
@@ -67,6 +67,13 @@ impl Cells {
             spare: (slots..total).collect(),
             wear,
         }
+    }
+
+    /// The same with so many cells more that neither addresses nor the drive itself ever use.
+    #[must_use]
+    pub fn with_hidden(mut self, hidden: u64) -> Self {
+        self.total += hidden;
+        self
     }
 
     /// Number of the drive, as in its old data.

@@ -38,8 +38,9 @@ impl SimNode {
 
     /// Opens the drive.
     pub fn open(&self) -> SimDrive {
-        lock(&self.shared).open();
+        let attachment = lock(&self.shared).open();
         SimDrive {
+            attachment,
             shared: Arc::clone(&self.shared),
             geometry: self.spec.geometry,
             depth: self.spec.depth,
@@ -59,7 +60,7 @@ impl SimNode {
     /// # Errors
     /// When it does not tell its size any more.
     pub fn current_bytes(&self) -> std::io::Result<u64> {
-        lock(&self.shared).current_bytes()
+        lock(&self.shared).current_bytes(None)
     }
 
     /// Lets virtual time pass in which nothing is asked of the drive.
@@ -85,6 +86,7 @@ struct InFlight {
 #[derive(Debug)]
 pub struct SimDrive {
     shared: Shared,
+    attachment: u64,
     geometry: Geometry,
     depth: usize,
     transfer_bytes: u64,
@@ -171,7 +173,7 @@ impl SimDrive {
             Err(Fault::from_errno(libc::EINVAL))
         } else {
             let data = &mut entry.transfer.buffer.as_mut_slice()[..bytes];
-            lock(&self.shared).transfer(entry.direction, range, data, entry.merged)
+            lock(&self.shared).transfer(self.attachment, entry.direction, range, data, entry.merged)
         };
         Completion { transfer: entry.transfer, result }
     }
@@ -213,7 +215,7 @@ impl BlockRead for SimDrive {
     }
 
     fn current_bytes(&mut self) -> std::io::Result<u64> {
-        lock(&self.shared).current_bytes()
+        lock(&self.shared).current_bytes(Some(self.attachment))
     }
 }
 
@@ -226,6 +228,6 @@ impl BlockWrite for SimDrive {
         if !self.in_flight.is_empty() {
             self.breach(Breach::FlushInFlight);
         }
-        lock(&self.shared).flush()
+        lock(&self.shared).flush(self.attachment)
     }
 }

@@ -211,6 +211,47 @@ faults! {
         /// Number of the transfer, from 0.
         transfer: u64,
     },
+    /// The drive leaves at this transfer, its cache is lost, and it is back after it was asked so many times. What was
+    /// opened before stays dead.
+    Returns {
+        /// Number of the transfer, from 0.
+        transfer: u64,
+        /// How it answers meanwhile.
+        manner: GoneManner,
+        /// Transfers, flushes and questions for its size until it is back.
+        asks: u64,
+    },
+    /// From this transfer on, for some time, every transfer and flush fails: a cable, a switch, an expander.
+    Outage {
+        /// Number of the transfer, from 0.
+        transfer: u64,
+        /// Virtual milliseconds: less than the rules of a job wait for a path by themselves.
+        millis: u64,
+        /// `ETIMEDOUT` or `ENOLINK`.
+        errno: i32,
+    },
+    /// From this transfer on another host holds a reservation (`EBADE`, everything), or the drive is write-protected
+    /// (`EROFS`, every write).
+    Refuses {
+        /// Number of the transfer, from 0.
+        transfer: u64,
+        /// What the drive answers.
+        errno: i32,
+    },
+    /// Many bad blocks side by side, which can be neither written nor read.
+    BadRegion {
+        /// The first block.
+        first: u64,
+        /// Number of blocks, at least 1.
+        blocks: u64,
+        /// What the drive answers.
+        errno: i32,
+    },
+    /// Cells behind the presented capacity that no address reaches, as behind an HPA or DCO. Their data stays.
+    HiddenArea {
+        /// Number of cells.
+        cells: u64,
+    },
     /// Transfers of this block take half a minute of virtual time each.
     Slow {
         /// The block.
@@ -241,6 +282,9 @@ const BLOCK_ERRNOS: [i32; 8] = [
     libc::EREMOTEIO,
     libc::EILSEQ,
 ];
+
+/// Longest outage: five rests of 1, 2, 4, 8 and 16 seconds are longer.
+const OUTAGE_MS_MAX: u64 = 25_000;
 
 impl Place {
     /// A block: first, last and the beginning of the tail as often as all others.
@@ -308,6 +352,25 @@ pub(super) fn draw(name: FaultName, place: &Place, dice: &mut Dice) -> Option<Si
         FaultName::ReplacedBeforeOpening => SimFault::ReplacedBeforeOpening,
         FaultName::ReplacedInUse => SimFault::ReplacedInUse { transfer: place.transfer(dice) },
         FaultName::Slow => SimFault::Slow { lba },
+        FaultName::Returns => SimFault::Returns {
+            transfer: place.transfer(dice),
+            manner: manner(dice),
+            asks: dice.between(1, 4),
+        },
+        FaultName::Outage => SimFault::Outage {
+            transfer: place.transfer(dice),
+            millis: dice.between(1, OUTAGE_MS_MAX),
+            errno: if dice.chance(1, 2) { libc::ETIMEDOUT } else { libc::ENOLINK },
+        },
+        FaultName::Refuses => SimFault::Refuses {
+            transfer: place.transfer(dice),
+            errno: if dice.chance(1, 2) { libc::EBADE } else { libc::EROFS },
+        },
+        FaultName::BadRegion => {
+            let blocks = dice.between(1, place.capacity.div_ceil(2));
+            SimFault::BadRegion { first: dice.below(place.capacity - blocks + 1), blocks, errno: errno(dice) }
+        }
+        FaultName::HiddenArea => SimFault::HiddenArea { cells: dice.between(1, 16) },
         FaultName::WriteMisdirected
         | FaultName::MergedError
         | FaultName::MergedSuccess
@@ -371,6 +434,7 @@ const fn happens_in_places(name: FaultName) -> bool {
         | FaultName::ReadMisdirected
         | FaultName::CellRot
         | FaultName::CacheLost
+        | FaultName::BadRegion
         | FaultName::Slow => true,
         FaultName::ReadTooLong
         | FaultName::FlushFails
@@ -380,7 +444,11 @@ const fn happens_in_places(name: FaultName) -> bool {
         | FaultName::Mute
         | FaultName::Shrinks
         | FaultName::ReplacedBeforeOpening
-        | FaultName::ReplacedInUse => false,
+        | FaultName::ReplacedInUse
+        | FaultName::Returns
+        | FaultName::Outage
+        | FaultName::Refuses
+        | FaultName::HiddenArea => false,
     }
 }
 

@@ -149,6 +149,13 @@ impl DriveSpec {
         self.geometry.blocks_in(self.transfer_bytes).0
     }
 
+    /// Cells of a hidden area.
+    pub(super) fn hidden_cells(&self) -> u64 {
+        let cells =
+            |fault: &SimFault| if let SimFault::HiddenArea { cells } = fault { Some(*cells) } else { None };
+        self.faults.iter().find_map(cells).unwrap_or(0)
+    }
+
     /// Cells that addresses lead to: the capacity, unless that is a lie.
     pub(super) fn slots(&self) -> u64 {
         let claimed = self.geometry.capacity.0;

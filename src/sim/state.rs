@@ -73,6 +73,12 @@ pub(super) struct State {
     /// The errno that every transfer is answered with.
     mute: Option<i32>,
     blocks_left: u64,
+    /// Times that the drive is asked until it is back.
+    away: Option<u64>,
+    /// Number of its attachment; ports of earlier ones are dead.
+    attachment: u64,
+    /// Virtual time at which the path works again, and what it answers until then.
+    outage: Option<(u64, i32)>,
 }
 
 impl State {
@@ -81,7 +87,8 @@ impl State {
         let block_bytes = usize::try_from(spec.geometry.block_size.bytes()).unwrap_or(usize::MAX);
         let other = spec.drive + REPLACEMENT_NUMBERS;
         let medium = |drive, slots, spare, wear, cache| {
-            let cells = Cells::new(drive, block_bytes, slots, spare, wear);
+            let hidden = if drive == spec.drive { spec.hidden_cells() } else { 0 };
+            let cells = Cells::new(drive, block_bytes, slots, spare, wear).with_hidden(hidden);
             Medium::new(SimIdentity::numbered(drive, capacity), cells, cache)
         };
         let media = vec![
@@ -100,6 +107,9 @@ impl State {
             gone: None,
             mute: None,
             blocks_left: capacity.0,
+            away: None,
+            attachment: 0,
+            outage: None,
         }
     }
 
@@ -122,9 +132,10 @@ impl State {
 
     /// Blocks that no attempt reads.
     pub(super) fn unreadable(&self) -> impl Iterator<Item = u64> + '_ {
-        self.faults.iter().filter_map(|armed| match armed.fault {
-            SimFault::ReadErrorHard { lba, .. } => Some(lba),
-            _ => None,
+        self.faults.iter().flat_map(|armed| match armed.fault {
+            SimFault::ReadErrorHard { lba, .. } => lba..lba + 1,
+            SimFault::BadRegion { first, blocks, .. } => first..first + blocks,
+            _ => 0..0,
         })
     }
 
@@ -145,18 +156,36 @@ impl State {
         }
     }
 
-    /// The node is opened.
-    pub(super) fn open(&mut self) {
+    /// The node is opened; the number of the attachment.
+    pub(super) fn open(&mut self) -> u64 {
+        self.fire(FaultName::HiddenArea);
         self.log.entries.push(Logged::Opened);
         if self.faults.iter().any(|armed| armed.fault == SimFault::ReplacedBeforeOpening && armed.fired == 0)
         {
             self.current = REPLACEMENT;
             self.fire(FaultName::ReplacedBeforeOpening);
         }
+        self.attachment
     }
 
-    /// Size in bytes as the drive says now.
-    pub(super) fn current_bytes(&self) -> std::io::Result<u64> {
+    /// The drive is asked something: one that is away comes back after enough of that.
+    fn ask(&mut self) {
+        match self.away {
+            Some(0) => {
+                (self.away, self.gone) = (None, None);
+                self.attachment += 1;
+            }
+            Some(left) => self.away = Some(left - 1),
+            None => {}
+        }
+    }
+
+    /// Size in bytes as the drive says now, to a port of this attachment or to a newcomer.
+    pub(super) fn current_bytes(&mut self, attachment: Option<u64>) -> std::io::Result<u64> {
+        self.ask();
+        if attachment.is_some_and(|attachment| attachment != self.attachment) {
+            return Err(std::io::Error::from_raw_os_error(libc::ENODEV));
+        }
         match self.gone {
             Some(GoneManner::Eio | GoneManner::NoBytes) => Ok(0),
             Some(GoneManner::Enodev) => Err(std::io::Error::from_raw_os_error(libc::ENODEV)),
@@ -167,15 +196,17 @@ impl State {
     /// Carries out one transfer and writes it down.
     pub(super) fn transfer(
         &mut self,
+        attachment: u64,
         direction: Direction,
         range: LbaRange,
         data: &mut [u8],
         merged: Option<Merged>,
     ) -> Result<(), Fault> {
-        self.strike_by_count();
+        self.ask();
+        self.strike_by_count(direction);
         self.clock.advance_ms(TRANSFER_MS);
         self.strike_by_place(direction, range);
-        let answer = match (self.unable(range), merged, direction) {
+        let answer = match (self.unable(attachment, direction, range), merged, direction) {
             (Some(fault), _, _) => Err(fault),
             (None, Some(Merged::Fails), _) => Err(Fault::from_errno(libc::EIO)),
             (None, Some(Merged::Vanishes), _) => Ok(()),
@@ -187,8 +218,10 @@ impl State {
     }
 
     /// Makes everything stored durable, unless a fault prevents it.
-    pub(super) fn flush(&mut self) -> Result<(), Fault> {
-        let answer = self.answer_flush();
+    pub(super) fn flush(&mut self, attachment: u64) -> Result<(), Fault> {
+        self.ask();
+        let dead = (attachment != self.attachment).then(|| Fault::from_errno(libc::ENODEV));
+        let answer = dead.map_or_else(|| self.answer_flush(), Err);
         self.log.entries.push(Logged::Flush { answer });
         answer
     }
@@ -198,7 +231,7 @@ impl State {
             let errno = if manner == GoneManner::Enodev { libc::ENODEV } else { libc::EIO };
             return Err(Fault::from_errno(errno));
         }
-        if let Some(errno) = self.mute {
+        if let Some(errno) = self.mute.or_else(|| self.is_out()).or_else(|| self.is_reserved()) {
             return Err(Fault::from_errno(errno));
         }
         for position in 0..self.faults.len() {
@@ -233,8 +266,25 @@ impl State {
         }
     }
 
+    /// What the path answers in an outage.
+    fn is_out(&self) -> Option<i32> {
+        self.outage.filter(|(until, _)| self.clock.elapsed_ms() < *until).map(|(_, errno)| errno)
+    }
+
+    /// What a drive answers that another host has reserved.
+    fn is_reserved(&self) -> Option<i32> {
+        self.refusal().filter(|errno| *errno == libc::EBADE)
+    }
+
+    fn refusal(&self) -> Option<i32> {
+        self.faults.iter().find_map(|armed| match armed.fault {
+            SimFault::Refuses { errno, .. } if armed.fired > 0 => Some(errno),
+            _ => None,
+        })
+    }
+
     /// Faults that strike at a transfer's number.
-    fn strike_by_count(&mut self) {
+    fn strike_by_count(&mut self, direction: Direction) {
         let number = self.transfers;
         self.transfers += 1;
         for armed in &mut self.faults {
@@ -250,6 +300,18 @@ impl State {
                 SimFault::Mute { transfer, errno } if number >= transfer => {
                     self.mute = Some(errno);
                     armed.fired += 1;
+                }
+                SimFault::Returns { transfer, manner, asks } if number >= transfer && armed.fired == 0 => {
+                    self.media[self.current].lose_cache();
+                    (self.gone, self.away) = (Some(manner), Some(asks));
+                    armed.fired += 1;
+                }
+                SimFault::Outage { transfer, millis, errno } if number >= transfer && armed.fired == 0 => {
+                    self.outage = Some((self.clock.elapsed_ms() + TRANSFER_MS + millis, errno));
+                    armed.fired += 1;
+                }
+                SimFault::Refuses { transfer, errno } if number >= transfer => {
+                    armed.fired += u32::from(errno == libc::EBADE || direction == Direction::Write);
                 }
                 SimFault::Shrinks { transfer, blocks } if number >= transfer => {
                     self.blocks_left = blocks;
@@ -282,13 +344,17 @@ impl State {
     }
 
     /// Why the drive cannot even try.
-    fn unable(&self, range: LbaRange) -> Option<Fault> {
+    fn unable(&self, attachment: u64, direction: Direction, range: LbaRange) -> Option<Fault> {
+        if attachment != self.attachment {
+            return Some(Fault::from_errno(libc::ENODEV));
+        }
+        let refused = self.refusal().filter(|errno| *errno == libc::EBADE || direction == Direction::Write);
         match self.gone {
             Some(GoneManner::Eio) => Some(Fault::from_errno(libc::EIO)),
             Some(GoneManner::Enodev) => Some(Fault::from_errno(libc::ENODEV)),
             Some(GoneManner::NoBytes) => Some(Fault::short(0)),
             None if range.end().0 > self.blocks_left => Some(Fault::from_errno(libc::ENOSPC)),
-            None => self.mute.map(Fault::from_errno),
+            None => self.mute.or_else(|| self.is_out()).or(refused).map(Fault::from_errno),
         }
     }
 
@@ -345,6 +411,9 @@ impl State {
                 SimFault::WriteErrorHard { lba, errno } if lba == block => WriteFate::Fail(errno),
                 SimFault::WriteErrorClearing { lba, errno, tries } if lba == block && armed.met < tries => {
                     armed.met += 1;
+                    WriteFate::Fail(errno)
+                }
+                SimFault::BadRegion { first, blocks, errno } if (first..first + blocks).contains(&block) => {
                     WriteFate::Fail(errno)
                 }
                 // A bad block is bad alone too; it counts as fired only where it spoiled a neighbour.
@@ -427,6 +496,9 @@ impl State {
             let fate = match armed.fault {
                 SimFault::ReadErrorHard { lba, errno } if lba == block => ReadFate::Fail(errno),
                 SimFault::ReadErrorClearing { lba, errno, tries } if lba == block && armed.fired < tries => {
+                    ReadFate::Fail(errno)
+                }
+                SimFault::BadRegion { first, blocks, errno } if (first..first + blocks).contains(&block) => {
                     ReadFate::Fail(errno)
                 }
                 SimFault::ReadStale { lba, times } if lba == block && strikes(times, armed.fired) => {
