@@ -360,7 +360,9 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
         self.attempted.subtract(&fresh);
         self.sweep.queue(fresh.ranges());
         if !self.is_sweeping() {
-            // The stages begin anew with what they had not settled.
+            // The stages begin anew with what they had not settled, what waits to be tried again among it.
+            self.again.clear();
+            self.rest_due = false;
             let mut open = std::mem::take(&mut self.enclosed);
             open.subtract(&self.durable);
             open.subtract(&fresh);

@@ -334,3 +334,37 @@ proptest! {
         }
     }
 }
+
+/// A flush fails while a piece of a region waits to be tried again: it is not done twice.
+#[test]
+fn what_waits_to_be_tried_again_is_forgotten_when_the_stages_begin_anew() {
+    let grain = Grain { smallest: BlockCount(1), transfer: BlockCount(8) };
+    let sweep = pieces(range(0, 16), BlockCount(8));
+    let mut frontier = Frontier::new(sweep, grain, BlockCount(0), &rules(&[]), RangeSet::new());
+    let bad = |range: LbaRange| range.contains(Lba(5));
+    let (mut now, mut out, mut written) = (Duration::ZERO, false, Vec::new());
+    loop {
+        match frontier.advance(now) {
+            Step::Transfer(next) if !out && !frontier.is_sweeping() => {
+                out = true;
+                frontier.flushed();
+                frontier.apply(next, Err(TRANSPORT));
+                frontier.flush_failed();
+            }
+            Step::Transfer(next) if bad(next) => frontier.apply(next, Err(MEDIUM)),
+            Step::Transfer(next) => {
+                written.push(next);
+                frontier.apply(next, Ok(()));
+            }
+            Step::Rest(time) => now += time,
+            Step::Reap => panic!("nothing is in flight"),
+            Step::End => break,
+        }
+    }
+    let twice = written
+        .iter()
+        .enumerate()
+        .any(|(at, one)| written[at + 1..].iter().any(|other| one.intersection(other).is_some()));
+    assert!(out && !twice, "{written:?}");
+    assert_eq!(frontier.failed().ranges(), [range(5, 1)]);
+}
