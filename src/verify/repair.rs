@@ -19,6 +19,9 @@ use crate::unit::{BlockCount, Geometry, LbaRange, Pattern, RangeSet};
 use super::VerificationTally;
 use super::read_back::Comparison;
 
+/// Failures in a row after which a drive that still tells its size is left alone: it answers nothing any more.
+const FAILURES_IN_A_ROW_MAX: u32 = 256;
+
 /// What became of the blocks that were wrong, each counted once: together they are the mismatched blocks of the
 /// verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +33,7 @@ pub struct RepairTally {
     pub repaired: RangeSet,
     /// Wrong, unreadable or unwritable to the end.
     pub still_wrong: RangeSet,
-    /// Not tried: there were more than the rules allow, or the job was stopped.
+    /// Not tried: there were more than the rules allow, the job was stopped, or the drive answered nothing.
     pub not_tried: RangeSet,
     /// The flush after the writing.
     pub flush: Option<FlushState>,
@@ -69,7 +72,7 @@ pub fn repair(
     }
     let geometry = port.geometry();
     let total = wrong.count();
-    let mut alone = Alone { port, buffers, pattern, geometry, observer, total };
+    let mut alone = Alone { port, buffers, pattern, geometry, observer, total, failures: 0 };
     let mut tally = RepairTally::default();
     let Some(again) = alone.read(wrong)? else { return Ok(RepairTally::not_tried(wrong)) };
     tally.right_again = wrong.clone();
@@ -100,9 +103,17 @@ struct Alone<'a> {
     geometry: Geometry,
     observer: &'a mut dyn Observer,
     total: BlockCount,
+    /// Failures in a row.
+    failures: u32,
 }
 
 impl Alone<'_> {
+    fn is_over(&mut self) -> bool {
+        self.failures >= FAILURES_IN_A_ROW_MAX
+            || self.observer.should_stop()
+            || self.port.presence() != Presence::Here
+    }
+
     /// Blocks of a set that cannot be read or hold something else; `None` when the job is to end.
     fn read(&mut self, set: &RangeSet) -> io::Result<Option<RangeSet>> {
         let pattern = self.pattern;
@@ -110,7 +121,7 @@ impl Alone<'_> {
         let mut unreadable = RangeSet::new();
         let mut waiting = self.pieces(set);
         while let Some(range) = waiting.pop() {
-            if self.observer.should_stop() || self.port.presence() != Presence::Here {
+            if self.is_over() {
                 return Ok(None);
             }
             let Some(mut buffer) = self.buffers.pop() else { return Ok(None) };
@@ -133,7 +144,7 @@ impl Alone<'_> {
     /// Writes a set; `false` when the job is to end. What cannot be written shows at the next reading.
     fn write(&mut self, set: &RangeSet) -> io::Result<bool> {
         for range in self.pieces(set).into_iter().rev() {
-            if self.observer.should_stop() || self.port.presence() != Presence::Here {
+            if self.is_over() {
                 return Ok(false);
             }
             let Some(mut buffer) = self.buffers.pop() else { return Ok(false) };
@@ -175,6 +186,7 @@ impl Alone<'_> {
             answer = answer.and(result);
             self.buffers.push(transfer.buffer);
         }
+        self.failures = if answer.is_ok() { 0 } else { self.failures + 1 };
         Ok(answer)
     }
 
