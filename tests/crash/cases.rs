@@ -240,6 +240,34 @@ fn a_drive_that_has_another_size_now_is_not_gone_on_with() {
     assert_eq!((world.store.live(), smaller.oracle().is_untouched()), (bytes, true));
 }
 
+/// It leaves in the middle of anything, its cache is lost, and it is attached again.
+#[test]
+fn a_drive_that_leaves_and_returns_is_done_in_the_end() {
+    use expunge::sim::SimFault::Returns;
+    use expunge::sim::fault::GoneManner;
+    let honest = shape(200, &["zero", "random"]);
+    let transfers = 3 * honest.spec.geometry.capacity.0.div_ceil(honest.spec.transfer_blocks());
+    let mut left = 0;
+    for transfer in 0..=transfers {
+        for manner in [GoneManner::Eio, GoneManner::Enodev, GoneManner::NoBytes] {
+            let mut shape = honest.clone();
+            shape.spec.faults.push(Returns { transfer, manner, asks: 3 });
+            let mut world = World::new(&shape, transfer, End::Parent);
+            let Sat::Over(over) = world.begin() else { panic!("the disk of state works") };
+            if over.verdict.outcome() == Outcome::Done {
+                continue;
+            }
+            left += 1;
+            assert_eq!(over.verdict.reasons()[0].code, ReasonCode::DriveGone, "{transfer}, {manner:?}");
+            let bytes = world.store.durable();
+            let over = finish(&mut world, &bytes);
+            assert_eq!(over.verdict.outcome(), Outcome::Done, "{transfer}, {manner:?}");
+            assert!(violations(&world, &over).is_empty(), "{:?}", violations(&world, &over));
+        }
+    }
+    assert!(left > 200, "it left {left} times");
+}
+
 /// The disk of state is full from the kth entry on, for every k.
 #[test]
 fn a_full_disk_of_state_ends_the_job_as_unknown_and_it_goes_on_when_there_is_room() {

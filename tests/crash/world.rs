@@ -149,6 +149,9 @@ fn host() -> &'static (Signer, SelfTest, tempfile::TempDir) {
     })
 }
 
+/// How often a drive is asked for its size before it is missed.
+const ASKS: u32 = 8;
+
 const JOB: &str = "0199d4a8-1b7e-7b3a-9c55-1f0c7d2f6a01";
 
 impl World {
@@ -241,6 +244,8 @@ impl World {
 
     /// Where the drive of the job is now, by its identity, and whether it is the one that it was.
     fn find_again(&self, before: &DriveFacts) -> Result<(PathBuf, Arc<SimNode>), Reason> {
+        // Whoever goes on has attached the drive again, if it can be.
+        self.bays.iter().for_each(|(_, node)| (0..ASKS).for_each(|_| drop(node.current_bytes())));
         let found = self.bays.iter().find(|(_, node)| {
             let now = facts(&node.identify(), &node.spec().geometry);
             now.identity.stable() == before.identity.stable()
