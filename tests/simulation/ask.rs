@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned};
 use expunge::plan::request::Ratio;
 use expunge::plan::scheme::SCHEMES;
-use expunge::plan::{PassChoice, PassPattern, Request, VerificationChoice};
+use expunge::plan::{PassChoice, PassPattern, Request, RuleSetting, VerificationChoice};
 use expunge::sim::{Dice, DriveSpec, SimIdentity, Wear};
 use expunge::unit::pattern::FixedBytes;
 use expunge::unit::term::{DriveKind, Method, Standard};
@@ -27,8 +27,31 @@ pub(crate) fn request(dice: &mut Dice) -> Request {
         standard: if dice.chance(1, 4) { Standard::NistR1 } else { Standard::NistR2 },
         passes: passes(dice),
         verification: verification(dice),
+        rules: rules(dice),
         ..Request::default()
     }
+}
+
+/// Half of the jobs have the rules of the drive's kind; the others one or two of their own.
+fn rules(dice: &mut Dice) -> Vec<RuleSetting> {
+    const RULES: [&str; 14] = [
+        "errors-max=1",
+        "errors-max=2",
+        "errors-max=5",
+        "retries=0",
+        "retries=3",
+        "repair=0",
+        "repair=1",
+        "flushes-max=1",
+        "flushes-max=2",
+        "checkpoint=1ms",
+        "checkpoint=2ms",
+        "checkpoint=5ms",
+        "leap=0MiB",
+        "back-offs=0",
+    ];
+    let count = if dice.chance(1, 2) { 0 } else { dice.between(1, 2) };
+    (0..count).map(|_| RULES[dice.index(RULES.len())].parse().expect("a rule")).collect()
 }
 
 /// Half of the jobs are one keyed pass, which is the default; the others are anything.
@@ -87,13 +110,17 @@ pub(crate) fn facts(spec: &DriveSpec, drive: &SimIdentity, dice: &mut Dice) -> D
         0 => facts.read_only = true,
         1 => facts.zoned = Zoned::HostManaged,
         2 => facts.identity = Identity::default(),
-        3 => {
-            let text = "the drive reports no capacity";
-            facts.reach = Reach::Dead(Reason::new(ReasonCode::NoCapacity, text, "destroy the drive"));
-        }
+        3 => facts.reach = dead(ReasonCode::NoCapacity, "the drive reports no capacity"),
+        4 => facts.reach = dead(ReasonCode::UnsupportedFormat, "520-byte blocks"),
+        5 => facts.reach = dead(ReasonCode::UnsupportedFormat, "528-byte blocks"),
+        6 => facts.zoned = Zoned::HostAware,
         _ => {}
     }
     facts
+}
+
+fn dead(code: ReasonCode, text: &str) -> Reach {
+    Reach::Dead(Reason::new(code, text, "destroy the drive"))
 }
 
 /// The bytes of each pass, with keys, tags and job bytes from the dice: a run must be repeatable here, and a real job

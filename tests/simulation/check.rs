@@ -2,13 +2,15 @@
 //! one by one, and what is on the drive is asked of the oracle.
 use std::collections::BTreeSet;
 
-use expunge::engine::PassTally;
+use expunge::engine::{FlushState, PassTally};
+use expunge::plan::{LimitCode, RuleName};
 use expunge::sim::{Direction, FaultName, Logged, SimFault, View};
 use expunge::unit::pattern::FixedBytes;
 use expunge::unit::term::{Exit, Outcome};
 use expunge::unit::{Pattern, RangeSet};
 
 use crate::run::Run;
+use crate::table::{is_borne, is_harmless};
 
 /// The name of a check; the letter and number are those of the promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,18 +23,28 @@ pub(crate) enum Check {
     /// Done only if every address that was to be read durably holds what was asked for, and, when all were to
     /// be read, every address does.
     P3DoneIsTrue,
+    /// Done only after a reading in which everything was right at once: what was repaired was not kept.
+    P3DoneWithoutRepair,
+    /// Where cells are left that no address reaches, a record of success says so.
+    P3HiddenAreasAreSaid,
     /// Written + failed + unreached = capacity, each block once.
     P4PassAddsUp,
     /// What is counted as written was asked of the drive in that pass, and the drive said yes.
     P4WrittenWasAsked,
     /// Matched + mismatched + unreadable + not read = capacity, each block once.
     P4VerificationAddsUp,
+    /// What a repair calls repaired is right on the cells, and what it calls wrong is not.
+    P4RepairIsTrue,
     /// The outcome is one of the table, with its exit, its evidence and its reasons.
     P5OutcomeOfTheTable,
+    /// What a checkpoint calls durable is on the cells in that moment, and each block is told once.
+    P6CheckpointsAreDurable,
     /// What is counted as matched was read from the drive, and the drive said yes.
     P7MatchedWasRead,
     /// Nothing is done where a block that was to be read cannot be.
     P7NoDoneOverUnreadable,
+    /// A drive that has left, or answers nothing any more, is left alone after a bounded number of transfers.
+    P8GoneIsLeftAlone,
     /// Blocks that fail are exactly the bad ones: healthy neighbours of a bad block are not blamed.
     OnlyBadBlocksFail,
     /// A drive on which nothing went wrong is done: refusing everything is no way to keep the promises.
@@ -58,6 +70,9 @@ pub(crate) fn all(run: &Run) -> Vec<Violation> {
     evidence(run, &mut report);
     table(run, &mut report);
     exactness(run, &mut report);
+    durable(run, &mut report);
+    repaired(run, &mut report);
+    left_alone(run, &mut report);
     let breaches = run.oracle.log().breaches;
     if !breaches.is_empty() {
         report(Check::PortContract, format!("{breaches:?}"));
@@ -92,10 +107,26 @@ fn truth(run: &Run, report: &mut dyn FnMut(Check, String)) {
     if !broken.is_empty() {
         report(Check::P3DoneIsTrue, format!("done, but these blocks are wrong: {broken:?}"));
     }
+    if written_after_last_read(run) {
+        report(Check::P3DoneWithoutRepair, "the drive was written after it was read back".into());
+    }
+    let hidden = run.oracle.residue(View::Durable).unaddressable_cells > 0;
+    let limits = run.plan.iter().flat_map(|plan| &plan.limits);
+    if hidden && !limits.into_iter().any(|limit| limit.code == LimitCode::HiddenAreasNotExamined) {
+        report(Check::P3HiddenAreasAreSaid, "cells out of reach, and no word of it".into());
+    }
     let unreadable = blocks(&run.oracle.unreadable());
     if !wanted.is_disjoint(&unreadable) {
         report(Check::P7NoDoneOverUnreadable, format!("done, but these cannot be read: {unreadable:?}"));
     }
+}
+
+/// Whether the last of reading and writing was not reading alone: something was put right after the read-back.
+fn written_after_last_read(run: &Run) -> bool {
+    let Some(read) = run.logged.last().filter(|_| run.verification.is_some()) else { return false };
+    run.oracle.log().entries[read.end..]
+        .iter()
+        .any(|entry| matches!(entry, Logged::Transfer { direction: Direction::Write, .. }))
 }
 
 /// Where every read of a block returns another block, a fixed pattern, being the same everywhere, cannot show
@@ -209,19 +240,24 @@ fn table(run: &Run, report: &mut dyn FnMut(Check, String)) {
         // Known only as: another drive, or another size, at the end.
         Outcome::Unknown => {
             let fired = run.oracle.fired();
-            let other = [FaultName::ReplacedInUse, FaultName::Shrinks, FaultName::Gone];
+            let other = [FaultName::ReplacedInUse, FaultName::Shrinks, FaultName::Gone, FaultName::Returns];
             ended.exit == Exit::Unknown
                 && other.iter().any(|name| fired.contains_key(name))
                 && !ended.evidence
         }
         Outcome::Unsanitizable => ended.exit == Exit::Failed && ended.reasons > 0 && run.plan.is_none(),
-        // No rule ends a job early here.
-        Outcome::Partial => false,
+        Outcome::Partial => {
+            let written = run.passes.iter().any(|pass| pass.written.0 > 0);
+            let by_rule =
+                run.given_up == Some(RuleName::ErrorsMax) && failed_transfers(run) >= run.rules().errors_max;
+            ended.exit == Exit::Failed && ended.reasons > 0 && !ended.evidence && by_rule && written
+        }
     };
     if !fits {
         report(Check::P5OutcomeOfTheTable, format!("{ended:?}"));
     }
-    let harmless = run.oracle.fired().keys().all(|name| crate::table::is_harmless(*name));
+    let rules = run.rules();
+    let harmless = run.oracle.fired().keys().all(|name| is_harmless(*name) && is_borne(*name, &rules));
     if run.plan.is_some() && harmless && run.stops_after.is_none() && !has_merging(run) {
         let due = if run.verifies() { Outcome::Done } else { Outcome::Written };
         if ended.outcome != due {
@@ -238,14 +274,14 @@ fn has_merging(run: &Run) -> bool {
 
 fn exactness(run: &Run, report: &mut dyn FnMut(Check, String)) {
     // A job that ended early counts what it had no time to try again as failed, good blocks among it.
-    if run.stops_after.is_some() {
+    if run.stops_after.is_some() || run.given_up.is_some() {
         return;
     }
     let only = |names: &[FaultName]| {
         !run.spec.faults.is_empty() && run.spec.faults.iter().all(|fault| names.contains(&fault.name()))
     };
-    let places: BTreeSet<u64> = run.spec.faults.iter().filter_map(crate::table::place).collect();
-    if only(&[FaultName::WriteErrorHard, FaultName::MergedError]) {
+    let places: BTreeSet<u64> = run.spec.faults.iter().flat_map(crate::table::places).collect();
+    if only(&[FaultName::WriteErrorHard, FaultName::MergedError, FaultName::BadRegion]) {
         for pass in &run.passes {
             let failed = blocks(&pass.failed);
             if pass.unreached.is_empty() && failed != places {
@@ -260,6 +296,108 @@ fn exactness(run: &Run, report: &mut dyn FnMut(Check, String)) {
         let failed = blocks(&tally.unreadable);
         if failed != bad {
             report(Check::OnlyBadBlocksFail, format!("bad: {bad:?}, unreadable: {failed:?}"));
+        }
+    }
+}
+
+/// Failed transfers of the whole job, as the drive has them.
+fn failed_transfers(run: &Run) -> u32 {
+    let log = run.oracle.log();
+    let failed = log.entries.iter().filter(|entry| matches!(entry, Logged::Transfer { answer: Err(_), .. }));
+    u32::try_from(failed.count()).unwrap_or(u32::MAX)
+}
+
+/// Faults with which a drive breaks its word: what it called stored or durable is not, or not for long.
+const LIES: [FaultName; 9] = [
+    FaultName::WriteDropped,
+    FaultName::WriteMisdirected,
+    FaultName::WriteTorn,
+    FaultName::MergedSuccess,
+    FaultName::CellRot,
+    FaultName::FlushLies,
+    FaultName::CacheLost,
+    FaultName::Counterfeit,
+    FaultName::ReplacedInUse,
+];
+
+/// Faults with which a drive shows something else than it holds.
+const FALSE_READS: [FaultName; 5] = [
+    FaultName::ReadStale,
+    FaultName::ReadFlip,
+    FaultName::ReadMisdirected,
+    FaultName::ReadErrorClearing,
+    FaultName::ReadTooLong,
+];
+
+fn durable(run: &Run, report: &mut dyn FnMut(Check, String)) {
+    let mut told: BTreeSet<(u32, u64)> = BTreeSet::new();
+    for checkpoint in &run.checkpoints {
+        for lba in blocks(&checkpoint.written) {
+            if !told.insert((checkpoint.pass, lba)) {
+                report(Check::P6CheckpointsAreDurable, format!("block {lba} was told twice"));
+            }
+        }
+        let fired = run.oracle.fired();
+        if !checkpoint.not_durable.is_empty() && !LIES.iter().any(|name| fired.contains_key(name)) {
+            let text = format!("pass {}: {:?}", checkpoint.pass, checkpoint.not_durable);
+            report(Check::P6CheckpointsAreDurable, text);
+        }
+    }
+}
+
+fn repaired(run: &Run, report: &mut dyn FnMut(Check, String)) {
+    let Some(repair) = &run.repair else { return };
+    let fired = run.oracle.fired();
+    let has = |names: &[FaultName]| names.iter().any(|name| fired.contains_key(name));
+    let wrong = |view| run.oracle.wrong(view, &|offset, out| expected(run, offset, out));
+    // Only these break what was written, flushed and read again.
+    let broken = [
+        FaultName::FlushLies,
+        FaultName::CacheLost,
+        FaultName::ReplacedInUse,
+        FaultName::ReadMisdirected,
+        FaultName::WriteMisdirected,
+        FaultName::Counterfeit,
+    ];
+    let lost = wrong(View::Durable).intersection(&repair.repaired);
+    if !lost.is_empty() && !has(&broken) {
+        report(Check::P4RepairIsTrue, format!("called repaired and wrong: {lost:?}"));
+    }
+    let mut right = repair.still_wrong.clone();
+    right.subtract(&wrong(View::Presented));
+    right.subtract(&run.oracle.unreadable());
+    let went_to_its_end = repair.flush == Some(FlushState::Confirmed) && run.stops_after.is_none();
+    // The oracle speaks of the drive that was there first, and what does not answer is called wrong.
+    let left = [
+        FaultName::Gone,
+        FaultName::Mute,
+        FaultName::Returns,
+        FaultName::Shrinks,
+        FaultName::Refuses,
+        FaultName::Outage,
+        FaultName::ReplacedInUse,
+    ];
+    if !right.is_empty() && went_to_its_end && !has(&FALSE_READS) && !has(&left) {
+        report(Check::P4RepairIsTrue, format!("called wrong and right: {right:?}"));
+    }
+}
+
+/// Transfers that a drive may be asked for after it has left: those that were in flight, and for a drive that still
+/// tells its size those that show that nothing works any more, in the reading and in the repair.
+fn left_alone(run: &Run, report: &mut dyn FnMut(Check, String)) {
+    let flying = run.spec.depth as u64;
+    for fault in &run.spec.faults {
+        let (from, most) = match fault {
+            SimFault::Gone { transfer, .. } => (*transfer, 2 * flying),
+            SimFault::Mute { transfer, .. } => (*transfer, 2 * (256 + 2 * flying)),
+            _ => continue,
+        };
+        let log = run.oracle.log();
+        let transfers =
+            log.entries.iter().filter(|entry| matches!(entry, Logged::Transfer { .. })).count() as u64;
+        let after = transfers.saturating_sub(from);
+        if after > most {
+            report(Check::P8GoneIsLeftAlone, format!("{after} transfers after {fault:?}"));
         }
     }
 }

@@ -36,6 +36,16 @@ pub(crate) enum Defect {
     WritesBeforeComparing,
     /// Every read-back is reported as failed, whatever the drive says.
     EveryReadFails,
+    /// A checkpoint is told first and its flush sent with the next transfer.
+    CheckpointBeforeFlush,
+    /// A flush that failed is asked for again, and its success believed.
+    FailedFlushTakenAsGood,
+    /// What is tried again goes beside the block before it, and both become one request.
+    RetriesSideBySide,
+    /// What was repaired counts as read back right.
+    RepairCountedAsClean,
+    /// A drive that has left counts as one with bad blocks, and is divided to the end.
+    GoneDividedForEver,
 }
 
 impl Defect {
@@ -59,8 +69,14 @@ pub(crate) struct Crooked {
     invented: Vec<Completion>,
     /// Transfers that were shortened by their last block.
     shortened: Vec<LbaRange>,
-    /// A port of this test either writes or reads.
-    way: Way,
+    /// Transfers that nobody asked for, and whose answers nobody gets.
+    neighbours: Vec<LbaRange>,
+    /// What came back when room was made for more.
+    early: Vec<Completion>,
+    /// A flush that was answered and not sent.
+    owed: bool,
+    /// What is on its way to the drive and back, and in which direction.
+    flying: Vec<(LbaRange, Way)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,12 +86,18 @@ enum Way {
 }
 
 impl Crooked {
-    pub(crate) fn writer(drive: SimDrive, defect: Defect, pattern: Option<Pattern>) -> Self {
-        Self { drive, defect, pattern, invented: Vec::new(), shortened: Vec::new(), way: Way::Write }
-    }
-
-    pub(crate) fn reader(drive: SimDrive, defect: Defect, pattern: Option<Pattern>) -> Self {
-        Self { way: Way::Read, ..Self::writer(drive, defect, pattern) }
+    pub(crate) fn over(drive: SimDrive, defect: Defect, pattern: Option<Pattern>) -> Self {
+        Self {
+            drive,
+            defect,
+            pattern,
+            invented: Vec::new(),
+            shortened: Vec::new(),
+            neighbours: Vec::new(),
+            early: Vec::new(),
+            owed: false,
+            flying: Vec::new(),
+        }
     }
 
     /// What the broken program does with a drive that it has opened and not yet looked at.
@@ -89,12 +111,15 @@ impl Crooked {
         self.drive.reap(&mut Vec::new()).expect("a simulated port always goes on");
     }
 
-    fn submit(&mut self, mut transfer: Transfer) -> Result<(), Transfer> {
+    fn submit(&mut self, way: Way, mut transfer: Transfer) -> Result<(), Transfer> {
+        if std::mem::take(&mut self.owed) {
+            let _ignored = self.drive.flush();
+        }
         let geometry = self.drive.geometry();
         let is_last =
             transfer.range.end() == geometry.whole().map_or(transfer.range.first(), |all| all.end());
         let is_short = geometry.byte_length(transfer.range.count()) < self.drive.transfer_bytes();
-        match (self.defect, self.way) {
+        match (self.defect, way) {
             (Defect::TailNeverWritten, Way::Write) if is_last && is_short => self.invent(transfer),
             (Defect::NothingIsRead, Way::Read) => self.invent(transfer),
             (Defect::CompletionTrusted, Way::Read) => {
@@ -110,18 +135,43 @@ impl Crooked {
                     }
                     Some(range) => {
                         self.shortened.push(range);
-                        self.pass_on(Transfer { range, ..transfer })
+                        self.pass_on(way, Transfer { range, ..transfer })
                     }
                 }
             }
-            _ => self.pass_on(transfer),
+            _ => self.pass_on(way, transfer),
         }
     }
 
-    fn pass_on(&mut self, transfer: Transfer) -> Result<(), Transfer> {
-        match self.way {
+    fn pass_on(&mut self, way: Way, transfer: Transfer) -> Result<(), Transfer> {
+        let is_short =
+            self.drive.geometry().byte_length(transfer.range.count()) < self.drive.transfer_bytes();
+        let alone = self.flying.is_empty() && way == Way::Write && is_short;
+        let range = transfer.range;
+        if self.defect == Defect::RetriesSideBySide && alone {
+            self.write_neighbour(range);
+        }
+        self.flying.push((range, way));
+        let taken = match way {
             Way::Read => self.drive.submit_read(transfer),
             Way::Write => self.drive.submit_write(transfer),
+        };
+        // Only a neighbour that nobody asked for can fill the queue.
+        taken.or_else(|transfer| {
+            self.drive.reap(&mut self.early).expect("a simulated port always goes on");
+            self.drive.submit_write(transfer)
+        })
+    }
+
+    /// Writes the block before, which is not asked for.
+    fn write_neighbour(&mut self, range: LbaRange) {
+        let before = range.first().0.checked_sub(1).and_then(|lba| LbaRange::single(Lba(lba)));
+        let Some(range) = before else { return };
+        let mut buffer =
+            Buffer::new(usize::try_from(self.drive.transfer_bytes()).expect("a buffer's length"));
+        self.fill_in(range, &mut buffer);
+        if self.drive.submit_write(Transfer { range, buffer }).is_ok() {
+            self.neighbours.push(range);
         }
     }
 
@@ -150,7 +200,8 @@ impl Crooked {
 
     /// What a completion looks like on the crooked side.
     fn bend(&mut self, mut done: Completion) -> Completion {
-        let reading = self.way == Way::Read;
+        let flown = self.flying.iter().position(|(range, _)| *range == done.transfer.range);
+        let reading = flown.is_some_and(|position| self.flying.swap_remove(position).1 == Way::Read);
         if let Some(position) = self.shortened.iter().position(|range| *range == done.transfer.range) {
             self.shortened.swap_remove(position);
             let range =
@@ -167,6 +218,7 @@ impl Crooked {
                 self.fill_in(range, &mut done.transfer.buffer);
                 done.result = Ok(());
             }
+            Defect::GoneDividedForEver => done.result = done.result.map_err(|_| Fault::from_errno(5)),
             Defect::EveryReadFails if reading => done.result = Err(Fault::from_errno(5)),
             _ => {}
         }
@@ -183,13 +235,18 @@ impl BlockRead for Crooked {
     }
 
     fn submit_read(&mut self, transfer: Transfer) -> Result<(), Transfer> {
-        self.submit(transfer)
+        self.submit(Way::Read, transfer)
     }
 
     fn reap(&mut self, done: &mut Vec<Completion>) -> io::Result<()> {
-        let mut real = std::mem::take(&mut self.invented);
+        done.append(&mut self.invented);
+        let mut real = std::mem::take(&mut self.early);
         self.drive.reap(&mut real)?;
         for one in real {
+            if let Some(position) = self.neighbours.iter().position(|range| *range == one.transfer.range) {
+                self.neighbours.swap_remove(position);
+                continue;
+            }
             let bent = self.bend(one);
             done.push(bent);
         }
@@ -205,18 +262,27 @@ impl BlockRead for Crooked {
     }
 
     fn current_bytes(&mut self) -> io::Result<u64> {
+        if self.defect == Defect::GoneDividedForEver {
+            return Ok(self.drive.geometry().bytes());
+        }
         self.drive.current_bytes()
     }
 }
 
 impl BlockWrite for Crooked {
     fn submit_write(&mut self, transfer: Transfer) -> Result<(), Transfer> {
-        self.submit(transfer)
+        self.submit(Way::Write, transfer)
     }
 
     fn flush(&mut self) -> Result<(), Fault> {
         match self.defect {
             Defect::FlushLeftOut => Ok(()),
+            Defect::CheckpointBeforeFlush => {
+                self.owed = true;
+                Ok(())
+            }
+            Defect::FailedFlushTakenAsGood => self.drive.flush().or_else(|_| self.drive.flush()),
+            Defect::GoneDividedForEver => self.drive.flush().map_err(|_| Fault::from_errno(5)),
             _ => self.drive.flush(),
         }
     }

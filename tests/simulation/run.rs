@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use expunge::engine::{Admission, Observer, Pass, PassTally, Progress, Settled, write_pass};
 use expunge::io::{BlockRead, BlockWrite};
-use expunge::plan::{Decision, PassSpec, Plan, Policy, Request, RuleName, VerificationPlan, decide};
-use expunge::sim::{Dice, DriveSpec, Oracle, SimIdentity, SimNode};
-use expunge::unit::term::{Exit, Outcome};
+use expunge::plan::{Decision, PassSpec, Plan, Policy, Request, RuleName, Rules, VerificationPlan, decide};
+use expunge::sim::{Dice, DriveSpec, Oracle, SimIdentity, SimNode, View};
+use expunge::unit::term::{DriveKind, Exit, Outcome};
 use expunge::unit::{Pattern, RangeSet, Reason, ReasonCode};
 use expunge::verify::{Ending, RepairTally, Sample, Verdict, VerificationTally, judge, read_back, repair};
 
@@ -34,8 +34,10 @@ pub(crate) struct Run {
     pub(crate) logged: Vec<std::ops::Range<usize>>,
     pub(crate) verification: Option<VerificationTally>,
     pub(crate) repair: Option<RepairTally>,
-    /// Blocks that checkpoints called durable, for each pass, and what the oracle saw of them in that moment.
-    pub(crate) checkpoints: Vec<(u32, RangeSet)>,
+    /// Checkpoints that were told.
+    pub(crate) checkpoints: Vec<Checkpoint>,
+    /// The rule that ended a pass or the reading.
+    pub(crate) given_up: Option<RuleName>,
     pub(crate) ended: Ended,
     pub(crate) oracle: Oracle,
 }
@@ -67,16 +69,24 @@ impl From<Verdict> for Ended {
     }
 }
 
-/// Stops the job after so many rounds of the loop, and holds a clock of its own: what the drive takes, and what
-/// was waited.
-struct Watcher {
-    stops_after: Option<u64>,
-    oracle: Oracle,
-    waited: Duration,
-    checkpoints: Vec<(u32, RangeSet)>,
+/// Blocks of a pass that were called durable, and those of them that were not in that moment.
+pub(crate) struct Checkpoint {
+    pub(crate) pass: u32,
+    pub(crate) written: RangeSet,
+    pub(crate) not_durable: RangeSet,
 }
 
-impl Observer for Watcher {
+/// Stops the job after so many rounds of the loop; its clock is the drive's.
+struct Watcher<'a> {
+    stops_after: Option<u64>,
+    node: &'a SimNode,
+    oracle: Oracle,
+    /// What each pass writes.
+    patterns: Vec<Pattern>,
+    checkpoints: Vec<Checkpoint>,
+}
+
+impl Observer for Watcher<'_> {
     fn progress(&mut self, _progress: Progress) {
         self.stops_after = self.stops_after.map(|rounds| rounds.saturating_sub(1));
     }
@@ -86,11 +96,11 @@ impl Observer for Watcher {
     }
 
     fn now(&mut self) -> Duration {
-        Duration::from_millis(self.oracle.elapsed_ms()) + self.waited
+        Duration::from_millis(self.oracle.elapsed_ms())
     }
 
     fn rest(&mut self, time: Duration) {
-        self.waited += time;
+        self.node.pass_time(time);
     }
 
     fn admit(&mut self, _bytes: u64) -> Admission {
@@ -98,7 +108,10 @@ impl Observer for Watcher {
     }
 
     fn checkpoint(&mut self, pass: u32, written: RangeSet) {
-        self.checkpoints.push((pass, written));
+        let pattern = &self.patterns[usize::try_from(pass).expect("a small number")];
+        let wrong = self.oracle.wrong(View::Durable, &|offset, out| pattern.fill(offset, out));
+        let not_durable = wrong.intersection(&written);
+        self.checkpoints.push(Checkpoint { pass, written, not_durable });
     }
 }
 
@@ -143,6 +156,7 @@ impl Run {
             verification: None,
             repair: None,
             checkpoints: Vec::new(),
+            given_up: None,
             ended,
             oracle: node.oracle(),
         };
@@ -155,7 +169,7 @@ impl Run {
 
     /// Opens, compares, writes, reads back, compares again and judges, in the order that every job has.
     fn work(&mut self, plan: &Plan, node: &SimNode, defect: Defect, dice: &mut Dice) {
-        let mut writer = Crooked::writer(node.open(), defect, self.patterns.last().cloned());
+        let mut writer = Crooked::over(node.open(), defect, self.patterns.last().cloned());
         writer.warm_up();
         if !is_planned(plan, node, defect) {
             self.ended = Ended::refused(1);
@@ -163,8 +177,9 @@ impl Run {
         }
         let mut observer = Watcher {
             stops_after: self.stops_after,
+            node,
             oracle: node.oracle(),
-            waited: Duration::ZERO,
+            patterns: self.patterns.iter().map(|pattern| defect.pattern(pattern)).collect(),
             checkpoints: Vec::new(),
         };
         let mut settled = self.write(&mut writer, defect, &mut observer);
@@ -174,7 +189,7 @@ impl Run {
             Settled::GivenUp(RuleName::ErrorsMax | RuleName::ErrorsPercent) => last,
             Settled::GivenUp(_) | Settled::Stopped | Settled::Gone(_) | Settled::Refused(_) => false,
         };
-        let mut reader = Crooked::reader(node.open(), defect, self.patterns.last().cloned());
+        let mut reader = Crooked::over(node.open(), defect, self.patterns.last().cloned());
         if worth_reading && plan.verification != VerificationPlan::None {
             let mut seed = [0; 32];
             dice.noise(&mut seed);
@@ -188,10 +203,19 @@ impl Run {
             if !self.wanted.is_empty() {
                 let read = self.verify(&mut reader, defect, &mut observer);
                 settled = if settled == Settled::Complete { read } else { settled };
+                if matches!(read, Settled::Complete | Settled::GivenUp(RuleName::Differences)) {
+                    let mut again = Crooked::over(node.open(), defect, self.patterns.last().cloned());
+                    self.repair(&mut again, defect, &mut observer);
+                }
             }
-            self.repair(&mut writer, defect, &mut observer);
         }
         self.checkpoints = observer.checkpoints;
+        if let Settled::GivenUp(rule) = settled {
+            self.given_up = Some(rule);
+        }
+        if defect == Defect::RepairCountedAsClean {
+            self.count_repair_as_clean();
+        }
         let mut ending = ending(settled);
         let same_size = reader.current_bytes().is_ok_and(|bytes| bytes == plan.geometry.bytes());
         if matches!(ending, Ending::Completed | Ending::Stopped | Ending::GivenUp(_))
@@ -204,20 +228,34 @@ impl Run {
         self.ended = judge(plan, &self.passes, read, repair, &ending).into();
     }
 
+    /// What a program would tell that takes what it has repaired for right.
+    fn count_repair_as_clean(&mut self) {
+        let Some((tally, repair)) = self.verification.as_mut().zip(self.repair.take()) else { return };
+        for right in [&repair.repaired, &repair.right_again] {
+            tally.mismatched.subtract(right);
+            tally.matched += right.count();
+        }
+    }
+
+    /// The rules of the job.
+    pub(crate) fn rules(&self) -> Rules {
+        self.plan.as_ref().map_or_else(|| Rules::of_kind(DriveKind::Rotating), Plan::rules)
+    }
+
     /// What differed is written once more, as every job does.
-    fn repair(&mut self, port: &mut dyn BlockWrite, defect: Defect, observer: &mut Watcher) {
+    fn repair(&mut self, port: &mut dyn BlockWrite, defect: Defect, observer: &mut Watcher<'_>) {
         let Some(tally) = self.verification.as_ref().filter(|tally| !tally.mismatched.is_empty()) else {
             return;
         };
         let pattern = defect.pattern(self.patterns.last().expect("a plan has a pass"));
-        let rules = self.plan.as_ref().expect("there is a plan").rules();
+        let rules = self.rules();
         let mut buffers = port.take_buffers();
         let repaired = repair(port, &mut buffers, &pattern, &tally.mismatched, &rules, observer);
         self.repair = Some(repaired.expect("a simulated port always goes on"));
     }
 
-    fn write(&mut self, port: &mut dyn BlockWrite, defect: Defect, observer: &mut Watcher) -> Settled {
-        let rules = self.plan.as_ref().expect("there is a plan").rules();
+    fn write(&mut self, port: &mut dyn BlockWrite, defect: Defect, observer: &mut Watcher<'_>) -> Settled {
+        let rules = self.rules();
         let mut buffers = port.take_buffers();
         for (index, pattern) in (0..).zip(&self.patterns) {
             let from = self.oracle.log().entries.len();
@@ -234,11 +272,11 @@ impl Run {
         Settled::Complete
     }
 
-    fn verify(&mut self, port: &mut dyn BlockRead, defect: Defect, observer: &mut Watcher) -> Settled {
+    fn verify(&mut self, port: &mut dyn BlockRead, defect: Defect, observer: &mut Watcher<'_>) -> Settled {
         let pattern = self.patterns.last().expect("a plan has a pass");
         let mut buffers = port.take_buffers();
         let from = self.oracle.log().entries.len();
-        let rules = self.plan.as_ref().expect("there is a plan").rules();
+        let rules = self.rules();
         let end = read_back(port, &mut buffers, &defect.pattern(pattern), &self.wanted, &rules, observer)
             .expect("a simulated port always goes on");
         self.logged.push(from..self.oracle.log().entries.len());

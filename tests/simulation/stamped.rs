@@ -134,7 +134,7 @@ fn a_read_that_moves_nothing_never_matches_a_stamped_pattern() {
     for (block_size, capacity) in [(512, 8), (4096, 1)] {
         for pattern in [stamped(&[0], 0xA5), stamped(&[0xFF], 0xFF), stamped(&[0x92, 0x49, 0x24], 0)] {
             let node = SimNode::new(DriveSpec::honest(block_size, capacity));
-            let mut port = Crooked::reader(node.open(), Defect::NothingIsRead, None);
+            let mut port = Crooked::over(node.open(), Defect::NothingIsRead, None);
             let mut buffers = port.take_buffers();
             for buffer in &mut buffers {
                 pattern.fill(0, buffer.as_mut_slice());

@@ -2,8 +2,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use expunge::plan::Rules;
 use expunge::sim::{DriveSpec, FaultName, SimFault, Wear};
-use expunge::unit::term::{Outcome, word};
+use expunge::unit::term::{DriveKind, Outcome, word};
 
 use crate::run::Run;
 
@@ -11,9 +12,10 @@ use crate::run::Run;
 const STRUCK_MIN: u32 = 20;
 
 /// The outcomes that a simulated job can come to, in the order of the columns.
-const OUTCOMES: [Outcome; 7] = [
+const OUTCOMES: [Outcome; 8] = [
     Outcome::Done,
     Outcome::Written,
+    Outcome::Partial,
     Outcome::Failed,
     Outcome::Unsanitizable,
     Outcome::Refused,
@@ -53,7 +55,9 @@ impl Table {
             if run.spec.faults.iter().all(|fault| fault.name() == *name) && run.stops_after.is_none() {
                 row.alone += 1;
                 let harmful = !matches!(run.ended.outcome, Outcome::Done | Outcome::Written);
-                row.alone_harmful += u32::from(harmful);
+                // What only the rules of this job made harmful is not the fault's.
+                row.alone_harmful +=
+                    u32::from(harmful && (!is_harmless(*name) || is_borne(*name, &run.rules())));
             }
         }
         let clean = run.spec.faults.is_empty().then_some("(no faults)");
@@ -94,10 +98,30 @@ impl Table {
     }
 }
 
-/// Whether a job must be done although this struck: lost time, an old cell that no address reaches, reads that
-/// have to be asked for in smaller pieces, and a flush that failed once, after which everything was written again.
-pub(crate) fn is_harmless(name: FaultName) -> bool {
-    matches!(name, FaultName::Slow | FaultName::Remapped | FaultName::ReadTooLong | FaultName::FlushFails)
+/// Whether a job must be done although this struck: lost time, cells that no address reaches, reads that have to be
+/// asked for in smaller pieces, a path that comes back, and a flush that failed once, after which everything was
+/// written again.
+pub(crate) const fn is_harmless(name: FaultName) -> bool {
+    matches!(
+        name,
+        FaultName::Slow
+            | FaultName::Remapped
+            | FaultName::ReadTooLong
+            | FaultName::FlushFails
+            | FaultName::Outage
+            | FaultName::HiddenArea
+    )
+}
+
+/// Whether rules are so lenient that a harmless fault is borne.
+pub(crate) fn is_borne(name: FaultName, rules: &Rules) -> bool {
+    let kind = Rules::of_kind(DriveKind::Rotating);
+    match name {
+        FaultName::ReadTooLong => rules.errors_max == kind.errors_max,
+        FaultName::FlushFails => rules.flushes_max == kind.flushes_max,
+        FaultName::Outage => rules.flushes_max == kind.flushes_max && rules.back_offs == kind.back_offs,
+        _ => true,
+    }
 }
 
 const SHAPES: [&str; 5] = ["(one block)", "(odd tail)", "(4096-byte blocks)", "(flash)", "(volatile cache)"];
@@ -114,14 +138,15 @@ fn shapes(spec: &DriveSpec) -> Vec<&'static str> {
     SHAPES.into_iter().zip(has).filter(|(_, has)| *has).map(|(shape, _)| shape).collect()
 }
 
-/// The block that a fault is bound to, where it is a bad block.
-pub(crate) fn place(fault: &SimFault) -> Option<u64> {
+/// The blocks that a fault makes bad.
+pub(crate) fn places(fault: &SimFault) -> std::ops::Range<u64> {
     match fault {
         SimFault::WriteErrorHard { lba, .. }
         | SimFault::ReadErrorHard { lba, .. }
         | SimFault::MergedError { lba }
-        | SimFault::MergedSuccess { lba } => Some(*lba),
-        _ => None,
+        | SimFault::MergedSuccess { lba } => *lba..lba + 1,
+        SimFault::BadRegion { first, blocks, .. } => *first..first + blocks,
+        _ => 0..0,
     }
 }
 
