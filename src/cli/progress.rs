@@ -56,6 +56,8 @@ struct DriveLine {
     block_size: BlockSize,
     at: Option<Progress>,
     phase_began: Instant,
+    /// Bytes that were done when the phase began to be shown: an earlier sitting's.
+    phase_base: u64,
     window: VecDeque<(Instant, u64)>,
     silent: Duration,
     /// What is to be known of its heat.
@@ -81,6 +83,7 @@ impl Board {
             block_size,
             at: None,
             phase_began: Instant::now(),
+            phase_base: 0,
             window: VecDeque::new(),
             silent: Duration::ZERO,
             heat: None,
@@ -159,6 +162,7 @@ impl DriveLine {
     fn take(&mut self, progress: Progress, now: Instant) {
         if self.at.map(|at| at.at) != Some(progress.at) {
             self.phase_began = now;
+            self.phase_base = self.bytes(progress.done.0);
             self.window.clear();
             self.line_printed = None;
         }
@@ -188,7 +192,7 @@ impl DriveLine {
         let phase = self.phase(at.at);
         let percent = (at.done.0.saturating_mul(1000)).checked_div(at.total.0).unwrap_or(0);
         let done = self.bytes(at.done.0);
-        let average = rate(done, now.duration_since(self.phase_began));
+        let average = rate(done.saturating_sub(self.phase_base), now.duration_since(self.phase_began));
         let left = self.bytes(at.total.0).saturating_sub(done).checked_div(average);
         let left = left.map_or_else(|| "?".to_owned(), duration_text);
         let mut text = format!(

@@ -77,6 +77,8 @@ pub struct Story {
     pub state: State,
     /// The last verdict.
     pub verdict: Option<(Outcome, Vec<Reason>)>,
+    /// Number of the last verdict's entry, from 0.
+    pub verdict_at: usize,
     /// The last record.
     pub record: Option<Stored>,
     boot: Option<String>,
@@ -114,8 +116,12 @@ pub fn replay(lines: &[Vec<u8>]) -> Result<Story, Nonsense> {
             None => story = Some(Story::begin(entry).map_err(wrong)?),
             Some(story) => {
                 let at = entry.at();
+                let is_verdict = matches!(entry, Entry::Verdict { .. });
                 story.take(entry).map_err(wrong)?;
                 story.last = story.last.max(at);
+                if is_verdict {
+                    story.verdict_at = index;
+                }
             }
         }
     }
@@ -140,6 +146,7 @@ impl Story {
             interruptions: Vec::new(),
             state: State::Refused,
             verdict: None,
+            verdict_at: 0,
             record: None,
             boot: None,
             sitting_began: at,

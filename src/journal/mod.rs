@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use frame::{Damage, Recovered, recover};
+pub use frame::{Damage, Recovered, head_of, recover};
 pub use store::{FileStore, Store};
 
 use crate::unit::Digest;

@@ -62,6 +62,21 @@ impl Running {
         found
     }
 
+    /// Its worker processes at this moment.
+    pub fn workers_now(&self) -> Vec<u32> {
+        workers_of(self.id())
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_none()
+    }
+
+    /// Waits for the end of a process that was killed.
+    pub fn wait(&mut self) {
+        let _status = self.child.wait().expect("a child can be waited for");
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn finish(mut self) -> Ran {
