@@ -326,6 +326,12 @@ impl Story {
         self.sitting_began = at;
         self.course.trust = Trust::Interrupted;
         self.verifying = None;
+        // Nobody held the drive meanwhile: that all was right before says nothing about now. What was wrong stays
+        // wrong, though, or a repair that the journal does not know of would make a success of it.
+        if self.course.verification.as_ref().is_some_and(|run| run.tally.is_clean()) {
+            self.course.verification = None;
+            self.read_settled = None;
+        }
         self.verdict = None;
         self.record = None;
         if self.patterns.is_empty() {
@@ -435,3 +441,6 @@ fn name(entry: &Entry) -> String {
     let value = serde_json::to_value(entry).unwrap_or_default();
     value["entry"].as_str().unwrap_or("something unknown").to_owned()
 }
+
+#[cfg(test)]
+mod tests;
