@@ -1,30 +1,32 @@
-//! Crash tests of the journal at every durable step: the disk of state stops at the nth sync, and what is found
-//! afterwards is read back. Nothing that was said to be durable may be missing, and nothing may be guessed.
-use std::io;
+//! Crash tests at every durable step: the disk of state stops at the nth sync, and what is found afterwards is read
+//! back. Nothing that was said to be durable may be missing, and nothing may be guessed; and a whole job that is
+//! interrupted so is gone on with and claims nothing that is not true.
 
-use expunge::journal::{Journal, Store, recover};
+#[path = "crash/campaign.rs"]
+mod campaign;
+#[path = "crash/cases.rs"]
+mod cases;
+#[path = "crash/shape.rs"]
+mod shape;
+#[path = "crash/worker.rs"]
+mod worker;
+#[path = "crash/world.rs"]
+mod world;
+
+use campaign::{CRASHES, Histogram, POINTS, Point, run};
+use shape::Shape;
+use world::{Defect, Disk};
+
+use expunge::journal::{Journal, recover};
 use expunge::sim::dice::Dice;
 use expunge::sim::store::{SimStore, UnsyncedTail};
-
-/// The simulated disk of state behind the journal's own port.
-struct Disk(SimStore);
-
-impl Store for Disk {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.append(bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.0.sync()
-    }
-}
 
 const TAILS: [UnsyncedTail; 4] =
     [UnsyncedTail::Lost, UnsyncedTail::Torn, UnsyncedTail::Zeroes, UnsyncedTail::Kept];
 
 /// Appends entries until the disk stops; the number of those that were said to be durable.
 fn fill(store: &SimStore, entries: usize) -> usize {
-    let mut journal = Journal::over(Disk(store.clone()));
+    let mut journal = Journal::over(Disk::of(store.clone()));
     let mut durable = 0;
     for number in 0..entries {
         let entry = serde_json::json!({"entry": "test", "number": number, "text": "x".repeat(number * 7)});
@@ -76,4 +78,48 @@ fn a_hole_in_a_journal_is_damage() {
             .collect();
         assert_eq!(recover(&holed).expect_err("a hole").line, missing + 1);
     }
+}
+
+/// Seeds of a normal run.
+const SEEDS: u64 = 24;
+
+fn number(variable: &str, default: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is not a number: {text}")),
+        Err(_) => default,
+    }
+}
+
+#[test]
+fn p6_a_job_that_is_interrupted_at_any_sync_is_gone_on_with_and_claims_nothing_untrue() {
+    let (base, seeds) = (number("EXPUNGE_CRASH_BASE", 0), number("EXPUNGE_CRASH_SEEDS", SEEDS));
+    let mut histogram = Histogram::default();
+    let mut failures = Vec::new();
+    for seed in base..base + seeds {
+        let shape = Shape::draw(seed);
+        for stop in 0.. {
+            let mut whole = true;
+            for (kind, crash) in (0..).zip(CRASHES) {
+                let trail = run(&shape, stop, crash, seed << 16 | stop << 4 | kind, Defect::None);
+                whole &= trail.whole;
+                histogram.count(&trail);
+                for violation in &trail.violations {
+                    let where_ = format!("seed {seed}, stop {stop}, {crash:?}, points {:?}", trail.points);
+                    failures.push(format!("{where_}\n  {:?}: {}", violation.check, violation.text));
+                }
+            }
+            if whole {
+                break;
+            }
+        }
+    }
+    println!("{} jobs, {:?}", histogram.jobs, histogram.outcomes);
+    for point in POINTS {
+        println!("{:14}{:>8}", format!("{point:?}"), histogram.points.get(&point).copied().unwrap_or(0));
+    }
+    let shown = failures.iter().take(8).cloned().collect::<Vec<_>>().join("\n");
+    assert!(failures.is_empty(), "{} failures:\n{shown}", failures.len());
+    let empty: Vec<Point> =
+        POINTS.into_iter().filter(|point| !histogram.points.contains_key(point)).collect();
+    assert!(seeds < SEEDS || empty.is_empty(), "no crash in these states: {empty:?}");
 }

@@ -17,7 +17,7 @@ use super::listen::{Happening, Listener};
 use super::probe;
 use super::shares::Seat;
 use super::speed::Speedometer;
-use crate::certificate::record::{Conduct, HeatRecord, WentOn};
+use crate::certificate::record::{Conduct, HeatRecord, Probe, WentOn};
 use crate::device::thermometer::Thermometer;
 use crate::engine::{HeatTally, Pace, PassTally, Progress};
 use crate::io::Tuning;
@@ -70,7 +70,8 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
     };
     let rest = Rest { written: course.written, started: course.pass_started };
     let result = talk
-        .look(patterns, course.trust, rest, &mut run)
+        .take_up(plan, course.given_up, &mut run)
+        .and_then(|()| talk.look(patterns, course.trust, rest, &mut run))
         .and_then(|rest| talk.write(plan, patterns, rest, &mut run))
         .and_then(|()| talk.verify(plan, patterns, &mut run))
         .and_then(|()| talk.repair(patterns, &mut run));
@@ -166,19 +167,18 @@ impl Talk<'_> {
             let whole: RangeSet = self.geometry.whole().into_iter().collect();
             let mut written = whole;
             written.subtract(&pass.tally.failed);
+            written.subtract(&pass.tally.unreached);
             written
         });
-        let (pattern, held, anew) = match (rest.written.is_empty(), last_whole) {
-            (false, _) => (patterns.get(next), rest.written.clone(), WentOn::PassAnew),
-            (true, Some(written)) => (patterns.get(next - 1), written, WentOn::JobAnew),
+        let (written_last, held, anew) = match (rest.written.is_empty(), last_whole) {
+            (false, _) => (next, rest.written.clone(), WentOn::PassAnew),
+            (true, Some(written)) => (next - 1, written, WentOn::JobAnew),
             (true, None) => return Ok(rest),
         };
-        let Some(pattern) = pattern else { return Ok(rest) };
         let mut seed = [0; 32];
         random(&mut seed)?;
-        let (read, settled) = self.read(pattern, probe::choose(&held, &seed), None)?;
-        self.settled(settled)?;
-        let (found, went_on) = probe::judge(&read.tally, anew);
+        let found = self.probe(&patterns[written_last..], probe::choose(&held, &seed))?;
+        let went_on = probe::judge(&found, anew);
         let at = self.means.clock.now();
         self.keep(&Entry::Probed { at, probe: found.clone(), went_on })?;
         run.probe = Some((found, went_on));
@@ -190,6 +190,26 @@ impl Talk<'_> {
                 Rest { written: RangeSet::new(), started: Some(at) }
             }
         })
+    }
+
+    /// Reads blocks that hold the first of these patterns, or a later one: the worker may have been ahead of the journal,
+    /// and what a later pass has begun to write is no stranger's.
+    fn probe(&mut self, patterns: &[Pattern], chosen: RangeSet) -> Result<Probe, Broken> {
+        let (mut found, mut wrong) = (Probe::default(), chosen);
+        for pattern in patterns {
+            let (read, settled) = self.read(pattern, wrong, None)?;
+            self.settled(settled)?;
+            let tally = &read.tally;
+            found.read += tally.matched + tally.unreadable.count();
+            found.unreadable.extend(&tally.unreadable);
+            wrong = read.tally.mismatched;
+            if wrong.is_empty() {
+                break;
+            }
+        }
+        found.read += wrong.count();
+        found.wrong = wrong;
+        Ok(found)
     }
 
     fn write(&mut self, plan: &Plan, patterns: &[Pattern], rest: Rest, run: &mut Run) -> Result<(), Broken> {
@@ -215,16 +235,26 @@ impl Talk<'_> {
             self.means.listener.hear(&Happening::PassEnded { tally: &tally });
             run.passes.push(PassRun { pattern: pattern.clone(), tally, started, ended });
             started = ended;
-            if let Ended::GivenUp { rule } = settled
-                && is_worth_reading(rule)
-                && run.passes.len() == plan.passes.len()
-            {
-                run.ending = Ending::GivenUp(given_up(rule, &self.rules));
-                return Ok(());
+            match settled {
+                Ended::GivenUp { rule } => return self.take_up(plan, Some(rule), run),
+                Ended::Complete | Ended::Stopped | Ended::Gone { .. } | Ended::Refused { .. } => {
+                    self.settled(settled)?;
+                }
             }
-            self.settled(settled)?;
         }
         Ok(())
+    }
+
+    /// Where a rule has ended a pass, now or before an interruption, what was written of the last one is read back, or
+    /// nothing more is done.
+    fn take_up(&self, plan: &Plan, ended_by: Option<RuleName>, run: &mut Run) -> Result<(), Broken> {
+        let Some(rule) = ended_by else { return Ok(()) };
+        let ending = Ending::GivenUp(given_up(rule, &self.rules));
+        if is_worth_reading(rule) && run.passes.len() == plan.passes.len() {
+            run.ending = ending;
+            return Ok(());
+        }
+        Err(Broken(ending))
     }
 
     fn pass(&mut self) -> Result<(PassTally, Ended), Broken> {

@@ -5,6 +5,7 @@ use crate::certificate::record::{Conduct, Probe, WentOn};
 use crate::certificate::time::UtcTime;
 use crate::engine::PassTally;
 use crate::io::Adapter;
+use crate::plan::RuleName;
 use crate::unit::{Pattern, RangeSet};
 use crate::verify::{Ending, RepairTally, VerificationTally};
 use crate::worker::message::Opened;
@@ -50,6 +51,8 @@ pub struct Course {
     pub written: RangeSet,
     /// When the next pass began, if it did.
     pub pass_started: Option<UtcTime>,
+    /// The rule that ended the last of the passes before its end: no further pass is begun.
+    pub given_up: Option<RuleName>,
     /// The verification, if it is over.
     pub verification: Option<VerificationRun>,
     /// Time that earlier sittings took.

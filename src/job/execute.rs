@@ -26,7 +26,7 @@ use crate::certificate::store::StoredRecord;
 use crate::certificate::time::UtcTime;
 use crate::device::thermometer::{self, Thermometer};
 use crate::device::{Claimed, DriveFacts, Identity, bus_of};
-use crate::journal::Journal;
+use crate::journal::{Journal, Store};
 use crate::plan::{Limit, LimitCode, Plan};
 use crate::unit::term::{DriveKind, Exit};
 use crate::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
@@ -253,7 +253,8 @@ pub(super) fn sit(
         self_test: self_test.as_ref(),
         journal,
     };
-    let (verdict, record, trouble) = conclude(shared, &mut journal, &work, verdict, &circumstances);
+    let file = |statement: &Statement| sign_and_store(&shared.host.directories, shared.signer, statement);
+    let (verdict, record, trouble) = conclude(&mut journal, &work, verdict, &circumstances, &file);
     Finished { job, facts, plan: Some(plan), verdict, record, trouble }
 }
 
@@ -333,18 +334,23 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
         journal,
     };
     let verdict = Verdict::unsanitizable(reasons);
-    let (verdict, record, trouble) = conclude(shared, &mut journal, &work, verdict, &circumstances);
+    let file = |statement: &Statement| sign_and_store(&shared.host.directories, shared.signer, statement);
+    let (verdict, record, trouble) = conclude(&mut journal, &work, verdict, &circumstances, &file);
     Ok(Finished { job, facts, plan: None, verdict, record, trouble })
 }
 
 /// What a record is made of, apart from its circumstances.
-struct Work<'a> {
-    drive: DriveRecord,
-    plan: Option<&'a Plan>,
-    run: Option<&'a Run>,
-    interruptions: Vec<Interruption>,
+pub struct Work<'a> {
+    /// The drive before and after.
+    pub drive: DriveRecord,
+    /// The plan; `None` for a drive that cannot be sanitized.
+    pub plan: Option<&'a Plan>,
+    /// What was carried out.
+    pub run: Option<&'a Run>,
+    /// Times in which the job did not run.
+    pub interruptions: Vec<Interruption>,
     /// Beyond those of the plan.
-    limits: Vec<Limit>,
+    pub limits: Vec<Limit>,
 }
 
 impl Work<'_> {
@@ -370,13 +376,14 @@ impl Work<'_> {
     }
 }
 
-/// Makes the verdict durable, then the record. A statement that contradicts the verdict turns it to unknown.
-fn conclude<'a>(
-    shared: &Shared<'_>,
-    journal: &mut Journal,
+/// Makes the verdict durable, then the record, which `file` signs and stores. A statement that contradicts the verdict
+/// turns it to unknown.
+pub fn conclude<'a, S: Store>(
+    journal: &mut Journal<S>,
     work: &Work<'_>,
     verdict: Verdict,
     circumstances: &dyn Fn(Option<Digest>) -> Circumstances<'a>,
+    file: &dyn Fn(&Statement) -> Result<StoredRecord, RecordFault>,
 ) -> (Verdict, Option<StoredRecord>, Option<String>) {
     let (verdict, statement) = match statement(work, &verdict, &circumstances(Some(journal.head()))) {
         Err(RecordFault::Build(BuildFault::Inconsistent(findings))) => {
@@ -394,17 +401,15 @@ fn conclude<'a>(
         let trouble = format!("the verdict could not be written to the journal: {error}");
         return (unproven(work, verdict, &trouble), None, Some(trouble));
     }
-    let stored =
-        statement.and_then(|statement| sign_and_store(&shared.host.directories, shared.signer, &statement));
-    match stored {
+    match statement.and_then(|statement| file(&statement)) {
         Err(fault) => {
             let trouble = fault.to_string();
             (unproven(work, verdict, &trouble), None, Some(trouble))
         }
         Ok(record) => {
-            let file = record.path.file_name().map_or_else(PathBuf::new, PathBuf::from);
+            let name = record.path.file_name().map_or_else(PathBuf::new, PathBuf::from);
             let at = circumstances(None).clock.now();
-            let entry = Entry::Recorded { at, file: file.display().to_string(), sha256: record.sha256 };
+            let entry = Entry::Recorded { at, file: name.display().to_string(), sha256: record.sha256 };
             let trouble = journal.keep(&entry).err();
             let trouble = trouble.map(|error| format!("the journal could not be closed: {error}"));
             (verdict, Some(record), trouble)

@@ -3,8 +3,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::certificate::record::{Probe, WentOn};
-use crate::unit::{BlockCount, Lba, LbaRange, RangeSet};
-use crate::verify::VerificationTally;
+use crate::unit::{Lba, LbaRange, RangeSet};
 
 /// Blocks drawn at random.
 const DRAWS: u64 = 64;
@@ -41,19 +40,17 @@ fn nth(set: &RangeSet, number: u64) -> Option<Lba> {
     None
 }
 
-/// What was found, and where the job goes on: `anew` when a block is not what was written. One that cannot be read
-/// tells nothing about the others; the verification will find it.
-pub(super) fn judge(tally: &VerificationTally, anew: WentOn) -> (Probe, WentOn) {
-    let read = tally.matched + tally.mismatched.count() + tally.unreadable.count();
-    let probe = Probe { read, wrong: tally.mismatched.clone(), unreadable: tally.unreadable.clone() };
-    let nothing = tally.matched == BlockCount::ZERO && !tally.unreadable.is_empty();
-    let went_on = if probe.wrong.is_empty() && !nothing { WentOn::There } else { anew };
-    (probe, went_on)
+/// Where the job goes on: `anew` when a block is not what was written. One that cannot be read tells nothing about the
+/// others; the verification will find it.
+pub(super) fn judge(found: &Probe, anew: WentOn) -> WentOn {
+    let nothing = found.read == found.unreadable.count() && !found.unreadable.is_empty();
+    if found.wrong.is_empty() && !nothing { WentOn::There } else { anew }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unit::BlockCount;
 
     fn set(ranges: &[(u64, u64)]) -> RangeSet {
         ranges.iter().filter_map(|&(first, count)| LbaRange::new(Lba(first), BlockCount(count))).collect()
@@ -75,22 +72,15 @@ mod tests {
 
     #[test]
     fn one_wrong_block_begins_anew_and_an_unreadable_one_does_not() {
-        let tally = |matched, wrong: &[(u64, u64)], lost: &[(u64, u64)]| VerificationTally {
-            wanted: BlockCount(10),
-            matched: BlockCount(matched),
-            mismatched: set(wrong),
-            unreadable: set(lost),
-            not_read: BlockCount(90),
-            wanted_digest: crate::unit::Digest([0; 32]),
+        let found = |right, wrong: &[(u64, u64)], lost: &[(u64, u64)]| {
+            let (wrong, unreadable) = (set(wrong), set(lost));
+            Probe { read: BlockCount(right) + wrong.count() + unreadable.count(), wrong, unreadable }
         };
-        assert_eq!(judge(&tally(10, &[], &[]), WentOn::PassAnew).1, WentOn::There);
-        assert_eq!(judge(&tally(9, &[(4, 1)], &[]), WentOn::PassAnew).1, WentOn::PassAnew);
-        assert_eq!(judge(&tally(9, &[(4, 1)], &[]), WentOn::JobAnew).1, WentOn::JobAnew);
-        assert_eq!(judge(&tally(9, &[], &[(4, 1)]), WentOn::PassAnew).1, WentOn::There);
-        assert_eq!(
-            judge(&tally(0, &[], &[(4, 1)]), WentOn::PassAnew).1,
-            WentOn::PassAnew,
-            "nothing shows that it holds"
-        );
+        assert_eq!(judge(&found(10, &[], &[]), WentOn::PassAnew), WentOn::There);
+        assert_eq!(judge(&found(9, &[(4, 1)], &[]), WentOn::PassAnew), WentOn::PassAnew);
+        assert_eq!(judge(&found(9, &[(4, 1)], &[]), WentOn::JobAnew), WentOn::JobAnew);
+        assert_eq!(judge(&found(9, &[], &[(4, 1)]), WentOn::PassAnew), WentOn::There);
+        let nothing = judge(&found(0, &[], &[(4, 1)]), WentOn::PassAnew);
+        assert_eq!(nothing, WentOn::PassAnew, "nothing shows that it holds");
     }
 }

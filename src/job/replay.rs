@@ -10,7 +10,7 @@ use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::record::{Interruption, InterruptionCause, WentOn};
 use crate::certificate::time::UtcTime;
 use crate::device::DriveFacts;
-use crate::plan::Plan;
+use crate::plan::{Plan, RuleName};
 use crate::unit::term::{Outcome, word};
 use crate::unit::{BlockCount, Digest, Pattern, RangeSet, Reason, ReasonCode};
 use crate::worker::message::Ended;
@@ -192,6 +192,7 @@ impl Story {
                 // Only a whole pass is over: one that was stopped is gone on with from its checkpoints.
                 if is_over(settled) {
                     self.course.passes.push(PassRun { pattern, tally, started, ended: at });
+                    self.course.given_up = given_up(settled);
                     self.course.written = RangeSet::new();
                     self.course.pass_started = Some(at);
                     self.enter_pass();
@@ -336,9 +337,13 @@ impl Story {
         self.record = None;
         if self.patterns.is_empty() {
             self.state = State::Intended;
-        } else if self.course.verification.is_some() {
+        } else if self.course.verification.as_ref().is_some_and(|run| !run.tally.is_clean()) {
+            // What was found wrong stays found, whatever a second reading would say.
             self.state = State::Verified;
         } else {
+            // Nobody held the drive meanwhile: that it was right before shows nothing about it now.
+            self.course.verification = None;
+            self.read_settled = None;
             self.enter_pass();
         }
         Ok(())
@@ -371,6 +376,7 @@ impl Story {
             WentOn::PassAnew => {}
             WentOn::JobAnew => self.course.passes.clear(),
         }
+        self.course.given_up = None;
         self.course.written = RangeSet::new();
         self.course.pass_started = Some(at);
         self.enter_pass();
@@ -425,6 +431,14 @@ const fn is_over(settled: Ended) -> bool {
     match settled {
         Ended::Complete | Ended::GivenUp { .. } => true,
         Ended::Stopped | Ended::Gone { .. } | Ended::Refused { .. } => false,
+    }
+}
+
+/// The rule that ended a pass before its end.
+const fn given_up(settled: Ended) -> Option<RuleName> {
+    match settled {
+        Ended::GivenUp { rule } => Some(rule),
+        Ended::Complete | Ended::Stopped | Ended::Gone { .. } | Ended::Refused { .. } => None,
     }
 }
 

@@ -54,6 +54,20 @@ impl SimNode {
         Oracle::new(Arc::clone(&self.shared))
     }
 
+    /// Size in bytes of the drive at this node now.
+    ///
+    /// # Errors
+    /// When it does not tell its size any more.
+    pub fn current_bytes(&self) -> std::io::Result<u64> {
+        lock(&self.shared).current_bytes()
+    }
+
+    /// Lets virtual time pass in which nothing is asked of the drive.
+    pub fn pass_time(&self, time: std::time::Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        lock(&self.shared).clock.advance_ms(millis);
+    }
+
     /// What was specified.
     pub const fn spec(&self) -> &DriveSpec {
         &self.spec

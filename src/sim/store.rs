@@ -24,6 +24,8 @@ struct File {
     syncs: u64,
     stops_at_sync: Option<u64>,
     stopped: bool,
+    appends: u64,
+    full_from_append: Option<u64>,
 }
 
 /// An append-only file with a live and a durable image. Clones are handles to the same file, so a test keeps
@@ -48,14 +50,41 @@ impl SimStore {
         self.file().stops_at_sync = Some(number);
     }
 
+    /// From the append of this number on, counted from 0, the disk takes no more than the first half of what is
+    /// appended: it is full. Until [`Self::make_room`].
+    pub fn full_from_append(&self, number: u64) {
+        self.file().full_from_append = Some(number);
+    }
+
+    /// The disk takes everything again.
+    pub fn make_room(&self) {
+        self.file().full_from_append = None;
+    }
+
+    /// Whether the world has stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.file().stopped
+    }
+
+    /// Appends that were asked for so far.
+    pub fn appends(&self) -> u64 {
+        self.file().appends
+    }
+
     /// Adds bytes at the end. Until the next sync they are not durable.
     ///
     /// # Errors
-    /// Once the world has stopped.
+    /// Once the world has stopped, and while the disk is full.
     pub fn append(&self, bytes: &[u8]) -> io::Result<()> {
         let mut file = self.file();
+        let number = file.appends;
+        file.appends += 1;
         if file.stopped {
             return Err(stopped());
+        }
+        if file.full_from_append.is_some_and(|from| number >= from) {
+            file.live.extend_from_slice(&bytes[..bytes.len() / 2]);
+            return Err(io::Error::from_raw_os_error(libc::ENOSPC));
         }
         file.live.extend_from_slice(bytes);
         Ok(())
@@ -135,6 +164,19 @@ mod tests {
             let torn = store.crash(UnsyncedTail::Torn, &mut dice);
             assert!(b"intentverdict".starts_with(&torn[..]) && (6..13).contains(&torn.len()), "{torn:?}");
         }
+    }
+
+    #[test]
+    fn a_full_disk_takes_half_of_what_is_appended_until_there_is_room() {
+        let store = SimStore::new();
+        store.full_from_append(1);
+        store.append(b"intent").unwrap();
+        let full = store.append(b"armed!").unwrap_err();
+        assert_eq!((full.raw_os_error(), store.live()), (Some(28), b"intentarm".to_vec()));
+        store.make_room();
+        store.append(b"x").unwrap();
+        store.sync().unwrap();
+        assert_eq!((store.durable(), store.appends()), (b"intentarmx".to_vec(), 3));
     }
 
     #[test]
