@@ -230,11 +230,25 @@ fn p6_a_journal_has_the_keys_before_the_passes_and_the_verdict_before_the_record
     let journals = journals(&expunge.state());
     let [journal] = &journals[..] else { panic!("one job: {journals:?}") };
     let entries: Vec<&str> = journal.iter().map(|entry| entry["entry"].as_str().unwrap()).collect();
-    let expected =
-        ["intent", "armed", "pass-ended", "pass-ended", "verifying", "verified", "verdict", "recorded"];
+    let expected = [
+        "intent",
+        "armed",
+        "checkpoint",
+        "pass-ended",
+        "checkpoint",
+        "pass-ended",
+        "verifying",
+        "verified",
+        "verdict",
+        "recorded",
+    ];
     assert_eq!(entries, expected);
+    for (at, pass) in [(2, 0), (4, 1)] {
+        let whole = serde_json::json!([{"first": 0, "count": (1 << 20) / 512}]);
+        assert_eq!((&journal[at]["pass"], &journal[at]["written"]), (&pass.into(), &whole));
+    }
     assert_ne!(journal[1]["passes"][0]["key"], journal[1]["passes"][1]["key"]);
-    let record = expunge.out().join(journal[7]["file"].as_str().unwrap());
+    let record = expunge.out().join(journal[9]["file"].as_str().unwrap());
     let summed = run_within(Command::new("sha256sum").arg(&record), Duration::from_secs(20)).stdout;
-    assert!(summed.starts_with(journal[7]["sha256"].as_str().unwrap()), "{summed}");
+    assert!(summed.starts_with(journal[9]["sha256"].as_str().unwrap()), "{summed}");
 }
