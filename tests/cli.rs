@@ -13,7 +13,9 @@ use clap::CommandFactory as _;
 use common::process::{Output, run_within};
 use common::{Expunge, Media};
 use expunge::cli::args::Cli;
+use expunge::plan::Rules;
 use expunge::unit::ReasonCode;
+use expunge::unit::term::DriveKind;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -77,6 +79,22 @@ fn every_flag_of_every_command_stands_in_its_section_of_the_manual() {
         }
     }
     assert!(missing.is_empty(), "not in docs/commands.md: {missing:#?}");
+}
+
+/// The manual has each rule with its defaults, in the words that `--rule` takes.
+#[test]
+fn every_rule_stands_in_the_manual_with_its_defaults() {
+    let manual = read("docs/commands.md");
+    let section = section(&manual, "plan");
+    let rows: Vec<Vec<&str>> = section.lines().map(|row| row.split('|').map(str::trim).collect()).collect();
+    let (rotating, flash) = (Rules::of_kind(DriveKind::Rotating), Rules::of_kind(DriveKind::Flash));
+    for ((name, one), (_, other)) in rotating.settings().into_iter().zip(flash.settings()) {
+        let expected =
+            if one == other { format!("`{one}`") } else { format!("`{one}` rotating, `{other}` others") };
+        let name = format!("`{name}`");
+        let row = rows.iter().find(|row| row.get(1) == Some(&name.as_str()));
+        assert_eq!(row.and_then(|row| row.get(2).copied()), Some(expected.as_str()), "{name}");
+    }
 }
 
 #[test]
