@@ -70,16 +70,24 @@ impl Job {
     /// How far it came, in words.
     fn progress(&self) -> String {
         let Ok(story) = &self.story else { return String::new() };
-        let passes = story.plan.as_ref().map_or(0, |plan| plan.passes.len());
         match story.state {
             State::Refused | State::Intended => "nothing written".to_owned(),
-            State::Writing { pass } => {
-                format!("pass {} of {passes}, {} % durable", pass + 1, self.percent().unwrap_or(0))
-            }
-            State::Verifying => "written, not read back".to_owned(),
-            State::Verified => "read back".to_owned(),
+            State::Recorded if story.resumable().is_err() => "recorded".to_owned(),
             State::Judged => "no record yet".to_owned(),
-            State::Recorded => "recorded".to_owned(),
+            State::Writing { .. } | State::Verifying | State::Verified | State::Recorded => self.far(story),
+        }
+    }
+
+    /// Where it would go on.
+    fn far(&self, story: &Story) -> String {
+        let planned = story.plan.as_ref().map_or(0, |plan| plan.passes.len());
+        let pass = story.course.passes.len() + 1;
+        if story.course.verification.is_some() {
+            "read back".to_owned()
+        } else if pass > planned {
+            "written, not read back".to_owned()
+        } else {
+            format!("pass {pass} of {planned}, {} % durable", self.percent().unwrap_or(0))
         }
     }
 
