@@ -7,6 +7,8 @@ mod common;
 
 #[path = "faults/flush.rs"]
 mod flush;
+#[path = "faults/heat.rs"]
+mod heat;
 #[path = "faults/lies.rs"]
 mod lies;
 #[path = "faults/medium.rs"]

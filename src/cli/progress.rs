@@ -60,8 +60,10 @@ struct DriveLine {
     silent: Duration,
     /// What is to be known of its heat.
     heat: Option<String>,
+    pace: Pace,
     ended: Option<String>,
     line_printed: Option<Instant>,
+    heat_printed: Option<Instant>,
 }
 
 impl Board {
@@ -84,8 +86,10 @@ impl Board {
             window: VecDeque::new(),
             silent: Duration::ZERO,
             heat: None,
+            pace: Pace::Full,
             ended: None,
             line_printed: None,
+            heat_printed: None,
         });
         DriveListener { board: self, index: drives.len() - 1 }
     }
@@ -168,6 +172,15 @@ impl DriveLine {
         while self.window.len() > 2 && now.duration_since(self.window[0].0) > WINDOW {
             self.window.pop_front();
         }
+    }
+
+    /// Another pace is told at once, whatever was told just before.
+    fn warm(&mut self, pace: Pace, tally: &HeatTally) {
+        if pace != self.pace {
+            (self.line_printed, self.heat_printed) = (None, None);
+        }
+        self.pace = pace;
+        self.heat = heat_text(pace, tally);
     }
 
     fn rate_now(&self) -> u64 {
@@ -263,7 +276,15 @@ impl DriveListener<'_> {
             Happening::Silence { .. } => Duration::from_secs(10),
             Happening::PassEnded { .. } | Happening::Verified { .. } => Duration::ZERO,
         };
-        if line.line_printed.is_some_and(|at| now.duration_since(at) < every) {
+        // Progress comes all the time, and must not keep temperatures from being told.
+        let printed = match happening {
+            Happening::Heat { .. } => line.heat_printed,
+            Happening::Progress(_)
+            | Happening::Silence { .. }
+            | Happening::PassEnded { .. }
+            | Happening::Verified { .. } => line.line_printed,
+        };
+        if printed.is_some_and(|at| now.duration_since(at) < every) {
             return;
         }
         let body = match happening {
@@ -276,7 +297,13 @@ impl DriveListener<'_> {
             }
             Happening::Silence { .. } => return,
         };
-        line.line_printed = Some(now);
+        match happening {
+            Happening::Heat { .. } => line.heat_printed = Some(now),
+            Happening::Progress(_)
+            | Happening::Silence { .. }
+            | Happening::PassEnded { .. }
+            | Happening::Verified { .. } => line.line_printed = Some(now),
+        }
         let mut value = json!({"schema": "urn:expunge:event:v1", "job": line.job, "drive": line.title});
         if let (Some(value), Some(body)) = (value.as_object_mut(), body.as_object()) {
             value.extend(body.clone());
@@ -296,7 +323,7 @@ impl Listener for DriveListener<'_> {
         match happening {
             Happening::Progress(progress) => line.take(*progress, now),
             Happening::Silence { silent } => line.silent = *silent,
-            Happening::Heat { pace, tally } => line.heat = heat_text(*pace, tally),
+            Happening::Heat { pace, tally } => line.warm(*pace, tally),
             Happening::PassEnded { .. } | Happening::Verified { .. } => {}
         }
         if self.board.style == Style::Json {
@@ -327,6 +354,29 @@ mod tests {
             listener.hear(&Happening::PassEnded { tally: &tally });
         }
         assert_eq!(board.events.lock().unwrap().len(), EVENTS_WAITING_MAX);
+    }
+
+    #[test]
+    fn another_pace_is_told_at_once_among_all_the_progress() {
+        let board = Board::new(Style::Json);
+        let mut listener = board.add("/dev/x".into(), "j".into(), 1, BlockSize::new(512).unwrap());
+        let progress = Progress {
+            at: Phase::Writing { pass: 0 },
+            done: BlockCount(1),
+            total: BlockCount(2),
+            errors: BlockCount(0),
+        };
+        for pace in
+            [Pace::Full, Pace::Full, Pace::Slowed, Pace::Paused, Pace::Paused, Pace::Slowed, Pace::Full]
+        {
+            listener.hear(&Happening::Progress(progress));
+            listener.hear(&Happening::Heat { pace, tally: &HeatTally::default() });
+        }
+        let events = board.events.lock().unwrap();
+        let events: Vec<serde_json::Value> =
+            events.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told: Vec<&str> = events.iter().filter_map(|event| event["pace"].as_str()).collect();
+        assert_eq!(told, ["full", "slowed", "paused", "slowed", "full"]);
     }
 
     #[test]
