@@ -5,8 +5,14 @@
 
 mod common;
 
+#[path = "faults/counterfeit.rs"]
+mod counterfeit;
+#[path = "faults/errnos.rs"]
+mod errnos;
 #[path = "faults/flush.rs"]
 mod flush;
+#[path = "faults/give_up.rs"]
+mod give_up;
 #[path = "faults/heat.rs"]
 mod heat;
 #[path = "faults/lies.rs"]
@@ -15,6 +21,8 @@ mod lies;
 mod medium;
 #[path = "faults/once.rs"]
 mod once;
+#[path = "faults/scattered.rs"]
+mod scattered;
 #[path = "faults/vanish.rs"]
 mod vanish;
 
