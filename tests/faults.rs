@@ -5,6 +5,8 @@
 
 mod common;
 
+#[path = "faults/come_back.rs"]
+mod come_back;
 #[path = "faults/counterfeit.rs"]
 mod counterfeit;
 #[path = "faults/errnos.rs"]
@@ -13,6 +15,8 @@ mod errnos;
 mod flush;
 #[path = "faults/give_up.rs"]
 mod give_up;
+#[path = "faults/hang.rs"]
+mod hang;
 #[path = "faults/heat.rs"]
 mod heat;
 #[path = "faults/lies.rs"]
@@ -21,6 +25,8 @@ mod lies;
 mod medium;
 #[path = "faults/once.rs"]
 mod once;
+#[path = "faults/pace.rs"]
+mod pace;
 #[path = "faults/scattered.rs"]
 mod scattered;
 #[path = "faults/vanish.rs"]
