@@ -121,7 +121,7 @@ pub fn runs(process: u32) -> bool {
 }
 
 /// Children of a process that work on a drive.
-fn workers_of(parent: u32) -> Vec<u32> {
+pub fn workers_of(parent: u32) -> Vec<u32> {
     let entries = fs::read_dir("/proc").expect("/proc");
     let processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     processes.filter(|process| is_worker_of(*process, parent)).collect()
