@@ -13,7 +13,9 @@ use clap::CommandFactory as _;
 use common::process::{Output, run_within};
 use common::{Expunge, Media};
 use expunge::cli::args::Cli;
+use expunge::plan::Rules;
 use expunge::unit::ReasonCode;
+use expunge::unit::term::DriveKind;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -77,6 +79,22 @@ fn every_flag_of_every_command_stands_in_its_section_of_the_manual() {
         }
     }
     assert!(missing.is_empty(), "not in docs/commands.md: {missing:#?}");
+}
+
+/// The manual has each rule with its defaults, in the words that `--rule` takes.
+#[test]
+fn every_rule_stands_in_the_manual_with_its_defaults() {
+    let manual = read("docs/commands.md");
+    let section = section(&manual, "plan");
+    let rows: Vec<Vec<&str>> = section.lines().map(|row| row.split('|').map(str::trim).collect()).collect();
+    let (rotating, flash) = (Rules::of_kind(DriveKind::Rotating), Rules::of_kind(DriveKind::Flash));
+    for ((name, one), (_, other)) in rotating.settings().into_iter().zip(flash.settings()) {
+        let expected =
+            if one == other { format!("`{one}`") } else { format!("`{one}` rotating, `{other}` others") };
+        let name = format!("`{name}`");
+        let row = rows.iter().find(|row| row.get(1) == Some(&name.as_str()));
+        assert_eq!(row.and_then(|row| row.get(2).copied()), Some(expected.as_str()), "{name}");
+    }
 }
 
 #[test]
@@ -230,11 +248,25 @@ fn p6_a_journal_has_the_keys_before_the_passes_and_the_verdict_before_the_record
     let journals = journals(&expunge.state());
     let [journal] = &journals[..] else { panic!("one job: {journals:?}") };
     let entries: Vec<&str> = journal.iter().map(|entry| entry["entry"].as_str().unwrap()).collect();
-    let expected =
-        ["intent", "armed", "pass-ended", "pass-ended", "verifying", "verified", "verdict", "recorded"];
+    let expected = [
+        "intent",
+        "armed",
+        "checkpoint",
+        "pass-ended",
+        "checkpoint",
+        "pass-ended",
+        "verifying",
+        "verified",
+        "verdict",
+        "recorded",
+    ];
     assert_eq!(entries, expected);
+    for (at, pass) in [(2, 0), (4, 1)] {
+        let whole = serde_json::json!([{"first": 0, "count": (1 << 20) / 512}]);
+        assert_eq!((&journal[at]["pass"], &journal[at]["written"]), (&pass.into(), &whole));
+    }
     assert_ne!(journal[1]["passes"][0]["key"], journal[1]["passes"][1]["key"]);
-    let record = expunge.out().join(journal[7]["file"].as_str().unwrap());
+    let record = expunge.out().join(journal[9]["file"].as_str().unwrap());
     let summed = run_within(Command::new("sha256sum").arg(&record), Duration::from_secs(20)).stdout;
-    assert!(summed.starts_with(journal[7]["sha256"].as_str().unwrap()), "{summed}");
+    assert!(summed.starts_with(journal[9]["sha256"].as_str().unwrap()), "{summed}");
 }

@@ -168,6 +168,11 @@ fn what_sanitize_and_verify_print() {
     let (result, events) = check_stream("sanitize-result-v1.json", &ran);
     assert_eq!(result["drives"][0]["outcome"], "done");
     assert!(events.contains("pass-ended") && events.contains("verified"), "{events:?}");
+    let warm = bed.directory.path().join("temperature");
+    fs::write(&warm, "41000\n").unwrap();
+    let more = ["--temperature-file", warm.to_str().unwrap(), "--bandwidth", "1GB/s", "--json"];
+    let ran = bed.expunge.sanitize([&*drive, "--confirm", &drive].into_iter().chain(more)).expect_code(0);
+    assert!(check_stream("sanitize-result-v1.json", &ran).1.contains("heat"));
     for (code, line, outcome) in [
         (0, vec![&*drive, "--confirm", &drive, "--verify", "none"], "written"),
         (3, vec![&*drive, "--confirm", "another"], "refused"),
@@ -194,6 +199,59 @@ fn what_sanitize_and_verify_print() {
     bed.expunge.sanitize([&*drive, "--confirm", &drive, "--pass", "zero"]).expect_code(0);
     let ran = bed.expunge.run(["verify", &drive, "--expect", "zero", "--json"]).expect_code(0);
     assert_eq!(check_stream("verify-result-v1.json", &ran).0["outcome"], "matches");
+}
+
+/// A journal without its last lines is what a crash leaves.
+fn cut(journal: &Path, lines: usize) {
+    let text = fs::read_to_string(journal).unwrap();
+    let kept: String = text.split_inclusive('\n').take(lines).collect();
+    assert!(kept.len() < text.len());
+    fs::write(journal, kept).unwrap();
+}
+
+#[test]
+fn what_job_list_and_resume_print() {
+    let bed = Bed::new();
+    let list = |more: &[&str]| {
+        let line = ["job", "list", "--local", "--json"].into_iter().chain(more.iter().copied());
+        let listed = bed.expunge.run(line).expect_code(0).json();
+        check("job-list-v1.json", &listed);
+        listed["jobs"].as_array().unwrap().clone()
+    };
+    assert_eq!(list(&[]).len(), 0);
+    let media = bed.media("a.img");
+    let drive = text(media.path());
+    bed.expunge.sanitize([&*drive, "--confirm", "another"]).expect_code(3);
+    bed.expunge.sanitize([&*drive, "--confirm", &drive]).expect_code(0);
+    let jobs = list(&[]);
+    let states: Vec<&Value> = jobs.iter().map(|job| &job["state"]).collect();
+    assert_eq!(states, ["refused", "done"]);
+    let name = jobs[1]["job"].as_str().unwrap();
+    let journals = bed.expunge.state().join("jobs");
+    let journal = journals.join(format!("{name}.journal"));
+    // Intent, keys, a checkpoint: the pass has begun and not ended.
+    cut(&journal, 3);
+    fs::write(journals.join("damaged.journal"), "nothing\n").unwrap();
+    let jobs = list(&[]);
+    let states: Vec<&Value> = jobs.iter().map(|job| &job["state"]).collect();
+    assert_eq!(states, ["refused", "interrupted", "damaged"]);
+    assert_eq!((&jobs[1]["percent"], &jobs[1]["resumable"]), (&100.into(), &true.into()));
+    assert_eq!(list(&["--unfinished"]).len(), 1);
+    let (out, key) = (bed.expunge.out(), bed.expunge.key());
+    let places = ["--out", out.to_str().unwrap(), "--key", key.to_str().unwrap(), "--json"];
+    let ran = bed.expunge.run(["resume", name].into_iter().chain(places)).expect_code(0);
+    let (result, events) = check_stream("sanitize-result-v1.json", &ran);
+    assert_eq!(result["drives"][0]["outcome"], "done");
+    assert!(events.contains("verified"), "{events:?}");
+    let record = result["drives"][0]["record"]["path"].as_str().unwrap();
+    let shown = bare(&["certificate", "show", record, "--json"], 5);
+    check("show-v1.json", &shown);
+    assert_eq!(shown["predicate"]["interruptions"][0]["cause"], "crash");
+    for (job, code) in [(name, "not-resumable"), ("damaged", "journal-damaged"), ("none", "state-failed")] {
+        let ran = bed.expunge.run(["resume", job].into_iter().chain(places)).expect_code(3);
+        let (result, _) = check_stream("sanitize-result-v1.json", &ran);
+        assert_eq!(result["drives"][0]["reason"]["code"], code, "{result:#}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A record in words, on one screen. It says what is claimed and what is not, and it invents nothing: a field
 //! that is absent is "not recorded". What is printed here is a rendering; only the envelope counts.
+mod conduct;
+
 use std::fmt::{self, Display, Write as _};
 
 use super::check::Content;
@@ -8,12 +10,9 @@ use super::provenance::{Person, Provenance};
 use super::record::{DriveRecord, PassRecord, Record, VerificationRecord};
 use crate::plan::{Limit, Plan, VerificationPlan};
 use crate::unit::term::word;
-use crate::unit::{Geometry, Pattern, RangeSet, Reason};
+use crate::unit::{Geometry, Pattern, Reason};
 
 const ABSENT: &str = "not recorded";
-
-/// Ranges that are printed before the rest is only counted.
-const RANGES_SHOWN: usize = 4;
 
 /// The record as plain text, ending with a line feed.
 pub fn show(content: &Content) -> String {
@@ -79,7 +78,7 @@ fn job(record: &Record, text: &mut Text) {
         }
         None => text.row("claim", "nothing is claimed"),
     }
-    text.row("disposition", word(record.disposition));
+    conduct::disposition(record.disposition, text);
     reasons(&record.reasons, text);
     drive(&record.drive, text);
     if let Some(plan) = &record.plan {
@@ -89,6 +88,9 @@ fn job(record: &Record, text: &mut Text) {
     let planned = record.plan.as_ref().map_or(0, |plan| plan.passes.len());
     if let Some(scheme) = record.plan.as_ref().and_then(|plan| plan.scheme.as_ref()) {
         text.row("scheme", format!("{} (patterns, not a level)", scheme.title));
+    }
+    if let Some(plan) = &record.plan {
+        conduct::rules(record, plan, text);
     }
     for (index, one) in record.passes.iter().enumerate() {
         pass(index + 1, planned, one, text);
@@ -100,16 +102,10 @@ fn job(record: &Record, text: &mut Text) {
         Some(read) => verification(read, text),
         None => text.row("read back", "nothing was read back"),
     }
-    for (name, set) in [
-        ("not written", &record.exceptions.not_written),
-        ("other content", &record.exceptions.mismatched),
-        ("not readable", &record.exceptions.unreadable),
-    ] {
-        if !set.is_empty() {
-            text.row(name, ranges(set));
-        }
-    }
+    conduct::exceptions(record, text);
     text.optional("plan digest", record.plan_digest);
+    conduct::interruptions(record, text);
+    conduct::conduct(record.conduct.as_ref(), text);
     limits(&record.limits, text);
     provenance(&record.provenance, text);
     text.row("validation", "pending: the organization accepts the outcome, a tool cannot");
@@ -126,6 +122,9 @@ fn inspected(inspection: &Inspection, text: &mut Text) {
     verification(&inspection.verification, text);
     text.optional("first differing", inspection.first_differing.map(|lba| format!("LBA {lba}")));
     text.optional("last differing", inspection.last_differing.map(|lba| format!("LBA {lba}")));
+    let tally = &inspection.verification.tally;
+    conduct::ranges("other content", &tally.mismatched, text);
+    conduct::ranges("not readable", &tally.unreadable, text);
     limits(&inspection.limits, text);
     provenance(&inspection.provenance, text);
 }
@@ -192,6 +191,10 @@ fn pass(number: usize, planned: usize, pass: &PassRecord, text: &mut Text) {
     let lost = format!("{} failed, {} unreached", tally.failed.count(), tally.unreached.count());
     let flush = word(tally.flush);
     text.row("", format!("{} blocks written, {lost}; flush {flush}", tally.written));
+    if tally.flush_failures > 0 {
+        let count = tally.flush_failures;
+        text.row("", format!("{count} flushes failed; what each made doubtful was written again"));
+    }
     text.row("", format!("{} to {}", pass.started, pass.ended));
 }
 
@@ -227,13 +230,6 @@ fn verification(read: &VerificationRecord, text: &mut Text) {
     if let Some(seed) = &read.seed {
         text.row("", format!("seed {seed}"));
     }
-}
-
-fn ranges(set: &RangeSet) -> String {
-    let shown: Vec<String> = set.ranges().iter().take(RANGES_SHOWN).map(ToString::to_string).collect();
-    let more = set.ranges().len().saturating_sub(RANGES_SHOWN);
-    let rest = if more > 0 { format!(" and {more} more ranges") } else { String::new() };
-    format!("{} blocks: {}{rest}", set.count(), shown.join(", "))
 }
 
 fn limits(limits: &[Limit], text: &mut Text) {

@@ -2,6 +2,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
 use super::dsse::Envelope;
 use super::durable::write_new;
 use super::statement::{PredicateType, Statement};
@@ -29,6 +33,53 @@ pub fn store(directory: &Path, statement: &Statement, envelope: &Envelope) -> io
     let bytes = envelope.to_bytes();
     write_new(&path, &bytes, 0o644)?;
     Ok(StoredRecord { path, sha256: Digest::of(&bytes) })
+}
+
+/// What a job that was interrupted has left in a directory of records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// The record of its journal as it stood before the verdict: whole, and only not yet told in the journal.
+    pub record: Option<StoredRecord>,
+    /// Files that never got their name: they were never records.
+    pub temporary: Vec<PathBuf>,
+}
+
+/// Looks for what a job has left behind. Files that are no records of it are passed over, whatever they are.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn left_behind(directory: &Path, job: &str, journal: Digest) -> io::Result<LeftBehind> {
+    let mut left = LeftBehind::default();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let hidden = name.starts_with(".expunge-") && name.ends_with(".new");
+        if !hidden && !name.ends_with(".dsse.json") {
+            continue;
+        }
+        let Ok(bytes) = std::fs::read(&path) else { continue };
+        let Some((of, head)) = job_of(&bytes) else { continue };
+        if of != job {
+            continue;
+        }
+        if hidden {
+            left.temporary.push(path);
+        } else if head == Some(journal) {
+            left.record = Some(StoredRecord { path, sha256: Digest::of(&bytes) });
+        }
+    }
+    Ok(left)
+}
+
+/// The job that a record is of, and the digest of its journal.
+fn job_of(bytes: &[u8]) -> Option<(String, Option<Digest>)> {
+    let envelope: Value = serde_json::from_slice(bytes).ok()?;
+    let payload = STANDARD.decode(envelope.get("payload")?.as_str()?).ok()?;
+    let statement: Value = serde_json::from_slice(&payload).ok()?;
+    let predicate = statement.get("predicate")?;
+    let job = predicate.get("jobId")?.as_str()?.to_owned();
+    let journal = predicate.get("journalDigest").and_then(|head| serde_json::from_value(head.clone()).ok());
+    Some((job, journal))
 }
 
 /// `expunge-WORD-DRIVE-TIME-ID.dsse.json`; only a record of success has `certificate` in it.

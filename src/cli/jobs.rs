@@ -9,7 +9,7 @@ use super::find::directories;
 use super::table::{Column, render};
 use crate::job::Directories;
 use crate::job::replay::{State, Story, replay};
-use crate::journal::{Held, Journal};
+use crate::journal::{Held, Journal, OpenFault};
 use crate::unit::term::{Exit, word};
 
 /// Schema of `job list --json`.
@@ -19,8 +19,24 @@ const SCHEMA: &str = "urn:expunge:job-list:v1";
 pub struct Job {
     /// Name of the job.
     pub name: String,
-    story: Result<Story, String>,
+    story: Result<Story, Unreadable>,
     held: Held,
+}
+
+/// Why a journal tells nothing.
+enum Unreadable {
+    /// It is not as it was written.
+    Damaged(String),
+    /// It cannot be read by this user, or now.
+    Closed(String),
+}
+
+impl Unreadable {
+    fn text(&self) -> &str {
+        match self {
+            Self::Damaged(text) | Self::Closed(text) => text,
+        }
+    }
 }
 
 impl Job {
@@ -31,7 +47,8 @@ impl Job {
 
     fn state(&self) -> String {
         let story = match (&self.story, self.held) {
-            (Err(_), _) => return "damaged".to_owned(),
+            (Err(Unreadable::Damaged(_)), _) => return "damaged".to_owned(),
+            (Err(Unreadable::Closed(_)), _) => return "unreadable".to_owned(),
             (Ok(_), Held::ByAProcess) => return "running".to_owned(),
             (Ok(story), Held::ByNobody) => story,
         };
@@ -53,16 +70,24 @@ impl Job {
     /// How far it came, in words.
     fn progress(&self) -> String {
         let Ok(story) = &self.story else { return String::new() };
-        let passes = story.plan.as_ref().map_or(0, |plan| plan.passes.len());
         match story.state {
             State::Refused | State::Intended => "nothing written".to_owned(),
-            State::Writing { pass } => {
-                format!("pass {} of {passes}, {} % durable", pass + 1, self.percent().unwrap_or(0))
-            }
-            State::Verifying => "written, not read back".to_owned(),
-            State::Verified => "read back".to_owned(),
+            State::Recorded if story.resumable().is_err() => "recorded".to_owned(),
             State::Judged => "no record yet".to_owned(),
-            State::Recorded => "recorded".to_owned(),
+            State::Writing { .. } | State::Verifying | State::Verified | State::Recorded => self.far(story),
+        }
+    }
+
+    /// Where it would go on.
+    fn far(&self, story: &Story) -> String {
+        let planned = story.plan.as_ref().map_or(0, |plan| plan.passes.len());
+        let pass = story.course.passes.len() + 1;
+        if story.course.verification.is_some() {
+            "read back".to_owned()
+        } else if pass > planned {
+            "written, not read back".to_owned()
+        } else {
+            format!("pass {pass} of {planned}, {} % durable", self.percent().unwrap_or(0))
         }
     }
 
@@ -98,7 +123,7 @@ impl Job {
             "interruptions": story.map(|story| story.interruptions.len()),
             "outcome": story.and_then(|story| story.verdict.as_ref()).map(|(outcome, _)| word(*outcome)),
             "record": story.and_then(|story| story.record.as_ref()).map(|record| record.file.clone()),
-            "damage": self.story.as_ref().err(),
+            "damage": self.story.as_ref().err().map(Unreadable::text),
         })
     }
 }
@@ -112,9 +137,15 @@ pub fn read_all(directories: &Directories) -> Result<Vec<Job>, String> {
     let names = Journal::names(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let read = |name: String| match Journal::look(&folder, &name) {
         Ok((lines, held)) => {
-            Job { name, story: replay(&lines).map_err(|nonsense| nonsense.to_string()), held }
+            let story = replay(&lines).map_err(|nonsense| Unreadable::Damaged(nonsense.to_string()));
+            Job { name, story, held }
         }
-        Err(fault) => Job { name, story: Err(fault.to_string()), held: Held::ByNobody },
+        Err(fault @ OpenFault::Damaged(_)) => {
+            Job { name, story: Err(Unreadable::Damaged(fault.to_string())), held: Held::ByNobody }
+        }
+        Err(fault @ (OpenFault::Held | OpenFault::Io(_))) => {
+            Job { name, story: Err(Unreadable::Closed(fault.to_string())), held: Held::ByNobody }
+        }
     };
     Ok(names.into_iter().map(read).collect())
 }
@@ -166,7 +197,7 @@ fn print_text(jobs: &[Job], out: &mut dyn Write) -> io::Result<()> {
     render(&columns, jobs, out)?;
     for job in jobs {
         if let Err(damage) = &job.story {
-            writeln!(out, "{}: {damage}", job.name)?;
+            writeln!(out, "{}: {}", job.name, damage.text())?;
         }
     }
     let open: Vec<&str> = jobs.iter().filter(|job| job.can_go_on()).map(|job| job.name.as_str()).collect();

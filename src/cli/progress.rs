@@ -55,13 +55,17 @@ struct DriveLine {
     passes: usize,
     block_size: BlockSize,
     at: Option<Progress>,
-    phase_began: Instant,
+    /// When the pass or the reading began here, and the bytes that were done then.
+    phase_began: (Instant, u64),
     window: VecDeque<(Instant, u64)>,
     silent: Duration,
     /// What is to be known of its heat.
     heat: Option<String>,
     ended: Option<String>,
     line_printed: Option<Instant>,
+    /// What was last told as JSON, and when.
+    phase_told: Option<Phase>,
+    heat_told: Option<(Instant, Pace)>,
 }
 
 impl Board {
@@ -80,12 +84,14 @@ impl Board {
             passes,
             block_size,
             at: None,
-            phase_began: Instant::now(),
+            phase_began: (Instant::now(), 0),
             window: VecDeque::new(),
             silent: Duration::ZERO,
             heat: None,
             ended: None,
             line_printed: None,
+            phase_told: None,
+            heat_told: None,
         });
         DriveListener { board: self, index: drives.len() - 1 }
     }
@@ -157,8 +163,9 @@ impl DriveLine {
     }
 
     fn take(&mut self, progress: Progress, now: Instant) {
-        if self.at.map(|at| at.at) != Some(progress.at) {
-            self.phase_began = now;
+        if self.at.map(|at| stretch(at.at)) != Some(stretch(progress.at)) {
+            // What an earlier sitting wrote was not written now.
+            self.phase_began = (now, self.bytes(progress.done.0));
             self.window.clear();
             self.line_printed = None;
         }
@@ -188,7 +195,8 @@ impl DriveLine {
         let phase = self.phase(at.at);
         let percent = (at.done.0.saturating_mul(1000)).checked_div(at.total.0).unwrap_or(0);
         let done = self.bytes(at.done.0);
-        let average = rate(done, now.duration_since(self.phase_began));
+        let (began, before) = self.phase_began;
+        let average = rate(done.saturating_sub(before), now.duration_since(began));
         let left = self.bytes(at.total.0).saturating_sub(done).checked_div(average);
         let left = left.map_or_else(|| "?".to_owned(), duration_text);
         let mut text = format!(
@@ -215,6 +223,15 @@ impl DriveLine {
             Phase::Verifying => "verifying".to_owned(),
             Phase::Repairing => "writing again what differed".to_owned(),
         }
+    }
+}
+
+/// What is measured as one: a pass is flushed again and again while it is written.
+const fn stretch(phase: Phase) -> (u8, u32) {
+    match phase {
+        Phase::Writing { pass } | Phase::Flushing { pass } => (0, pass),
+        Phase::Verifying => (1, 0),
+        Phase::Repairing => (2, 0),
     }
 }
 
@@ -257,13 +274,25 @@ impl DriveListener<'_> {
     }
 
     fn event(&self, line: &mut DriveLine, happening: &Happening<'_>, now: Instant) {
-        let every = match happening {
-            Happening::Progress(_) => Duration::from_secs(1),
-            Happening::Heat { .. } => Duration::from_secs(30),
-            Happening::Silence { .. } => Duration::from_secs(10),
-            Happening::PassEnded { .. } | Happening::Verified { .. } => Duration::ZERO,
+        let within = |at: Option<Instant>, seconds: u64| {
+            at.is_some_and(|at| now.duration_since(at) < Duration::from_secs(seconds))
         };
-        if line.line_printed.is_some_and(|at| now.duration_since(at) < every) {
+        let is_due = match happening {
+            Happening::Progress(progress) => {
+                let is_new = line.phase_told.replace(progress.at) != Some(progress.at);
+                is_new || !within(line.line_printed, 1)
+            }
+            // Not held back by progress, which is told far more often.
+            Happening::Heat { pace, .. } => {
+                let is_new = line.heat_told.is_none_or(|(_, told)| told != *pace);
+                let is_due = is_new || !within(line.heat_told.map(|(at, _)| at), 30);
+                line.heat_told = if is_due { Some((now, *pace)) } else { line.heat_told };
+                is_due
+            }
+            Happening::Silence { silent } => *silent >= SILENCE_SHOWN && !within(line.line_printed, 10),
+            Happening::PassEnded { .. } | Happening::Verified { .. } => true,
+        };
+        if !is_due {
             return;
         }
         let body = match happening {
@@ -271,10 +300,7 @@ impl DriveListener<'_> {
             Happening::PassEnded { tally } => json!({"event": "pass-ended", "tally": tally}),
             Happening::Verified { tally } => json!({"event": "verified", "tally": tally}),
             Happening::Heat { pace, tally } => json!({"event": "heat", "pace": pace, "tally": tally}),
-            Happening::Silence { silent } if *silent >= SILENCE_SHOWN => {
-                json!({"event": "silence", "seconds": silent.as_secs()})
-            }
-            Happening::Silence { .. } => return,
+            Happening::Silence { silent } => json!({"event": "silence", "seconds": silent.as_secs()}),
         };
         line.line_printed = Some(now);
         let mut value = json!({"schema": "urn:expunge:event:v1", "job": line.job, "drive": line.title});
@@ -344,10 +370,57 @@ mod tests {
         };
         line.take(progress(0), start);
         line.take(progress(500_000), start + Duration::from_secs(4));
-        line.phase_began = start;
         let text = line.text(start + Duration::from_secs(4));
         // 500,000 blocks of 512 bytes in 4 s are 64,000,000 B/s; 768,000,000 bytes are left: 12 s.
         assert!(text.starts_with("/dev/x: pass 2/3 25.0 %"), "{text}");
         assert!(text.contains("64") && text.contains("12 s left") && text.ends_with("7 errors"), "{text}");
+    }
+
+    /// Flushes at checkpoints begin nothing anew, and what was written before an interruption is not counted as work
+    /// of now.
+    #[test]
+    fn rates_go_on_over_flushes_and_begin_after_an_interruption() {
+        let board = Board::new(Style::Plain);
+        let _listener = board.add("/dev/x".into(), "j".into(), 1, BlockSize::new(512).unwrap());
+        let mut drives = board.lock();
+        let line = &mut drives[0];
+        let start = Instant::now();
+        let second = |count| start + Duration::from_secs(count);
+        let at = |at, done| Progress {
+            at,
+            done: BlockCount(done),
+            total: BlockCount(2_000_000),
+            errors: BlockCount::ZERO,
+        };
+        let (writing, flushing) = (Phase::Writing { pass: 0 }, Phase::Flushing { pass: 0 });
+        line.take(at(writing, 1_000_000), start);
+        line.take(at(writing, 1_250_000), second(2));
+        line.take(at(flushing, 1_250_000), second(3));
+        line.take(at(writing, 1_500_000), second(4));
+        let text = line.text(second(4));
+        // 500,000 blocks of 512 bytes in 4 s, and as many are left.
+        assert!(text.contains(" 64.0 MB/s now, 64.0 MB/s average, 4 s left"), "{text}");
+    }
+
+    /// Progress is told every second, and holds no word about the heat back.
+    #[test]
+    fn every_change_of_pace_is_told_however_much_progress_there_is() {
+        let board = Board::new(Style::Json);
+        let mut listener = board.add("/dev/x".into(), "j".into(), 1, BlockSize::new(512).unwrap());
+        let progress = Progress {
+            at: Phase::Writing { pass: 0 },
+            done: BlockCount(1),
+            total: BlockCount(2),
+            errors: BlockCount::ZERO,
+        };
+        for pace in [Pace::Full, Pace::Full, Pace::Slowed, Pace::Paused, Pace::Paused, Pace::Slowed] {
+            listener.hear(&Happening::Progress(progress));
+            listener.hear(&Happening::Heat { pace, tally: &HeatTally::default() });
+        }
+        let told: Vec<serde_json::Value> =
+            board.events.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let paces: Vec<&str> = told.iter().filter_map(|event| event["pace"].as_str()).collect();
+        assert_eq!(paces, ["full", "slowed", "paused", "slowed"]);
+        assert_eq!(told.iter().filter(|event| event["event"] == "progress").count(), 1);
     }
 }

@@ -7,7 +7,7 @@ use super::setup::{host, wish};
 use super::work::{Way, go_on_with};
 use super::{complain, selftest};
 use crate::job::prepare::{Host, RefusedDrive};
-use crate::job::resume::{NotResumed, Resumption, prepare_to_resume};
+use crate::job::resume::{NotResumed, Resumption, Taken, prepare_to_resume};
 use crate::unit::term::Exit;
 use crate::unit::{Reason, ReasonCode};
 
@@ -45,7 +45,11 @@ pub fn run(args: &ResumeArgs) -> Exit {
             })),
         };
         match prepared {
-            Ok(resumption) => resumptions.push(resumption),
+            Ok(Taken::Open(resumption)) => resumptions.push(*resumption),
+            Ok(Taken::Ended(finished, said)) => {
+                given.push(*said);
+                fates.push(Fate::Finished(finished));
+            }
             Err(not) => {
                 given.push(not.story.as_ref().map(|story| story.given.clone()).unwrap_or_default());
                 fates.push(refused(job, *not));

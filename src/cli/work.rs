@@ -1,4 +1,5 @@
 //! Works on the prepared drives of one command, side by side, and gives each its fate.
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use super::args::PaceArgs;
@@ -92,6 +93,9 @@ fn side_by_side(way: &Way<'_>, tasks: Vec<Task>) -> Vec<Fate> {
     }
     let Way { host, self_test, wish, style, pace, .. } = *way;
     let bandwidth = Limits { host: pace.bandwidth_host, bus: pace.bandwidth_bus, drive: pace.bandwidth };
+    // A worker reads it, and works elsewhere than where the command was started.
+    let absolute = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());
+    let temperature_file = pace.temperature_file.as_ref().map(absolute);
     let shared = Shared {
         host,
         signer: &signer,
@@ -100,7 +104,7 @@ fn side_by_side(way: &Way<'_>, tasks: Vec<Task>) -> Vec<Fate> {
         wish,
         shares: &Shares::new(bandwidth),
         bandwidth,
-        temperature_file: pace.temperature_file.as_deref(),
+        temperature_file: temperature_file.as_deref(),
     };
     let board = Board::new(style);
     std::thread::scope(|scope| {

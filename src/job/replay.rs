@@ -77,6 +77,8 @@ pub struct Story {
     pub state: State,
     /// The last verdict.
     pub verdict: Option<(Outcome, Vec<Reason>)>,
+    /// Number of the last verdict's entry, from 0.
+    pub verdict_at: usize,
     /// The last record.
     pub record: Option<Stored>,
     boot: Option<String>,
@@ -114,8 +116,12 @@ pub fn replay(lines: &[Vec<u8>]) -> Result<Story, Nonsense> {
             None => story = Some(Story::begin(entry).map_err(wrong)?),
             Some(story) => {
                 let at = entry.at();
+                let is_verdict = matches!(entry, Entry::Verdict { .. });
                 story.take(entry).map_err(wrong)?;
                 story.last = story.last.max(at);
+                if is_verdict {
+                    story.verdict_at = index;
+                }
             }
         }
     }
@@ -140,6 +146,7 @@ impl Story {
             interruptions: Vec::new(),
             state: State::Refused,
             verdict: None,
+            verdict_at: 0,
             record: None,
             boot: None,
             sitting_began: at,
@@ -320,6 +327,12 @@ impl Story {
         self.sitting_began = at;
         self.course.trust = Trust::Interrupted;
         self.verifying = None;
+        // Nobody held the drive meanwhile: that all was right before says nothing about now. What was wrong stays
+        // wrong, though, or a repair that the journal does not know of would make a success of it.
+        if self.course.verification.as_ref().is_some_and(|run| run.tally.is_clean()) {
+            self.course.verification = None;
+            self.read_settled = None;
+        }
         self.verdict = None;
         self.record = None;
         if self.patterns.is_empty() {
@@ -442,3 +455,6 @@ fn name(entry: &Entry) -> String {
     let value = serde_json::to_value(entry).unwrap_or_default();
     value["entry"].as_str().unwrap_or("something unknown").to_owned()
 }
+
+#[cfg(test)]
+mod tests;

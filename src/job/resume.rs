@@ -7,11 +7,14 @@ use super::host;
 use super::listen::Listener;
 use super::prepare::{CLAIM_WAIT, Host};
 use super::replay::{State, Story, replay};
+use crate::certificate::provenance::Given;
+use crate::certificate::store::left_behind;
 use crate::device::claim::Order as ClaimOrder;
 use crate::device::{Claimed, ContentType, StatePaths, claim, find_again, is_same_drive};
-use crate::journal::{Journal, OpenFault};
+use crate::journal::{Journal, OpenFault, head_of};
 use crate::plan::Plan;
 use crate::unit::{Reason, ReasonCode};
+use crate::verify::{Ending, judge};
 
 /// A job that can go on: its journal and its drive are held.
 #[derive(Debug)]
@@ -23,6 +26,15 @@ pub struct Resumption {
     /// Its plan.
     pub plan: Plan,
     journal: Journal,
+}
+
+/// A job that was taken up again.
+#[derive(Debug)]
+pub enum Taken {
+    /// It goes on.
+    Open(Box<Resumption>),
+    /// Its record was on the disk already, and only the journal did not say so.
+    Ended(Box<Finished>, Box<Given>),
 }
 
 /// A job that does not go on, with every reason. Nothing was written to its drive or its journal.
@@ -38,13 +50,9 @@ pub struct NotResumed {
 ///
 /// # Errors
 /// Every reason why it does not go on.
-pub fn prepare_to_resume(
-    host: &Host,
-    job: &str,
-    known: &[ContentType],
-) -> Result<Resumption, Box<NotResumed>> {
+pub fn prepare_to_resume(host: &Host, job: &str, known: &[ContentType]) -> Result<Taken, Box<NotResumed>> {
     let stay = |story: Option<Story>, reasons| Box::new(NotResumed { story: story.map(Box::new), reasons });
-    let (journal, lines) = Journal::open(&host.directories.journals(), job)
+    let (mut journal, lines) = Journal::open(&host.directories.journals(), job)
         .map_err(|fault| stay(None, vec![unreadable(job, &fault)]))?;
     let story = replay(&lines).map_err(|nonsense| {
         let text = format!("the journal of job {job}: {nonsense}");
@@ -53,10 +61,55 @@ pub fn prepare_to_resume(
     if let Err(reason) = story.resumable() {
         return Err(stay(Some(story), vec![reason]));
     }
+    if let Some(finished) =
+        adopt(host, &story, &lines, &mut journal).map_err(|reason| stay(None, vec![reason]))?
+    {
+        return Ok(Taken::Ended(Box::new(finished), Box::new(story.given)));
+    }
     match take_drive(host, &story, known) {
-        Ok((claimed, plan)) => Ok(Resumption { story, claimed, plan, journal }),
+        Ok((claimed, plan)) => Ok(Taken::Open(Box::new(Resumption { story, claimed, plan, journal }))),
         Err(reasons) => Err(stay(Some(story), reasons)),
     }
+}
+
+/// Takes over the record that a job had stored when it was interrupted, so that it gets no second one. What never got
+/// its name as a record is removed: the next one would stand beside it.
+fn adopt(
+    host: &Host,
+    story: &Story,
+    lines: &[Vec<u8>],
+    journal: &mut Journal,
+) -> Result<Option<Finished>, Reason> {
+    let (State::Judged, Some((outcome, _)), Some(plan), Some(facts)) =
+        (story.state, &story.verdict, &story.plan, &story.facts)
+    else {
+        return Ok(None);
+    };
+    let failed = |error: std::io::Error| {
+        let text = format!("the records in {} cannot be read: {error}", host.directories.records.display());
+        Reason::new(ReasonCode::StateFailed, text, "repair the directory or name it with --out DIR")
+    };
+    let before = lines.get(..story.verdict_at).unwrap_or_default();
+    let left = left_behind(&host.directories.records, &story.job, head_of(before)).map_err(failed)?;
+    for litter in &left.temporary {
+        std::fs::remove_file(litter).map_err(failed)?;
+    }
+    let tallies: Vec<_> = story.course.passes.iter().map(|pass| pass.tally.clone()).collect();
+    let read = story.course.verification.as_ref();
+    let repair = read.and_then(|run| run.repair.as_ref());
+    let verdict = judge(plan, &tallies, read.map(|run| &run.tally), repair, &Ending::Completed);
+    let Some(record) = left.record.filter(|_| verdict.outcome() == *outcome) else { return Ok(None) };
+    let file = record.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let at = Clock::resume(story.last).now();
+    keep(journal, &Entry::Recorded { at, file, sha256: record.sha256 })?;
+    Ok(Some(Finished {
+        job: story.job.clone(),
+        facts: facts.clone(),
+        plan: Some(plan.clone()),
+        verdict,
+        record: Some(record),
+        trouble: None,
+    }))
 }
 
 const BEGIN_ANEW: &str = "keep the file, report this as a defect, and begin a new job: expunge sanitize";

@@ -51,6 +51,11 @@ pub fn line(head: Digest, json: &[u8]) -> (Vec<u8>, Digest) {
     (line, head)
 }
 
+/// Digest of the chain over these entries, from the first.
+pub fn head_of(entries: &[Vec<u8>]) -> Digest {
+    entries.iter().fold(START, |head, json| chained(head, json))
+}
+
 /// Reads a journal back.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use frame::{Damage, Recovered, recover};
+pub use frame::{Damage, Recovered, head_of, recover};
 pub use store::{FileStore, Store};
 
 use crate::unit::Digest;
@@ -55,10 +55,9 @@ impl Journal<FileStore> {
     /// As for [`Self::open`], but for being held.
     pub fn look(directory: &Path, name: &str) -> Result<(Vec<Vec<u8>>, Held), OpenFault> {
         let path = Self::path(directory, name);
-        let held = match FileStore::open(&path) {
-            Ok(_) => Held::ByNobody,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Held::ByAProcess,
-            Err(error) => return Err(OpenFault::Io(error)),
+        let held = match store::is_held(&path).map_err(OpenFault::Io)? {
+            true => Held::ByAProcess,
+            false => Held::ByNobody,
         };
         let bytes = std::fs::read(&path).map_err(OpenFault::Io)?;
         Ok((recover(&bytes).map_err(OpenFault::Damaged)?.entries, held))

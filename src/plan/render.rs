@@ -4,7 +4,9 @@ use serde::Serialize;
 use super::command::{command_line, completed, default_method};
 use super::estimate::{RateSource, VerificationCost, duration_text, size_text};
 use super::sampling::describe;
-use super::{Decision, Estimate, LimitCode, PassPattern, PassSpec, Plan, Rates, Request, VerificationPlan};
+use super::{
+    Decision, Estimate, LimitCode, PassPattern, PassSpec, Plan, Rates, Request, Rules, VerificationPlan,
+};
 use crate::device::{Content, DriveFacts};
 use crate::unit::term::{DriveKind, word};
 use crate::unit::{Digest, Reason, ReasonCode};
@@ -138,6 +140,14 @@ fn plan_rows(page: &mut Page, plan: &Plan, estimate: &Estimate) {
         ),
     );
     page.row("time", &time_text(estimate));
+    if let Some(rules) = &plan.rules {
+        page.row("gives up", &enders_text(rules));
+        page.row("heat", &heat_text(rules));
+        let set = rules.unusual(plan.kind);
+        if !set.is_empty() {
+            page.row("rules", &format!("unlike the usual ones: {}", set.join(" ")));
+        }
+    }
     page.row("claim", &claim_text(plan));
     // What a sample cannot show stands beside "verify" already.
     for limit in plan.limits.iter().filter(|limit| limit.code != LimitCode::SampledVerification) {
@@ -225,6 +235,25 @@ fn time_text(estimate: &Estimate) -> String {
         size_text(estimate.rates.write_bytes_per_second),
         size_text(estimate.rates.read_bytes_per_second),
     )
+}
+
+/// When the job ends early: "after 32768 failed transfers, below 500 kB/s over 1 h, at 70 °C".
+fn enders_text(rules: &Rules) -> String {
+    let mut parts = vec![format!("after {} failed transfers", rules.errors_max)];
+    parts.extend(rules.errors_percent.map(|percent| format!("above {percent} % of the last 1000")));
+    parts.extend(rules.floor_kb.map(|floor| {
+        let rate = size_text(floor.saturating_mul(1000));
+        format!("below {rate}/s over {}", duration_text(rules.floor_seconds))
+    }));
+    parts.extend(rules.time_seconds.map(|time| format!("after {} in all", duration_text(time))));
+    parts.push(format!("after {} without an answer", duration_text(rules.silence_seconds)));
+    parts.extend(rules.stop_celsius.map(|stop| format!("at {stop} °C")));
+    parts.join(", ")
+}
+
+fn heat_text(rules: &Rules) -> String {
+    let Rules { slow_celsius: slow, pause_celsius: pause, resume_celsius: resume, .. } = rules;
+    format!("half speed from {slow} °C, paused from {pause} °C until {resume} °C, where there is a sensor")
 }
 
 fn claim_text(plan: &Plan) -> String {

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::unit::ReasonCode;
 use crate::unit::term::DriveKind;
 
 /// See the module. The unit of a field is the end of its name.
@@ -158,6 +159,48 @@ impl Rules {
         Ok(())
     }
 
+    /// Every rule as [`Self::set`] reads it: name and value.
+    pub fn settings(&self) -> [(&'static str, String); 19] {
+        let or_off = |text: Option<String>| text.unwrap_or_else(|| OFF.to_owned());
+        let celsius = |celsius: i16| format!("{celsius}C");
+        [
+            ("leap", scaled(self.leap_mib, MIB)),
+            ("back-offs", self.back_offs.to_string()),
+            ("trim", scaled(self.trim_seconds, SECONDS)),
+            ("scrape", scaled(self.scrape_seconds, SECONDS)),
+            ("retry", scaled(self.retry_seconds, SECONDS)),
+            ("retries", self.retries.to_string()),
+            ("errors-max", self.errors_max.to_string()),
+            ("errors-percent", or_off(self.errors_percent.map(|percent| format!("{percent}%")))),
+            ("floor", or_off(self.floor_kb.map(|floor| scaled(floor, KB)))),
+            ("floor-time", scaled(self.floor_seconds, SECONDS)),
+            ("time", or_off(self.time_seconds.map(|time| scaled(time, SECONDS)))),
+            ("slow", celsius(self.slow_celsius)),
+            ("pause", celsius(self.pause_celsius)),
+            ("resume", celsius(self.resume_celsius)),
+            ("stop", or_off(self.stop_celsius.map(celsius))),
+            ("silence", scaled(self.silence_seconds, SECONDS)),
+            ("checkpoint", scaled(self.checkpoint_millis, MILLIS)),
+            ("flushes-max", self.flushes_max.to_string()),
+            ("repair", self.repair_blocks.to_string()),
+        ]
+    }
+
+    /// The rules that are not those of a drive of this kind, as `NAME=VALUE`.
+    pub fn unusual(&self, kind: DriveKind) -> Vec<String> {
+        let usual = Self::of_kind(kind).settings();
+        let differing = self.settings().into_iter().zip(usual).filter(|(rule, usual)| rule != usual);
+        differing.map(|((name, value), _)| format!("{name}={value}")).collect()
+    }
+
+    /// The rule whose breach has this code and leaves a job incomplete, as `NAME=VALUE`; `None` for every other code,
+    /// and where the rule is off.
+    pub fn ender(&self, code: ReasonCode) -> Option<String> {
+        let (_, name) = ENDERS.into_iter().find(|(ender, _)| *ender == code)?;
+        let (_, value) = self.settings().into_iter().find(|(rule, _)| *rule == name)?;
+        (value != OFF).then(|| format!("{name}={value}"))
+    }
+
     /// Whether the temperatures stand in order: resume below slow, slow below pause, pause below stop.
     ///
     /// # Errors
@@ -197,6 +240,18 @@ impl fmt::Display for RuleSetting {
     }
 }
 
+/// The value of a rule that is absent.
+const OFF: &str = "off";
+
+/// Codes of the rules that leave a job incomplete: a limit ended it, and not what the drive did.
+const ENDERS: [(ReasonCode, &str); 5] = [
+    (ReasonCode::TooManyErrors, "errors-max"),
+    (ReasonCode::ErrorShare, "errors-percent"),
+    (ReasonCode::TooSlow, "floor"),
+    (ReasonCode::TooLong, "time"),
+    (ReasonCode::TooHot, "stop"),
+];
+
 const YEAR: u64 = 365 * 86_400;
 const MILLIS: Units = &[("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)];
 const SECONDS: Units = &[("s", 1), ("min", 60), ("h", 3600), ("d", 86_400)];
@@ -204,6 +259,13 @@ const MIB: Units = &[("MiB", 1), ("GiB", 1024)];
 const KB: Units = &[("kB/s", 1), ("MB/s", 1000), ("GB/s", 1_000_000)];
 
 type Units = &'static [(&'static str, u64)];
+
+/// A count in the largest of the units that gives a whole number.
+fn scaled(count: u64, units: Units) -> String {
+    let fits = |factor: u64| count > 0 && count.is_multiple_of(factor);
+    let largest = units.iter().rfind(|(_, factor)| fits(*factor)).or(units.first());
+    largest.map_or_else(|| count.to_string(), |(unit, factor)| format!("{}{unit}", count / factor))
+}
 
 struct Value<'a> {
     name: &'a str,
@@ -216,7 +278,7 @@ impl Value<'_> {
     }
 
     fn or_off<T>(&self, read: impl Fn(&Self) -> Result<T, NotARule>) -> Result<Option<T>, NotARule> {
-        if self.text == "off" { Ok(None) } else { read(self).map(Some) }
+        if self.text == OFF { Ok(None) } else { read(self).map(Some) }
     }
 
     fn count(&self, least: u32, most: u32) -> Result<u32, NotARule> {
@@ -296,6 +358,55 @@ mod tests {
         assert_eq!(with("leap=2GiB").unwrap().leap_mib, 2048);
         assert_eq!(with("stop=65C").unwrap().stop_celsius, Some(65));
         assert_eq!(with("retries=0").unwrap().retries, 0);
+    }
+
+    /// Every rule that is known, so that the list below cannot lag behind: the message names them all.
+    #[test]
+    fn rules_are_shown_as_they_are_read() {
+        let mut odd = Rules::of_kind(DriveKind::Flash);
+        for text in [
+            "leap=3MiB",
+            "back-offs=0",
+            "trim=0s",
+            "scrape=61s",
+            "retry=90min",
+            "retries=7",
+            "errors-max=9",
+            "errors-percent=20%",
+            "floor=2500kB/s",
+            "floor-time=2d",
+            "time=36h",
+            "slow=-5C",
+            "pause=0C",
+            "resume=-6C",
+            "stop=off",
+            "silence=1s",
+            "checkpoint=1500ms",
+            "flushes-max=1",
+            "repair=0",
+        ] {
+            odd.set(text).unwrap();
+            assert!(odd.unusual(DriveKind::Flash).contains(&text.to_owned()), "{text}: {odd:?}");
+        }
+        let listed = NotARule::unknown("x").to_string();
+        let listed: Vec<&str> = listed.split(": ").last().unwrap().split(", ").collect();
+        assert_eq!(odd.settings().map(|(name, _)| name).to_vec(), listed);
+        assert_eq!(odd.unusual(DriveKind::Flash).len(), listed.len());
+        let mut again = Rules::of_kind(DriveKind::Rotating);
+        odd.settings().iter().for_each(|(name, value)| again.set(&format!("{name}={value}")).unwrap());
+        assert_eq!(again, odd);
+        assert_eq!(Rules::of_kind(DriveKind::Flash).unusual(DriveKind::Flash), [""; 0]);
+        let usual = Rules::of_kind(DriveKind::Rotating).unusual(DriveKind::Flash);
+        assert_eq!(usual, ["slow=55C", "pause=60C", "resume=50C", "stop=70C"]);
+    }
+
+    #[test]
+    fn a_rule_that_ends_a_job_is_known_by_its_code() {
+        let rules = Rules::of_kind(DriveKind::Rotating);
+        assert_eq!(rules.ender(ReasonCode::TooSlow), Some("floor=500kB/s".to_owned()));
+        assert_eq!(rules.ender(ReasonCode::TooHot), Some("stop=70C".to_owned()));
+        assert_eq!(rules.ender(ReasonCode::TooLong), None, "it is off");
+        assert_eq!(rules.ender(ReasonCode::FlushFailed), None, "what the drive did is a failure");
     }
 
     #[test]

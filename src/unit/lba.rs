@@ -96,14 +96,16 @@ impl BlockCount {
 
 impl std::ops::Add for BlockCount {
     type Output = Self;
+    /// Counts come from workers, journals and records of strangers, too: a sum that does not fit is the largest
+    /// count, which no drive has.
     fn add(self, other: Self) -> Self {
-        Self(self.0 + other.0)
+        Self(self.0.saturating_add(other.0))
     }
 }
 
 impl std::ops::AddAssign for BlockCount {
     fn add_assign(&mut self, other: Self) {
-        self.0 += other.0;
+        *self = *self + other;
     }
 }
 

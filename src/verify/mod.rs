@@ -1,5 +1,5 @@
 //! What to read back, how it compares, and the verdict. The verifier is given a reader: it cannot write. What it
-//! found wrong is written once more by [`repair`], afterwards.
+//! found wrong is written once more by [`repair()`], afterwards.
 
 pub mod read_back;
 pub mod repair;

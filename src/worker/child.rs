@@ -178,7 +178,7 @@ impl Observer for Speaker {
         let end = Instant::now() + time;
         while !self.should_stop() {
             let now = Instant::now();
-            if !self.waiting_told.is_some_and(|told| now.duration_since(told) < WAITING_EVERY) {
+            if self.waiting_told.is_none_or(|told| now.duration_since(told) >= WAITING_EVERY) {
                 self.waiting_told = Some(now);
                 self.tell_or_stop(&Event::Waiting);
             }

@@ -45,6 +45,25 @@ struct Seen {
     writes: u64,
     fsyncs: u64,
     discards: u64,
+    read_bytes: u64,
+    write_bytes: u64,
+}
+
+impl Seen {
+    const fn count(&mut self, operation: Operation, bytes: u64) {
+        match operation {
+            Operation::Read => {
+                self.reads += 1;
+                self.read_bytes += bytes;
+            }
+            Operation::Write => {
+                self.writes += 1;
+                self.write_bytes += bytes;
+            }
+            Operation::Fsync => self.fsyncs += 1,
+            Operation::Discard => self.discards += 1,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -77,13 +96,7 @@ impl FaultFs {
 
     fn effects(&self, operation: Operation, request: &Range<u64>) -> Effects {
         let mut control = self.control();
-        let seen = match operation {
-            Operation::Read => &mut control.seen.reads,
-            Operation::Write => &mut control.seen.writes,
-            Operation::Fsync => &mut control.seen.fsyncs,
-            Operation::Discard => &mut control.seen.discards,
-        };
-        *seen += 1;
+        control.seen.count(operation, request.end - request.start);
         let mut effects = control.book.apply(operation, request);
         if matches!(operation, Operation::Read | Operation::Write) {
             effects.delay = control.mechanics.delay(Instant::now(), request, &effects);
@@ -106,10 +119,11 @@ impl FaultFs {
 
     fn statistics(&self) -> String {
         let Control { book, seen, mechanics: _ } = &*self.control();
-        let Seen { reads, writes, fsyncs, discards } = seen;
+        let Seen { reads, writes, fsyncs, discards, read_bytes, write_bytes } = seen;
         let (hits, delaying, waiting) = (book.hits(), book.delaying(), self.waiting.unanswered());
         format!(
-            "reads {reads}\nwrites {writes}\nfsyncs {fsyncs}\ndiscards {discards}\nhits {hits}\n\
+            "reads {reads}\nread-bytes {read_bytes}\nwrites {writes}\nwrite-bytes {write_bytes}\n\
+             fsyncs {fsyncs}\ndiscards {discards}\nhits {hits}\n\
              delaying {delaying}\nwaiting {waiting}\n{book}"
         )
     }

@@ -13,8 +13,8 @@ use expunge::verify::Ending;
 use serde_json::{Value, json};
 
 use crate::support::{
-    CAPACITY, FULL, agent_key, every_kind_of_pass, every_outcome, finished, good_job, inspection, keyring,
-    plan, range, read_tally, statement, texts, verdict,
+    CAPACITY, FULL, agent_key, eventful_job, every_kind_of_pass, every_outcome, fail_to_write, finished,
+    good_job, inspection, interrupted_job, keyring, plan, range, read_tally, statement, texts, time, verdict,
 };
 
 /// Signs what somebody made of a statement, as a lying holder of the genuine key would.
@@ -210,14 +210,14 @@ fn payloads_that_readers_understand_differently() {
     assert!(fraction.status == CheckStatus::DoesNotVerify && fraction.has(PayloadMalformed));
     let offset = replaced("2026-11-22T05:40:00Z", "2026-11-22T07:40:00+02:00");
     assert!(offset.status == CheckStatus::DoesNotVerify && offset.has(PayloadMalformed));
-    let version = replaced("\"schemaVersion\":\"1.0\"", "\"schemaVersion\":\"2.0\"");
+    let version = replaced("\"schemaVersion\":\"1.1\"", "\"schemaVersion\":\"2.0\"");
     assert!(version.status == CheckStatus::DoesNotVerify && version.has(PayloadMalformed));
     // White space in the payload was signed; it changes nothing but is said.
     let spaced = resigned_bytes(text.replacen(':', ": ", 1).into_bytes());
     assert!(spaced.status == CheckStatus::Passes && spaced.has(PayloadNotCanonical));
     // A field of a later minor version is listed, and the rest stands.
     let later = resigned(&statement(good_job()), |value| {
-        *at(value, "/predicate/schemaVersion") = json!("1.1");
+        *at(value, "/predicate/schemaVersion") = json!("1.2");
         value["predicate"]["drive"]["temperature"] = json!(31);
     });
     assert_eq!(later.status, CheckStatus::Passes, "{}", texts(&later.findings));
@@ -365,8 +365,7 @@ fn long_lists_of_ranges_are_no_obstacle() {
     let mut job = good_job();
     let spots = 60_000;
     let failed: Vec<_> = (0..spots).map(|spot| range(spot * 4, 1)).collect();
-    job.passes[0].tally.failed = failed.into();
-    job.passes[0].tally.written = BlockCount(CAPACITY - spots);
+    fail_to_write(&mut job, failed.into());
     let failed = statement(job);
     let started = std::time::Instant::now();
     let report = resigned(&failed, |_| {});
@@ -379,4 +378,216 @@ fn long_lists_of_ranges_are_no_obstacle() {
         *at(value, "/predicate/passes/0/tally/unreached") = list(2);
     });
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
+/// Both are genuine: what is changed in them below is all that is wrong.
+#[test]
+fn eventful_jobs_check_as_they_are() {
+    for (job, status) in
+        [(interrupted_job(), CheckStatus::Passes), (eventful_job(), CheckStatus::AuthenticOther)]
+    {
+        let report = resigned(&statement(job), |_| {});
+        assert_eq!(report.status, status, "{}", texts(&report.findings));
+        let warned =
+            report.findings.iter().any(|finding| finding.level > expunge::certificate::check::Level::Notice);
+        assert!(!warned, "{}", texts(&report.findings));
+    }
+}
+
+#[test]
+fn repairs_of_other_blocks_than_were_wrong() {
+    let failed = statement(eventful_job());
+    let repair = "/predicate/verification/repair";
+    let none = || json!([]);
+    finds(&failed, Exceptions, |value| *at(value, &format!("{repair}/stillWrong")) = none());
+    finds(&failed, Exceptions, |value| {
+        *at(value, &format!("{repair}/notTried")) =
+            json!([{"first": 1200, "count": 1}, {"first": 1300, "count": 1}]);
+    });
+    // A block in two sets.
+    finds(&failed, Exceptions, |value| {
+        *at(value, &format!("{repair}/repaired")) = json!([{"first": 40, "count": 2}, {"first": 64, "count": 8},
+            {"first": 900, "count": 1}]);
+    });
+    // What was never made durable is not repaired.
+    for flush in [Value::Null, json!("failed"), json!("not-asked")] {
+        finds(&failed, Exceptions, |value| *at(value, &format!("{repair}/flush")) = flush);
+    }
+    // An inspection writes nothing.
+    let differs = inspect(inspection(&[range(7, 3)])).unwrap();
+    finds(&differs, Verification, |value| {
+        value["predicate"]["verification"]["repair"] = json!({"rightAgain": none(), "repaired": none(),
+            "stillWrong": [{"first": 7, "count": 3}], "notTried": none(), "flush": "confirmed"});
+    });
+}
+
+/// P3: a repair saves no certificate, whatever else the record says.
+#[test]
+fn a_repair_saves_no_certificate() {
+    let mut job = good_job();
+    let read = job.verification.as_mut().unwrap();
+    read.tally.mismatched.insert(range(64, 8));
+    read.tally.matched = BlockCount(CAPACITY - 8);
+    read.repair = Some(expunge::verify::RepairTally {
+        repaired: read.tally.mismatched.clone(),
+        flush: Some(expunge::engine::FlushState::Confirmed),
+        ..Default::default()
+    });
+    let verdict = verdict(&job, &Ending::Completed);
+    assert!(verdict.evidence().is_none());
+    let codes: Vec<_> = verdict.reasons().iter().map(|reason| reason.code).collect();
+    assert_eq!(codes, [expunge::unit::ReasonCode::StaleRepaired]);
+    let failed = build(job, &verdict).unwrap();
+    assert_eq!(resigned(&failed, |_| {}).status, CheckStatus::AuthenticOther);
+    finds(&failed, Outcome, |value| *at(value, "/predicate/outcome") = json!("done"));
+}
+
+fn gap(field: &str) -> String {
+    format!("/predicate/interruptions/0/{field}")
+}
+
+#[test]
+fn interruptions_out_of_order_or_outside_of_the_job() {
+    let good = statement(interrupted_job());
+    finds(&good, Times, |value| *at(value, &gap("lastSign")) = json!(time(14)));
+    finds(&good, Times, |value| *at(value, &gap("lastSign")) = json!(time(-1)));
+    finds(&good, Times, |value| *at(value, &gap("resumed")) = json!(time(101)));
+    finds(&good, Times, |value| {
+        let gaps = at(value, "/predicate/interruptions").as_array_mut().unwrap();
+        gaps.push(gaps[0].clone());
+    });
+    // A pass that ended, and a reading that began, while nothing ran.
+    finds(&good, Interruption, |value| *at(value, "/predicate/passes/1/ended") = json!(time(12)));
+    finds(&good, Interruption, |value| {
+        *at(value, &gap("lastSign")) = json!(time(55));
+        *at(value, &gap("resumed")) = json!(time(65));
+    });
+}
+
+#[test]
+fn interruptions_of_passes_and_blocks_that_are_not_there() {
+    let good = statement(interrupted_job());
+    finds(&good, Interruption, |value| *at(value, &gap("pass")) = json!(3));
+    finds(&good, Interruption, |value| *at(value, &gap("durable")) = json!(CAPACITY + 1));
+    finds(&good, Interruption, |value| {
+        *at(value, &gap("wentOn")) = json!("pass-anew");
+        *at(value, &gap("probe/wrong")) = json!([{"first": CAPACITY, "count": 1}]);
+    });
+    finds(&good, Interruption, |value| {
+        *at(value, &gap("probe/unreadable")) = json!([{"first": CAPACITY, "count": 1}]);
+    });
+    finds(&good, Interruption, |value| *at(value, &gap("probe/read")) = json!(CAPACITY + 1));
+    // More bad blocks than were read, and one that is bad twice.
+    finds(&good, Interruption, |value| {
+        *at(value, &gap("wentOn")) = json!("pass-anew");
+        *at(value, &gap("probe/wrong")) = json!([{"first": 0, "count": 67}]);
+    });
+    finds(&good, Interruption, |value| {
+        *at(value, &gap("wentOn")) = json!("pass-anew");
+        *at(value, &gap("probe/wrong")) = json!([{"first": 5, "count": 1}]);
+        *at(value, &gap("probe/unreadable")) = json!([{"first": 5, "count": 1}]);
+    });
+}
+
+/// P3: what was written before an interruption counts only when some of it was read again and was right.
+#[test]
+fn going_on_where_nothing_is_left_of_what_was_written() {
+    let good = statement(interrupted_job());
+    finds(&good, Interruption, |value| {
+        *at(value, &gap("probe/wrong")) = json!([{"first": 5, "count": 1}]);
+    });
+    finds(&good, Interruption, |value| {
+        *at(value, &gap("probe/unreadable")) = json!([{"first": 0, "count": 66}]);
+    });
+    finds(&good, Interruption, |value| *at(value, &gap("probe")) = Value::Null);
+    let fine = |change: &dyn Fn(&mut Value)| {
+        let report = resigned(&good, |value| change(value));
+        assert_eq!(report.status, CheckStatus::Passes, "{}", texts(&report.findings));
+    };
+    // One that cannot be read tells nothing about the others; with a wrong one the pass begins anew.
+    fine(&|value| *at(value, &gap("probe/unreadable")) = json!([{"first": 0, "count": 65}]));
+    fine(&|value| {
+        *at(value, &gap("probe/wrong")) = json!([{"first": 5, "count": 1}]);
+        *at(value, &gap("wentOn")) = json!("pass-anew");
+    });
+    // Nothing was written yet, or everything: then there is nothing to look at, or all is read back.
+    fine(&|value| {
+        *at(value, &gap("probe")) = Value::Null;
+        *at(value, &gap("pass")) = json!(0);
+        *at(value, &gap("durable")) = json!(0);
+    });
+    fine(&|value| {
+        *at(value, &gap("probe")) = Value::Null;
+        *at(value, &gap("pass")) = json!(2);
+        *at(value, &gap("durable")) = json!(0);
+    });
+}
+
+#[test]
+fn a_job_that_is_done_left_no_worker_behind() {
+    finds(&statement(interrupted_job()), Conduct, |value| {
+        *at(value, "/predicate/conduct/leftBehind") = json!("worker process 4711");
+    });
+}
+
+#[test]
+fn heat_that_no_drive_had() {
+    let good = statement(interrupted_job());
+    let tally = |field: &str| format!("/predicate/conduct/heat/tally/{field}");
+    for (field, value) in [
+        ("firstMillidegrees", json!(61_001)),
+        ("lastMillidegrees", json!(61_001)),
+        ("highestMillidegrees", json!(47_000)),
+        ("highestMillidegrees", Value::Null),
+        ("firstMillidegrees", Value::Null),
+        ("readings", json!(0)),
+        // The plan pauses at 60 degrees: without having been there, no pause.
+        ("highestMillidegrees", json!(59_999)),
+        ("paused", json!(0)),
+    ] {
+        finds(&good, Conduct, |record| *at(record, &tally(field)) = value);
+    }
+    finds(&good, Conduct, |record| {
+        *at(record, &tally("highestMillidegrees")) = json!(54_999);
+        *at(record, &tally("paused")) = json!(0);
+        *at(record, &tally("pausedMillis")) = json!(0);
+    });
+}
+
+#[test]
+fn an_incomplete_job_names_a_rule_of_its_plan() {
+    let (_, partial) = every_outcome()
+        .into_iter()
+        .find(|(outcome, _)| *outcome == Ended::Partial)
+        .expect("one of the outcomes");
+    assert_eq!(resigned(&partial, |_| {}).status, CheckStatus::AuthenticOther);
+    // Its second reason is of the class of the first, and is no rule.
+    finds(&partial, Outcome, |value| {
+        at(value, "/predicate/reasons").as_array_mut().unwrap().remove(0);
+    });
+    // No time was set, and no share of errors.
+    for code in ["too-long", "error-share", "mismatch", "not-answering"] {
+        finds(&partial, Outcome, |value| *at(value, "/predicate/reasons/0/code") = json!(code));
+    }
+    for code in ["too-slow", "too-hot"] {
+        let report = resigned(&partial, |value| *at(value, "/predicate/reasons/0/code") = json!(code));
+        assert_eq!(report.status, CheckStatus::AuthenticOther, "{}", texts(&report.findings));
+    }
+    finds(&partial, Outcome, |value| {
+        let tally = at(value, "/predicate/passes/0/tally");
+        tally["written"] = json!(0);
+        tally["failed"] = json!([{"first": 0, "count": CAPACITY}]);
+    });
+}
+
+#[test]
+fn rules_whose_temperatures_contradict_each_other() {
+    let good = statement(good_job());
+    for (field, celsius) in [("resume", 55), ("slow", 60), ("pause", 70), ("stop", 60)] {
+        finds(&good, Plan, |value| {
+            *at(value, &format!("/predicate/plan/rules/{field}Celsius")) = json!(celsius);
+            let plan = at(value, "/predicate/plan").clone();
+            *at(value, "/predicate/planDigest") = json!(Digest::of_json(&plan));
+        });
+    }
 }

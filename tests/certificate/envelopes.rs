@@ -28,6 +28,7 @@ fn only_a_certificate_passes_and_other_authentic_records_say_so() {
         Outcome::Done,
         Outcome::Written,
         Outcome::Failed,
+        Outcome::Partial,
         Outcome::Failed,
         Outcome::Aborted,
         Outcome::Unknown,

@@ -2,17 +2,19 @@
 use std::path::Path;
 
 use expunge::certificate::check::{Content, Form, complete::gaps};
+use expunge::certificate::record::{InterruptionCause, WentOn};
 use expunge::certificate::show::show as show_text;
 use expunge::certificate::store::file_name;
-use expunge::certificate::{Statement, inspect, sign, store};
+use expunge::certificate::{RecordInput, Statement, inspect, sign, store};
 use expunge::cli::certificate::{CheckOptions, FormChoice, ShowOptions, check, show};
 use expunge::cli::key::{KeyOptions, generate, show as show_key};
 use expunge::device::identity::BackingFile;
-use expunge::unit::term::{DriveKind, Exit};
+use expunge::unit::BlockCount;
+use expunge::unit::term::{DriveKind, Exit, Outcome};
 
 use crate::support::{
-    agent_key, every_kind_of_pass, every_outcome, good_job, inspection, keyring, operator_key, range, signed,
-    statement,
+    agent_key, eventful_job, every_kind_of_pass, every_outcome, fail_to_write, good_job, inspection,
+    interrupted_job, keyring, operator_key, range, set, signed, statement, time,
 };
 
 fn content(statement: &Statement) -> Content {
@@ -69,6 +71,108 @@ fn the_text_of_a_record_is_one_screen_and_hides_nothing() {
     );
 }
 
+/// The text with single spaces, so that a row can be compared with its name.
+fn folded(job: RecordInput) -> String {
+    let text = show_text(&content(&statement(job)));
+    text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect()
+}
+
+#[track_caller]
+fn says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn interruptions_heat_limits_and_rules_are_told_in_words() {
+    let text = folded(interrupted_job());
+    says(
+        &text,
+        &[
+            "disposition releasable: may be released at the level claimed\n",
+            "rules floor=2MB/s time=9d stop=65C; others as usual for this kind of drive\n",
+            "1 flushes failed; what each made doubtful was written again\n",
+            "interrupted 2026-11-22T04:10:00Z (crash: without a word)\n\
+             gone on with 2026-11-22T04:13:00Z, after the host was started anew, drive at /dev/sdy\n\
+             pass 2 of 2, 123456 blocks of it durable; 66 blocks written before read again: all right\n\
+             it went on where it had stopped\n",
+            "temperature 61.0 °C at most, 34.0 °C at first, 48.0 °C at last (last sitting; drivetemp)\n\
+             read 520 times, no answer 3 times\n\
+             slowed 2 times, paused once for heat (13 min in all)\n",
+            "held to 100 MB/s for this drive, 400 MB/s for all drives of the command\n",
+            "longest silence 4 s\n",
+        ],
+    );
+    assert!(!text.contains("ended by rule") && !text.contains("LEFT BEHIND"), "{text}");
+    let mut job = interrupted_job();
+    let gap = &mut job.interruptions[0];
+    gap.cause = InterruptionCause::DriveGone;
+    gap.host_restarted = None;
+    gap.went_on = WentOn::PassAnew;
+    let probe = gap.probe.as_mut().unwrap();
+    probe.wrong = set(&[(77, 3)]);
+    probe.unreadable = set(&[(90, 1)]);
+    let mut stopped = gap.clone();
+    (stopped.last_sign, stopped.resumed) = (time(20), time(20));
+    stopped.cause = InterruptionCause::Stopped;
+    (stopped.pass, stopped.durable, stopped.probe) = (2, BlockCount::ZERO, None);
+    stopped.went_on = WentOn::There;
+    job.interruptions.push(stopped);
+    let conduct = job.conduct.as_mut().unwrap();
+    (conduct.heat, conduct.bandwidth) = (None, None);
+    says(
+        &folded(job),
+        &[
+            "(the drive vanished)\n",
+            "restart of the host not recorded",
+            "66 blocks written before read again: 3 WRONG, 1 not readable\n\
+             wrong 3 blocks: LBA 77-79 (3 blocks)\n\
+             not readable 1 block: LBA 90\n\
+             the pass was begun ANEW: what had been written was not there any more\n",
+            "(somebody stopped it)\n",
+            "\nall passes were written\n",
+            "temperature not recorded: no sensor that could be read\n",
+        ],
+    );
+    // Nothing out of the ordinary, nothing said.
+    let text = folded(good_job());
+    for word in ["rules", "Interruptions", "How the drive was driven"] {
+        assert!(!text.contains(word), "{text}");
+    }
+}
+
+#[test]
+fn blocks_that_are_not_right_are_named_with_what_became_of_them() {
+    says(
+        &folded(eventful_job()),
+        &[
+            "disposition to-destroy: destroy the drive, or do what the reasons name and sanitize it anew\n",
+            "not written 8 blocks: LBA 100-106 (7 blocks), LBA 5000\n",
+            "other content 14 blocks in 6 ranges:\n\
+             LBA 40-41 (2 blocks), LBA 64-71 (8 blocks), LBA 900\n\
+             LBA 1000, LBA 1100, LBA 1200\n\
+             of these, after they were found:\n\
+             right again 2 blocks: LBA 40-41 (2 blocks)\n",
+            "repaired 9 blocks: LBA 64-71 (8 blocks), LBA 900\n(stale, repaired: acknowledged and not there,",
+            "still wrong 2 blocks: LBA 1000, LBA 1100\n",
+            "not tried 1 block: LBA 1200\n",
+            "not readable 16 blocks: LBA 2000-2015 (16 blocks)\n",
+        ],
+    );
+    let mut many = good_job();
+    fail_to_write(&mut many, (0..1000).map(|spot| range(spot * 4, 1)).collect());
+    let text = folded(many);
+    says(
+        &text,
+        &["not written 1000 blocks in 1000 ranges:\nLBA 0, LBA 4, LBA 8\n", "LBA 236\nand 940 more ranges;"],
+    );
+    assert!(!text.contains("LBA 240"), "{text}");
+    let (_, partial) = every_outcome().into_iter().find(|(outcome, _)| *outcome == Outcome::Partial).unwrap();
+    let text = show_text(&content(&partial));
+    assert!(text.contains("ended by rule   errors-max=32768\n"), "{text}");
+}
+
 #[test]
 fn a_drive_cannot_write_on_the_terminal_or_elsewhere_in_the_file_system() {
     let mut job = good_job();
@@ -94,7 +198,7 @@ fn names_of_files_say_what_they_are() {
         })
         .collect();
     let not = "NOT-SANITIZED";
-    assert_eq!(words, ["certificate", "NOT-VERIFIED", not, not, not, not, not]);
+    assert_eq!(words, ["certificate", "NOT-VERIFIED", not, not, not, not, not, not]);
     let name = file_name(&inspect(inspection(&[])).unwrap());
     assert_eq!(name, "expunge-INSPECTION-ZZ0001-20261122T054000Z-000000000001.dsse.json");
     let keyed = vec![expunge::plan::PassPattern::Keyed];

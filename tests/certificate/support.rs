@@ -1,24 +1,27 @@
 //! A finished job as plain data, to be changed by tests, and keys that are for tests only.
 use expunge::certificate::check::Finding;
 use expunge::certificate::keyring::KeyEntry;
+use expunge::certificate::record::{
+    Bandwidth, Conduct, HeatRecord, Interruption, InterruptionCause, Probe, WentOn,
+};
 use expunge::certificate::{
     Authorisation, Clock, DriveRecord, Envelope, Environment, ExpectedSigner, Given, InspectionInput,
     KEY_SELF_MADE, Keyring, Observed, PassRecord, Person, Provenance, RecordInput, SelfTest, SigningKey,
     Statement, Tool, UtcTime, VerificationRecord, build, sign,
 };
 use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned};
-use expunge::engine::{FlushState, PassTally};
+use expunge::engine::{FlushState, HeatTally, PassTally};
 use expunge::plan::{
-    Claim, Limit, LimitCode, PassPattern, PassSpec, Plan, Policy, Rules, VerificationPlan, policy::Medium,
-    step::PLAN_SCHEMA,
+    Claim, Limit, LimitCode, PassPattern, PassSpec, Plan, Policy, RuleSetting, Rules, VerificationPlan,
+    policy::Medium, step::PLAN_SCHEMA,
 };
 use expunge::unit::pattern::FixedBytes;
 use expunge::unit::term::{DriveKind, Method, Outcome, Standard, Technique};
 use expunge::unit::{
     BlockCount, BlockSize, Digest, Geometry, Lba, LbaRange, Pattern, PatternKey, RangeSet, Reason,
-    ReasonCode, StampTag,
+    ReasonCode, StampTag, Temperature,
 };
-use expunge::verify::{Ending, Verdict, VerificationTally, sample::Sample, verdict::judge};
+use expunge::verify::{Ending, RepairTally, Verdict, VerificationTally, sample::Sample, verdict::judge};
 
 /// Blocks of the sample drive: an odd number, so that halves and tails differ.
 pub(crate) const CAPACITY: u64 = 2_000_003;
@@ -272,7 +275,9 @@ pub(crate) fn verdict(job: &RecordInput, ending: &Ending) -> Verdict {
         return Verdict::unsanitizable(vec![Reason::new(ReasonCode::NoCapacity, "size 0", "destroy")]);
     };
     let tallies: Vec<PassTally> = job.passes.iter().map(|pass| pass.tally.clone()).collect();
-    judge(plan, &tallies, job.verification.as_ref().map(|read| &read.tally), None, ending)
+    let read = job.verification.as_ref();
+    let repair = read.and_then(|read| read.repair.as_ref());
+    judge(plan, &tallies, read.map(|read| &read.tally), repair, ending)
 }
 
 pub(crate) fn statement(job: RecordInput) -> Statement {
@@ -282,6 +287,88 @@ pub(crate) fn statement(job: RecordInput) -> Statement {
 
 pub(crate) fn signed(statement: &Statement) -> Envelope {
     sign(statement, &[&agent_key()]).unwrap()
+}
+
+/// The last pass of a job could not write these blocks. What could not be written is not read back.
+pub(crate) fn fail_to_write(job: &mut RecordInput, failed: RangeSet) {
+    let read = failed.complement(range(0, CAPACITY));
+    let written = BlockCount(CAPACITY - failed.count().0);
+    let verification = job.verification.as_mut().unwrap();
+    verification.tally = VerificationTally {
+        wanted: written,
+        matched: written,
+        not_read: failed.count(),
+        wanted_digest: Digest::of_json(&read),
+        ..read_tally(CAPACITY)
+    };
+    let pass = &mut job.passes.last_mut().unwrap().tally;
+    pass.written = written;
+    pass.failed = failed;
+}
+
+pub(crate) fn set(ranges: &[(u64, u64)]) -> RangeSet {
+    ranges.iter().map(|&(first, count)| range(first, count)).collect()
+}
+
+/// A job that did everything, in two sittings on a warm day and within a limit of bandwidth.
+pub(crate) fn interrupted_job() -> RecordInput {
+    let mut plan = plan(DriveKind::Rotating, vec![PassPattern::Keyed, PassPattern::Keyed], FULL);
+    let settings = ["floor=2MB/s", "time=9d", "stop=65C"].map(|rule| rule.parse::<RuleSetting>().unwrap());
+    plan.rules = Some(Rules::with(DriveKind::Rotating, &settings).unwrap());
+    let mut job = finished(plan);
+    job.passes[1].tally.flush_failures = 1;
+    job.interruptions = vec![Interruption {
+        last_sign: time(10),
+        cause: InterruptionCause::Crash,
+        resumed: time(13),
+        host_restarted: Some(true),
+        node: "/dev/sdy".into(),
+        diskseq: Some(23),
+        pass: 1,
+        durable: BlockCount(123_456),
+        probe: Some(Probe { read: BlockCount(66), ..Probe::default() }),
+        went_on: WentOn::There,
+    }];
+    let degrees = |degrees| Some(Temperature::from_degrees(degrees));
+    job.conduct = Some(Conduct {
+        longest_silence_millis: 4500,
+        left_behind: None,
+        heat: Some(HeatRecord {
+            sensor: Some("drivetemp".into()),
+            tally: HeatTally {
+                first_millidegrees: degrees(34),
+                highest_millidegrees: degrees(61),
+                last_millidegrees: degrees(48),
+                slowed: 2,
+                paused: 1,
+                paused_millis: 754_000,
+                readings: 520,
+                unreadable: 3,
+            },
+        }),
+        bandwidth: Some(Bandwidth { drive: Some(100_000_000), bus: None, host: Some(400_000_000) }),
+    });
+    job.provenance.environment.clock.boottime_start = Some("1780.25".into());
+    job
+}
+
+/// The same on a drive that does not keep what it acknowledges, cannot write everything, and cannot read
+/// everything back.
+pub(crate) fn eventful_job() -> RecordInput {
+    let mut job = interrupted_job();
+    fail_to_write(&mut job, set(&[(100, 7), (5000, 1)]));
+    let read = job.verification.as_mut().unwrap();
+    read.tally.mismatched = set(&[(40, 2), (64, 8), (900, 1), (1000, 1), (1100, 1), (1200, 1)]);
+    read.tally.unreadable = set(&[(2000, 16)]);
+    read.tally.matched = BlockCount(CAPACITY - 8 - 14 - 16);
+    read.repair = Some(RepairTally {
+        right_again: set(&[(40, 2)]),
+        repaired: set(&[(64, 8), (900, 1)]),
+        still_wrong: set(&[(1000, 1), (1100, 1)]),
+        not_tried: set(&[(1200, 1)]),
+        flush: Some(FlushState::Confirmed),
+    });
+    job
 }
 
 /// A record of every outcome that has one, as the judge gives them.
@@ -294,19 +381,10 @@ pub(crate) fn every_outcome() -> Vec<(Outcome, Statement)> {
         Ending::Completed,
     ));
     let mut failed = good_job();
-    failed.passes[0].tally.written = BlockCount(CAPACITY - 7);
-    failed.passes[0].tally.failed.insert(range(100, 7));
-    // What could not be written is not read back.
-    let read = failed.passes[0].tally.failed.complement(range(0, CAPACITY));
-    let verification = failed.verification.as_mut().unwrap();
-    verification.tally = VerificationTally {
-        wanted: BlockCount(CAPACITY - 7),
-        matched: BlockCount(CAPACITY - 7),
-        not_read: BlockCount(7),
-        wanted_digest: Digest::of_json(&read),
-        ..read_tally(CAPACITY)
-    };
-    jobs.push((failed, Ending::Completed));
+    fail_to_write(&mut failed, [range(100, 7)].into_iter().collect());
+    jobs.push((failed.clone(), Ending::Completed));
+    let rule = Reason::new(ReasonCode::TooManyErrors, "given up (rule errors-max)", "destroy the drive");
+    jobs.push((failed, Ending::GivenUp(rule)));
     let mut vanished = good_job();
     vanished.drive.identity_after = None;
     vanished.drive.geometry_after = None;

@@ -76,6 +76,13 @@ impl Expunge {
         self.finish(&mut self.sanitize_command(arguments))
     }
 
+    /// `expunge ARGUMENTS --state DIR --out DIR --key FILE`, for the other commands that write records.
+    #[track_caller]
+    pub fn run_with_records<I: IntoIterator<Item = S>, S: Into<OsString>>(&self, arguments: I) -> Ran {
+        let mut command = self.command(arguments);
+        self.finish(command.arg("--out").arg(self.out()).arg("--key").arg(self.key()))
+    }
+
     /// The command line of [`Self::sanitize`], not yet started.
     pub fn sanitize_command<I: IntoIterator<Item = S>, S: Into<OsString>>(&self, arguments: I) -> Command {
         let all = std::iter::once("sanitize".into()).chain(arguments.into_iter().map(Into::into));

@@ -107,8 +107,9 @@ impl FaultBed {
         fs::read_to_string(self.server.ctl()).expect("the control file can be read")
     }
 
-    /// One number of the status: `reads`, `writes`, `fsyncs` or `discards` that came, `hits` of rules, rules that
-    /// are `delaying`, and requests `waiting` for their answer.
+    /// One number of the status: `reads`, `writes`, `fsyncs` or `discards` that came, the `read-bytes` and
+    /// `write-bytes` that were asked for, `hits` of rules, rules that are `delaying`, and requests `waiting` for their
+    /// answer.
     #[track_caller]
     pub fn seen(&self, name: &str) -> u64 {
         let status = self.status();

@@ -47,6 +47,19 @@ impl LoopDevice {
         panic!("losetup does not attach {}: {said}", backing.display());
     }
 
+    /// Attaches a file at this node. Take a number that `losetup --find` does not come to, or another test takes it.
+    ///
+    /// # Panics
+    /// When it is not free.
+    #[track_caller]
+    pub fn attach_at(node: &Path, backing: &Path, block_size: u32) -> Self {
+        require::loop_devices();
+        let backing = backing.canonicalize().expect("the backing file exists");
+        let [node_text, path] = [node, &backing].map(|path| path.to_str().expect("paths of tests are plain"));
+        tool("losetup", &["--direct-io=on", "--sector-size", &block_size.to_string(), node_text, path]);
+        Self { node: node.to_owned(), backing }
+    }
+
     pub fn node(&self) -> &Path {
         &self.node
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// Predicate type of a certificate.
@@ -71,6 +72,19 @@ impl Record {
     #[track_caller]
     pub fn number(&self, pointer: &str) -> u64 {
         self.at(pointer).as_u64().unwrap_or_else(|| panic!("{pointer} is no number"))
+    }
+
+    /// A time of the predicate.
+    #[track_caller]
+    pub fn time(&self, pointer: &str) -> Timestamp {
+        self.text(pointer).parse().unwrap_or_else(|error| panic!("{pointer}: {error}"))
+    }
+
+    /// How long a part took that has `started` and `ended`, such as `/passes/0`.
+    #[track_caller]
+    pub fn seconds(&self, part: &str) -> f64 {
+        let ended = self.time(&format!("{part}/ended"));
+        ended.duration_since(self.time(&format!("{part}/started"))).as_secs_f64()
     }
 
     /// A set of blocks as (first, count).

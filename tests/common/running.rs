@@ -62,6 +62,21 @@ impl Running {
         found
     }
 
+    /// Its worker processes at this moment.
+    pub fn workers_now(&self) -> Vec<u32> {
+        workers_of(self.id())
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_none()
+    }
+
+    /// Waits for the end of a process that was killed.
+    pub fn wait(&mut self) {
+        let _status = self.child.wait().expect("a child can be waited for");
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn finish(mut self) -> Ran {
@@ -106,7 +121,7 @@ pub fn runs(process: u32) -> bool {
 }
 
 /// Children of a process that work on a drive.
-fn workers_of(parent: u32) -> Vec<u32> {
+pub fn workers_of(parent: u32) -> Vec<u32> {
     let entries = fs::read_dir("/proc").expect("/proc");
     let processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     processes.filter(|process| is_worker_of(*process, parent)).collect()

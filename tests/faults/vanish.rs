@@ -94,14 +94,6 @@ impl During {
             Self::Reading => "lat:1000",
         }
     }
-
-    /// 5 when only the read-back failed.
-    const fn exit(self) -> i32 {
-        match self {
-            Self::Writing => 4,
-            Self::Reading => 5,
-        }
-    }
 }
 
 /// The journal of the drive with this node.
@@ -124,11 +116,19 @@ fn a_drive_whose_server_is_killed_fails_alone() {
         let running = Running::start(&mut all(&expunge, &good, (bed.bed.node(), bed.confirm())));
         during.wait(&expunge, &bed);
         bed.bed.kill_server();
-        let ran = running.finish().expect_code(during.exit());
+        // A dead path answers as a bad block does. That nothing is answered any more, not even what worked before,
+        // is what the job ends with, and not with a list of bad blocks.
+        let ran = running.finish().expect_code(4);
         let (drive, record) = three_done(&ran, &expunge, &good, bed.bed.node());
         assert_eq!(drive["outcome"], "failed", "{drive}");
         record.expect_other("failed", "Record of failed sanitization: NOT sanitized", "NOT-SANITIZED");
-        assert!(!drive["reason"]["text"].as_str().unwrap().is_empty());
+        assert_eq!(record.codes("/reasons")[0], "not-answering");
+        let text = "given up: nothing is answered with success any more, not even what worked before";
+        assert_eq!(drive["reason"]["text"], text);
+        match during {
+            During::Writing => assert!(record.at("/verification").is_null()),
+            During::Reading => assert_eq!(record.ranges("/exceptions/notWritten"), []),
+        }
     }
 }
 

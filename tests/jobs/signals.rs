@@ -27,7 +27,7 @@ fn interrupt_and_termination_end_with_a_record_of_an_aborted_job() {
         running.signal(signal);
         let ran = running.finish().expect_code(6);
         let drive = &ran.result()["drives"][0];
-        assert_eq!((&drive["outcome"], &drive["resumable"]), (&"aborted".into(), &false.into()));
+        assert_eq!((&drive["outcome"], &drive["resumable"]), (&"aborted".into(), &true.into()));
         assert_eq!(drive["reason"]["code"], "stopped");
         let record = Record::only_in(&expunge.out());
         record.expect_other("aborted", "Record of aborted job", "NOT-SANITIZED");
@@ -40,7 +40,29 @@ fn interrupt_and_termination_end_with_a_record_of_an_aborted_job() {
         wait_for("the worker is gone", || !runs(worker));
         let journal = journals(&expunge).join("");
         assert!(journal.contains("\"outcome\":\"aborted\""), "{journal}");
+        goes_on(&expunge, &slow);
     }
+}
+
+/// What was stopped goes on where it stopped, and ends with a certificate that tells of it.
+#[track_caller]
+fn goes_on(expunge: &Expunge, slow: &Slow) {
+    slow.bed.clear();
+    let mut command = expunge.command(["resume", "--json"]);
+    command.arg("--out").arg(expunge.out()).arg("--key").arg(expunge.key());
+    let ran = expunge.finish(&mut command).expect_code(0);
+    assert_eq!(ran.result()["drives"][0]["outcome"], "done");
+    let records = Record::all_in(&expunge.out());
+    let certificate = records.iter().find(|record| record.text("/outcome") == "done").unwrap();
+    certificate.expect_certificate();
+    assert_eq!((records.len(), certificate.text("/interruptions/0/cause")), (2, "stopped"));
+    assert!(
+        certificate.number("/interruptions/0/durable") > 0,
+        "what was written was made durable when it stopped"
+    );
+    assert_eq!(certificate.text("/interruptions/0/wentOn"), "there");
+    assert_eq!(slow.media.leftovers().blocks, 0);
+    expunge.check(&certificate.path).expect_code(0);
 }
 
 /// A lost terminal: the hang-up, and nobody at the other end of standard output and standard error.

@@ -6,7 +6,7 @@ use crate::certificate::record::{Exceptions, Record};
 use crate::engine::FlushState;
 use crate::unit::term::Outcome;
 use crate::unit::{RangeSet, term::word};
-use crate::verify::VerificationTally;
+use crate::verify::{RepairTally, VerificationTally};
 
 /// Counts of all passes and of the verification.
 pub(super) fn counts(record: &Record, out: &mut Vec<Finding>) {
@@ -32,12 +32,10 @@ pub(super) fn counts(record: &Record, out: &mut Vec<Finding>) {
     }
     if let Some(verification) = &record.verification {
         verification_counts(&verification.tally, capacity, level, out);
-        let accounted =
-            verification.repair.as_ref().is_none_or(|repair| repair.accounts_for(&verification.tally));
-        if !accounted {
-            let text =
-                "the blocks that were to be repaired are not those that were wrong, each once".to_owned();
-            out.push(Finding { level, code: FindingCode::Exceptions, text });
+        if let Some(why) =
+            verification.repair.as_ref().and_then(|repair| not_repaired(repair, &verification.tally))
+        {
+            out.push(Finding { level, code: FindingCode::Exceptions, text: why.to_owned() });
         }
     }
     if record.exceptions != Exceptions::of(&record.passes, record.verification.as_ref()) {
@@ -94,6 +92,16 @@ fn not_the_whole(good: u64, rest: u64, one: &RangeSet, other: &RangeSet, capacit
     }
     let total = sum(&[good, rest, union.count().0]);
     (total != u128::from(capacity)).then(|| format!("add up to {total} blocks of {capacity}"))
+}
+
+/// Why a repair cannot have been so.
+fn not_repaired(repair: &RepairTally, tally: &VerificationTally) -> Option<&'static str> {
+    if !repair.accounts_for(tally) {
+        return Some("the blocks that were to be repaired are not those that were wrong, each once");
+    }
+    let durable = repair.flush == Some(FlushState::Confirmed);
+    (!repair.repaired.is_empty() && !durable)
+        .then_some("blocks are called repaired that were never made durable")
 }
 
 fn sum(counts: &[u64]) -> u128 {

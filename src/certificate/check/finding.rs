@@ -89,6 +89,10 @@ pub enum FindingCode {
     Disposition,
     /// Times are not in order.
     Times,
+    /// What is said of an interruption cannot be, or it was gone on with where it must not be.
+    Interruption,
+    /// What is said of how the drive was driven cannot be.
+    Conduct,
     /// A limit that must be stated is not.
     Limits,
     /// A self-test failed.

@@ -5,6 +5,7 @@
 
 mod claim;
 pub mod complete;
+mod conduct;
 mod counts;
 pub mod finding;
 mod pattern;
@@ -181,6 +182,9 @@ pub fn recompute(record: &Record) -> Vec<Finding> {
     planned::planned(record, &mut findings);
     pattern::steps(record, &mut findings);
     counts::counts(record, &mut findings);
+    conduct::interruptions(record, &mut findings);
+    conduct::conduct(record, &mut findings);
+    conduct::ended_by_a_rule(record, &mut findings);
     pattern::times(record, &mut findings);
     pattern::clocks(&record.provenance, &record.interruptions, &mut findings);
     pattern::speed(record, &mut findings);
@@ -196,6 +200,10 @@ pub fn recompute_inspection(inspection: &Inspection) -> Vec<Finding> {
     }
     counts::inspection_counts(inspection, &mut findings);
     planned::kind(&inspection.drive, &mut findings);
+    if inspection.verification.repair.is_some() {
+        let text = "an inspection that wrote something";
+        findings.push(Finding::error(FindingCode::Verification, text));
+    }
     if inspection.verification.plan == VerificationPlan::None {
         let text = "an inspection that reads nothing";
         findings.push(Finding::error(FindingCode::Verification, text));

@@ -6,7 +6,7 @@ use crate::certificate::record::{DriveRecord, Record};
 use crate::plan::policy::{Medium, PassRule, Ruling};
 use crate::plan::scheme::Scheme;
 use crate::plan::step::PLAN_SCHEMA;
-use crate::plan::{LimitCode, PassPattern, Plan, Policy, VerificationPlan};
+use crate::plan::{LimitCode, PassPattern, Plan, Policy, Rules, VerificationPlan};
 use crate::unit::term::{Basis, DriveKind, word};
 
 /// Kernel names of drivers that only make things which are no drives, and the major number of loop devices.
@@ -20,6 +20,9 @@ pub(super) fn planned(record: &Record, out: &mut Vec<Finding>) {
     if plan.schema != PLAN_SCHEMA {
         let text = format!("plans of the schema {:?} are not known here", plan.schema);
         out.push(Finding::error(FindingCode::Plan, text));
+    }
+    if let Some(Err(why)) = plan.rules.clone().map(Rules::checked) {
+        out.push(Finding::error(FindingCode::Plan, why.to_string()));
     }
     scope(plan, out);
     content(plan, out);

@@ -146,7 +146,7 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
             if self.probe_due || !self.again.is_empty() {
                 return if self.in_flight > 0 { Step::Reap } else { self.exception() };
             }
-            match self.from_stage(now) {
+            match self.next_of_stage(now) {
                 Some(step) => return step,
                 None if self.in_flight > 0 => return Step::Reap,
                 None => self.turn_stage(now),
@@ -179,7 +179,7 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
         Step::Transfer(range)
     }
 
-    fn from_stage(&mut self, now: Duration) -> Option<Step> {
+    fn next_of_stage(&mut self, now: Duration) -> Option<Step> {
         let side_by_side = match &self.stage {
             Stage::Sweep => self.sweep.forwards(),
             Stage::Return => self.sweep.backwards(),

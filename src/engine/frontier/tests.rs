@@ -62,7 +62,7 @@ impl Bench {
                     flying.push(next);
                 }
                 Step::Reap => {
-                    let next = flying.swap_remove(requests as usize % flying.len());
+                    let next = flying.swap_remove(usize::try_from(requests).unwrap() % flying.len());
                     requests += 1;
                     let result = answer(next, requests);
                     time += if result.is_ok() { Duration::from_millis(1) } else { self.failure };

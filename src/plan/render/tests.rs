@@ -73,6 +73,36 @@ fn a_plan_fits_on_one_screen_and_says_everything() {
 }
 
 #[test]
+fn the_rules_are_two_lines_and_one_for_what_was_set() {
+    let facts = sixteen_terabytes();
+    let rows = |rules: &[&str]| {
+        let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+        let text = text(&report_for(&Request { rules, ..Request::default() }, &facts), &facts);
+        let from = text.find("gives up").unwrap();
+        text[from..text.find("\nclaim ").unwrap()].split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        rows(&[]),
+        "gives up after 32768 failed transfers, below 500 kB/s over 1 h, after 30 min without an answer, at 70 °C \
+         heat half speed from 55 °C, paused from 60 °C until 50 °C, where there is a sensor"
+    );
+    assert_eq!(
+        rows(&[
+            "floor=off",
+            "errors-max=100",
+            "errors-percent=20%",
+            "time=30h",
+            "stop=off",
+            "silence=90s",
+            "slow=52C"
+        ]),
+        "gives up after 100 failed transfers, above 20 % of the last 1000, after 30 h in all, after 2 min without an \
+         answer heat half speed from 52 °C, paused from 60 °C until 50 °C, where there is a sensor rules unlike the \
+         usual ones: errors-max=100 errors-percent=20% floor=off time=30h slow=52C stop=off silence=90s"
+    );
+}
+
+#[test]
 fn a_refusal_shows_every_reason_and_the_command_that_answers_it() {
     let mut facts = drive(DriveKind::Flash);
     facts.content = [ContentType::LinuxRaidMember, ContentType::Lvm2Member].map(content).into();

@@ -1,6 +1,7 @@
 //! A worker that went wrong may say anything; its counts are checked before they mean something.
 #![no_main]
-use expunge::unit::{BlockCount, BlockSize, Geometry};
+use expunge::unit::{BlockCount, BlockSize, Digest, Geometry, RangeSet};
+use expunge::verify::VerificationTally;
 use expunge::worker::Event;
 use libfuzzer_sys::fuzz_target;
 
@@ -14,6 +15,26 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(Event::Verified { tally, .. }) => {
             let _whole = tally.accounts_for(&geometry);
         }
-        Ok(Event::Ready { .. } | Event::Progress(_) | Event::Broken { .. }) | Err(_) => {}
+        Ok(Event::Repaired { tally }) => {
+            let whole = geometry.whole().into_iter().collect();
+            let nothing = VerificationTally {
+                wanted: BlockCount(1000),
+                matched: BlockCount(0),
+                mismatched: whole,
+                unreadable: RangeSet::new(),
+                not_read: BlockCount(0),
+                wanted_digest: Digest([0; 32]),
+            };
+            let _whole = tally.accounts_for(&nothing);
+        }
+        Ok(
+            Event::Ready { .. }
+            | Event::Progress(_)
+            | Event::Waiting
+            | Event::Heat { .. }
+            | Event::Checkpoint { .. }
+            | Event::Broken { .. },
+        )
+        | Err(_) => {}
     }
 });
