@@ -49,7 +49,7 @@ impl Shape {
         let choices =
             [&["random"][..], &["zero"], &["ones", "random"], &["zero", "stamped-0x924924", "random"]];
         let request =
-            Request { verification: verification(&mut dice), ..request(&choices[dice.index(4)], &spec) };
+            Request { verification: verification(&mut dice), ..request(choices[dice.index(4)], &spec) };
         Self { ahead: if dice.chance(1, 3) { 0 } else { dice.between(1, 12) }, ..Self::of(spec, &request) }
     }
 

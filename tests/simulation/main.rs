@@ -77,13 +77,12 @@ fn report(run: &Run, violations: &[Violation]) -> String {
 
 /// Each planted defect is found by the check that exists for it, not by a panic or by chance elsewhere. Says by which
 /// seed it was killed.
-fn is_killed_by(defect: Defect, check: Check) {
+fn is_killed_by(defect: Defect, check: Check) -> String {
     let mut reported = BTreeMap::new();
     for seed in 0..300 {
         for violation in check::all(&Run::carry_out(seed, defect)) {
             if violation.check == check {
-                println!("{defect:?}: {check:?} at seed {seed}");
-                return;
+                return format!("{defect:?}: {check:?} at seed {seed}");
             }
             *reported.entry(violation.check).or_insert(0) += 1;
         }
@@ -93,85 +92,85 @@ fn is_killed_by(defect: Defect, check: Check) {
 
 #[test]
 fn defect_tail_never_written() {
-    is_killed_by(Defect::TailNeverWritten, Check::P4WrittenWasAsked);
+    println!("{}", is_killed_by(Defect::TailNeverWritten, Check::P4WrittenWasAsked));
 }
 
 #[test]
 fn defect_constant_pattern() {
-    is_killed_by(Defect::ConstantPattern, Check::P3DoneIsTrue);
+    println!("{}", is_killed_by(Defect::ConstantPattern, Check::P3DoneIsTrue));
 }
 
 #[test]
 fn defect_stamps_left_out() {
-    is_killed_by(Defect::StampsLeftOut, Check::P3DoneIsTrue);
+    println!("{}", is_killed_by(Defect::StampsLeftOut, Check::P3DoneIsTrue));
 }
 
 #[test]
 fn defect_nothing_is_read() {
-    is_killed_by(Defect::NothingIsRead, Check::P7MatchedWasRead);
+    println!("{}", is_killed_by(Defect::NothingIsRead, Check::P7MatchedWasRead));
 }
 
 #[test]
 fn defect_last_block_skipped_by_writer_and_verifier() {
-    is_killed_by(Defect::LastBlockSkippedByBoth, Check::P3DoneIsTrue);
+    println!("{}", is_killed_by(Defect::LastBlockSkippedByBoth, Check::P3DoneIsTrue));
 }
 
 #[test]
 fn defect_completion_trusted_without_reading_back() {
-    is_killed_by(Defect::CompletionTrusted, Check::P7MatchedWasRead);
+    println!("{}", is_killed_by(Defect::CompletionTrusted, Check::P7MatchedWasRead));
 }
 
 #[test]
 fn defect_identity_by_path_only() {
-    is_killed_by(Defect::IdentityByPath, Check::P1OnlyThePlannedDrive);
+    println!("{}", is_killed_by(Defect::IdentityByPath, Check::P1OnlyThePlannedDrive));
 }
 
 #[test]
 fn defect_flush_left_out() {
-    is_killed_by(Defect::FlushLeftOut, Check::P3DoneIsTrue);
+    println!("{}", is_killed_by(Defect::FlushLeftOut, Check::P3DoneIsTrue));
 }
 
 #[test]
 fn defect_write_errors_taken_for_success() {
-    is_killed_by(Defect::WriteErrorsTakenForSuccess, Check::P4WrittenWasAsked);
+    println!("{}", is_killed_by(Defect::WriteErrorsTakenForSuccess, Check::P4WrittenWasAsked));
 }
 
 #[test]
 fn defect_unreadable_filled_in() {
-    is_killed_by(Defect::UnreadableFilledIn, Check::P7NoDoneOverUnreadable);
+    println!("{}", is_killed_by(Defect::UnreadableFilledIn, Check::P7NoDoneOverUnreadable));
 }
 
 #[test]
 fn defect_writes_before_comparing() {
-    is_killed_by(Defect::WritesBeforeComparing, Check::P2RefusedWroteNothing);
+    println!("{}", is_killed_by(Defect::WritesBeforeComparing, Check::P2RefusedWroteNothing));
 }
 
 #[test]
 fn defect_every_drive_fails() {
-    is_killed_by(Defect::EveryReadFails, Check::HonestDrivesAreDone);
+    println!("{}", is_killed_by(Defect::EveryReadFails, Check::HonestDrivesAreDone));
 }
 
 #[test]
 fn defect_checkpoint_before_flush() {
-    is_killed_by(Defect::CheckpointBeforeFlush, Check::P6CheckpointsAreDurable);
+    println!("{}", is_killed_by(Defect::CheckpointBeforeFlush, Check::P6CheckpointsAreDurable));
 }
 
 #[test]
 fn defect_failed_flush_taken_as_good() {
-    is_killed_by(Defect::FailedFlushTakenAsGood, Check::P6CheckpointsAreDurable);
+    println!("{}", is_killed_by(Defect::FailedFlushTakenAsGood, Check::P6CheckpointsAreDurable));
 }
 
 #[test]
 fn defect_retries_side_by_side() {
-    is_killed_by(Defect::RetriesSideBySide, Check::OnlyBadBlocksFail);
+    println!("{}", is_killed_by(Defect::RetriesSideBySide, Check::OnlyBadBlocksFail));
 }
 
 #[test]
 fn defect_repair_counted_as_clean() {
-    is_killed_by(Defect::RepairCountedAsClean, Check::P3DoneWithoutRepair);
+    println!("{}", is_killed_by(Defect::RepairCountedAsClean, Check::P3DoneWithoutRepair));
 }
 
 #[test]
 fn defect_gone_divided_for_ever() {
-    is_killed_by(Defect::GoneDividedForEver, Check::P8GoneIsLeftAlone);
+    println!("{}", is_killed_by(Defect::GoneDividedForEver, Check::P8GoneIsLeftAlone));
 }
