@@ -33,7 +33,7 @@ pub(crate) enum Check {
     P4WrittenWasAsked,
     /// Matched + mismatched + unreadable + not read = capacity, each block once.
     P4VerificationAddsUp,
-    /// What a repair calls repaired is right on the cells, and what it calls wrong is not.
+    /// What a repair calls right is right on the cells, and what it calls wrong is not.
     P4RepairIsTrue,
     /// The outcome is one of the table, with its exit, its evidence and its reasons.
     P5OutcomeOfTheTable,
@@ -359,9 +359,11 @@ fn repaired(run: &Run, report: &mut dyn FnMut(Check, String)) {
         FaultName::WriteMisdirected,
         FaultName::Counterfeit,
     ];
-    let lost = wrong(View::Durable).intersection(&repair.repaired);
+    let mut called_right = repair.repaired.clone();
+    called_right.extend(&repair.right_again);
+    let lost = wrong(View::Durable).intersection(&called_right);
     if !lost.is_empty() && !has(&broken) {
-        report(Check::P4RepairIsTrue, format!("called repaired and wrong: {lost:?}"));
+        report(Check::P4RepairIsTrue, format!("called right and wrong: {lost:?}"));
     }
     let mut right = repair.still_wrong.clone();
     right.subtract(&wrong(View::Presented));

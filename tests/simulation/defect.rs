@@ -40,12 +40,16 @@ pub(crate) enum Defect {
     CheckpointBeforeFlush,
     /// A flush that failed is asked for again, and its success believed.
     FailedFlushTakenAsGood,
-    /// What is tried again goes beside the block before it, and both become one request.
+    /// What is tried again goes beside its neighbours, and all become one request.
     RetriesSideBySide,
     /// What was repaired counts as read back right.
     RepairCountedAsClean,
     /// A drive that has left counts as one with bad blocks, and is divided to the end.
     GoneDividedForEver,
+    /// A repair believes that what it writes is there, and reads nothing.
+    RepairInvented,
+    /// The plan says nothing of hidden areas.
+    HiddenAreasLeftOut,
 }
 
 impl Defect {
@@ -122,7 +126,7 @@ impl Crooked {
         match (self.defect, way) {
             (Defect::TailNeverWritten, Way::Write) if is_last && is_short => self.invent(transfer),
             (Defect::NothingIsRead, Way::Read) => self.invent(transfer),
-            (Defect::CompletionTrusted, Way::Read) => {
+            (Defect::CompletionTrusted, Way::Read) | (Defect::RepairInvented, _) => {
                 self.fill_in(transfer.range, &mut transfer.buffer);
                 self.invent(transfer)
             }
@@ -149,7 +153,7 @@ impl Crooked {
         let alone = self.flying.is_empty() && way == Way::Write && is_short;
         let range = transfer.range;
         if self.defect == Defect::RetriesSideBySide && alone {
-            self.write_neighbour(range);
+            self.write_neighbours(range);
         }
         self.flying.push((range, way));
         let taken = match way {
@@ -163,15 +167,19 @@ impl Crooked {
         })
     }
 
-    /// Writes the block before, which is not asked for.
-    fn write_neighbour(&mut self, range: LbaRange) {
+    /// Writes the blocks before and after, which nobody asked for.
+    fn write_neighbours(&mut self, range: LbaRange) {
+        let whole = self.drive.geometry().whole();
         let before = range.first().0.checked_sub(1).and_then(|lba| LbaRange::single(Lba(lba)));
-        let Some(range) = before else { return };
-        let mut buffer =
-            Buffer::new(usize::try_from(self.drive.transfer_bytes()).expect("a buffer's length"));
-        self.fill_in(range, &mut buffer);
-        if self.drive.submit_write(Transfer { range, buffer }).is_ok() {
-            self.neighbours.push(range);
+        let after =
+            LbaRange::single(range.end()).filter(|_| whole.is_some_and(|whole| whole.contains(range.end())));
+        for range in before.into_iter().chain(after) {
+            let bytes = usize::try_from(self.drive.transfer_bytes()).expect("a buffer's length");
+            let mut buffer = Buffer::new(bytes);
+            self.fill_in(range, &mut buffer);
+            if self.drive.submit_write(Transfer { range, buffer }).is_ok() {
+                self.neighbours.push(range);
+            }
         }
     }
 

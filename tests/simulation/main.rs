@@ -174,3 +174,13 @@ fn defect_repair_counted_as_clean() {
 fn defect_gone_divided_for_ever() {
     println!("{}", is_killed_by(Defect::GoneDividedForEver, Check::P8GoneIsLeftAlone));
 }
+
+#[test]
+fn defect_repair_invented() {
+    println!("{}", is_killed_by(Defect::RepairInvented, Check::P4RepairIsTrue));
+}
+
+#[test]
+fn defect_hidden_areas_left_out() {
+    println!("{}", is_killed_by(Defect::HiddenAreasLeftOut, Check::P3HiddenAreasAreSaid));
+}

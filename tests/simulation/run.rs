@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use expunge::engine::{Admission, Observer, Pass, PassTally, Progress, Settled, write_pass};
 use expunge::io::{BlockRead, BlockWrite};
-use expunge::plan::{Decision, PassSpec, Plan, Policy, Request, RuleName, Rules, VerificationPlan, decide};
+use expunge::plan::{
+    Decision, LimitCode, PassSpec, Plan, Policy, Request, RuleName, Rules, VerificationPlan, decide,
+};
 use expunge::sim::{Dice, DriveSpec, Oracle, SimIdentity, SimNode, View};
 use expunge::unit::term::{DriveKind, Exit, Outcome};
 use expunge::unit::{Pattern, RangeSet, Reason, ReasonCode};
@@ -134,11 +136,14 @@ impl Run {
         let node = SimNode::new(spec.clone());
         let planned = node.identify();
         let decision = decide(request, &ask::facts(&spec, &planned, &mut dice), &Policy::builtin());
-        let (plan, ended) = match decision {
+        let (mut plan, ended) = match decision {
             Decision::Planned(plan) => (Some(*plan), Ended::refused(1)),
             Decision::Refused(reasons) => (None, Ended::refused(reasons.len())),
             Decision::Unsanitizable(reasons) => (None, Verdict::unsanitizable(reasons).into()),
         };
+        if let Some(plan) = plan.as_mut().filter(|_| defect == Defect::HiddenAreasLeftOut) {
+            plan.limits.retain(|limit| limit.code != LimitCode::HiddenAreasNotExamined);
+        }
         let job_bytes = dice.bits().to_le_bytes();
         let specs: &[PassSpec] = plan.as_ref().map_or(&[], |plan| &plan.passes);
         let patterns = specs.iter().map(|pass| ask::arm(&pass.pattern, job_bytes, &mut dice)).collect();
@@ -169,7 +174,9 @@ impl Run {
 
     /// Opens, compares, writes, reads back, compares again and judges, in the order that every job has.
     fn work(&mut self, plan: &Plan, node: &SimNode, defect: Defect, dice: &mut Dice) {
-        let mut writer = Crooked::over(node.open(), defect, self.patterns.last().cloned());
+        // That one is in the repair alone.
+        let before_repair = if defect == Defect::RepairInvented { Defect::None } else { defect };
+        let mut writer = Crooked::over(node.open(), before_repair, self.patterns.last().cloned());
         writer.warm_up();
         if !is_planned(plan, node, defect) {
             self.ended = Ended::refused(1);
@@ -189,7 +196,7 @@ impl Run {
             Settled::GivenUp(RuleName::ErrorsMax | RuleName::ErrorsPercent) => last,
             Settled::GivenUp(_) | Settled::Stopped | Settled::Gone(_) | Settled::Refused(_) => false,
         };
-        let mut reader = Crooked::over(node.open(), defect, self.patterns.last().cloned());
+        let mut reader = Crooked::over(node.open(), before_repair, self.patterns.last().cloned());
         if worth_reading && plan.verification != VerificationPlan::None {
             let mut seed = [0; 32];
             dice.noise(&mut seed);
