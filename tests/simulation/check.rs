@@ -277,11 +277,17 @@ fn exactness(run: &Run, report: &mut dyn FnMut(Check, String)) {
     if run.stops_after.is_some() || run.given_up.is_some() {
         return;
     }
-    let only = |names: &[FaultName]| {
-        !run.spec.faults.is_empty() && run.spec.faults.iter().all(|fault| names.contains(&fault.name()))
+    let fails = |fault: &SimFault, bad: &[FaultName]| bad.contains(&fault.name());
+    let faults = &run.spec.faults;
+    // Nothing else is on the menu that changes how a write, or a read, is answered.
+    let only = |bad: &[FaultName], bystanders: &[FaultName]| {
+        faults.iter().any(|fault| fails(fault, bad))
+            && faults.iter().all(|fault| fails(fault, bad) || fails(fault, bystanders))
     };
-    let places: BTreeSet<u64> = run.spec.faults.iter().flat_map(crate::table::places).collect();
-    if only(&[FaultName::WriteErrorHard, FaultName::MergedError, FaultName::BadRegion]) {
+    let unwritable = [FaultName::WriteErrorHard, FaultName::MergedError, FaultName::BadRegion];
+    if only(&unwritable, &NOT_OF_WRITES) {
+        let bad = faults.iter().filter(|fault| fails(fault, &unwritable));
+        let places: BTreeSet<u64> = bad.flat_map(crate::table::places).collect();
         for pass in &run.passes {
             let failed = blocks(&pass.failed);
             if pass.unreached.is_empty() && failed != places {
@@ -289,16 +295,47 @@ fn exactness(run: &Run, report: &mut dyn FnMut(Check, String)) {
             }
         }
     }
-    if only(&[FaultName::ReadErrorHard])
+    if only(&[FaultName::ReadErrorHard, FaultName::BadRegion], &NOT_OF_READS)
         && let Some(tally) = &run.verification
     {
-        let bad: BTreeSet<u64> = places.intersection(&blocks(&run.wanted)).copied().collect();
+        let bad: BTreeSet<u64> =
+            blocks(&run.oracle.unreadable()).intersection(&blocks(&run.wanted)).copied().collect();
         let failed = blocks(&tally.unreadable);
         if failed != bad {
             report(Check::OnlyBadBlocksFail, format!("bad: {bad:?}, unreadable: {failed:?}"));
         }
     }
 }
+
+/// Faults that no write is answered differently for.
+const NOT_OF_WRITES: [FaultName; 12] = [
+    FaultName::ReadErrorHard,
+    FaultName::ReadErrorClearing,
+    FaultName::ReadStale,
+    FaultName::ReadFlip,
+    FaultName::ReadMisdirected,
+    FaultName::ReadTooLong,
+    FaultName::CellRot,
+    FaultName::FlushLies,
+    FaultName::CacheLost,
+    FaultName::Counterfeit,
+    FaultName::HiddenArea,
+    FaultName::Slow,
+];
+
+/// Faults that no read is answered differently for.
+const NOT_OF_READS: [FaultName; 10] = [
+    FaultName::WriteErrorHard,
+    FaultName::WriteDropped,
+    FaultName::WriteMisdirected,
+    FaultName::CellRot,
+    FaultName::FlushLies,
+    FaultName::CacheLost,
+    FaultName::Counterfeit,
+    FaultName::Remapped,
+    FaultName::HiddenArea,
+    FaultName::Slow,
+];
 
 /// Failed transfers of the whole job, as the drive has them.
 fn failed_transfers(run: &Run) -> u32 {
