@@ -248,6 +248,7 @@ impl Look<'_> {
         }
         match World::read(bytes) {
             Found::Nothing => {}
+            Found::Nonsense(text) => self.report(Check::P6NoJobIsLost, text),
             Found::Resumable(story) => self.story(&story),
             Found::NotResumable(story, reason) => {
                 if story.state != State::Recorded {

@@ -53,7 +53,7 @@ fn stopped_after(shape: &Shape, name: &str, skip: usize) -> (World, Vec<u8>) {
 fn story(bytes: &[u8]) -> Story {
     match World::read(bytes) {
         Found::Resumable(story) => *story,
-        Found::Nothing | Found::NotResumable(..) => panic!("it can be gone on with"),
+        Found::Nothing | Found::Nonsense(_) | Found::NotResumable(..) => panic!("it can be gone on with"),
     }
 }
 
@@ -341,10 +341,19 @@ fn killing_seed(defect: Defect, check: Check) -> Option<u64> {
 }
 
 #[test]
-fn defect_journal_trusted_without_a_look() {
-    let seed = killing_seed(Defect::JournalTrusted, Check::P6ResumeLooks);
-    println!("JournalTrusted: P6ResumeLooks at seed {seed:?}");
-    assert!(seed.is_some());
+fn defects_are_killed_by_the_checks_of_the_campaign() {
+    for (defect, check) in [
+        (Defect::JournalTrusted, Check::P6ResumeLooks),
+        (Defect::FlushLeftOut, Check::P6Order),
+        (Defect::FlushLeftOut, Check::P6DurableIsDurable),
+        (Defect::KeysNotKept, Check::P6Order),
+        (Defect::KeysNotKept, Check::P6NoWriteBeforeArming),
+        (Defect::KeysNotKept, Check::P6NoJobIsLost),
+    ] {
+        let seed = killing_seed(defect, check);
+        println!("{defect:?}: {check:?} at seed {seed:?}");
+        assert!(seed.is_some(), "{defect:?} must be reported by {check:?}");
+    }
 }
 
 #[test]

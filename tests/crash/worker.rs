@@ -14,12 +14,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use expunge::engine::{Admission, Observer, Progress};
-use expunge::io::{Adapter, BlockRead, BlockWrite};
-use expunge::sim::{Dice, SimNode};
-use expunge::unit::{Pattern, RangeSet};
+use expunge::io::{Adapter, BlockRead, BlockWrite, Completion, Fault, Transfer};
+use expunge::sim::{Dice, SimDrive, SimNode};
+use expunge::sys::Buffer;
+use expunge::unit::{Geometry, Pattern, RangeSet};
 use expunge::worker::message::{Event, Opened, Order, Terms};
 use expunge::worker::parent::{Link, Report};
 use expunge::worker::serve::{Drive, Teller, serve};
+
+use crate::world::Defect;
 
 /// Who looks on while the worker works, and remembers what must not have been.
 #[derive(Default)]
@@ -78,7 +81,13 @@ pub(crate) struct SimLink {
 
 impl SimLink {
     /// Starts a worker. `ahead` is the number of steps that it may work ahead of the parent.
-    pub(crate) fn start(node: &Arc<SimNode>, onlooker: Arc<dyn Onlooker>, dice: Dice, ahead: u64) -> Self {
+    pub(crate) fn start(
+        node: &Arc<SimNode>,
+        onlooker: Arc<dyn Onlooker>,
+        dice: Dice,
+        ahead: u64,
+        defect: Defect,
+    ) -> Self {
         let (turns, worker_turns) = sync_channel(0);
         let (worker_hands, handed_over) = sync_channel(0);
         let power_is_cut = Arc::new(AtomicBool::new(false));
@@ -95,8 +104,9 @@ impl SimLink {
                 steps: 0,
                 stopped: false,
             };
-            let result =
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&node, onlooker, baton)));
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                work(&node, onlooker, baton, defect)
+            }));
             if let Err(reason) = result
                 && !reason.is::<PowerCut>()
             {
@@ -233,10 +243,10 @@ impl Baton {
     }
 }
 
-fn work(node: &Arc<SimNode>, onlooker: Arc<dyn Onlooker>, mut baton: Baton) {
+fn work(node: &Arc<SimNode>, onlooker: Arc<dyn Onlooker>, mut baton: Baton, defect: Defect) {
     baton.take_turn();
     let baton = Rc::new(RefCell::new(baton));
-    let mut bay = Bay { node: Arc::clone(node), onlooker: Arc::clone(&onlooker) };
+    let mut bay = Bay { node: Arc::clone(node), onlooker: Arc::clone(&onlooker), defect };
     let passes = Rc::new(RefCell::new(Vec::new()));
     let mut speaker = Speaker {
         node: Arc::clone(node),
@@ -260,12 +270,50 @@ fn work(node: &Arc<SimNode>, onlooker: Arc<dyn Onlooker>, mut baton: Baton) {
 struct Bay {
     node: Arc<SimNode>,
     onlooker: Arc<dyn Onlooker>,
+    defect: Defect,
+}
+
+/// A port that passes everything on but flushes.
+struct NeverFlushed(SimDrive);
+
+impl BlockRead for NeverFlushed {
+    fn geometry(&self) -> Geometry {
+        self.0.geometry()
+    }
+    fn submit_read(&mut self, transfer: Transfer) -> Result<(), Transfer> {
+        self.0.submit_read(transfer)
+    }
+    fn reap(&mut self, done: &mut Vec<Completion>) -> io::Result<()> {
+        self.0.reap(done)
+    }
+    fn take_buffers(&mut self) -> Vec<Buffer> {
+        self.0.take_buffers()
+    }
+    fn transfer_bytes(&self) -> u64 {
+        self.0.transfer_bytes()
+    }
+    fn current_bytes(&mut self) -> io::Result<u64> {
+        self.0.current_bytes()
+    }
+}
+
+impl BlockWrite for NeverFlushed {
+    fn submit_write(&mut self, transfer: Transfer) -> Result<(), Transfer> {
+        self.0.submit_write(transfer)
+    }
+    fn flush(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 impl Drive for Bay {
     fn writer(&mut self, _terms: &Terms) -> io::Result<(Box<dyn BlockWrite>, Adapter)> {
         self.onlooker.before_writing();
-        Ok((Box::new(self.node.open()), Adapter::IoUring))
+        let port = self.node.open();
+        if self.defect == Defect::FlushLeftOut {
+            return Ok((Box::new(NeverFlushed(port)), Adapter::IoUring));
+        }
+        Ok((Box::new(port), Adapter::IoUring))
     }
 
     fn reader(&mut self, _terms: &Terms) -> io::Result<(Box<dyn BlockRead>, Adapter, Opened)> {

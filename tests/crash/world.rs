@@ -83,6 +83,10 @@ pub(crate) enum Defect {
     JournalTrusted,
     /// A read-back from before an interruption counts after it.
     ReadBackKept,
+    /// The worker says that it has flushed, and has not.
+    FlushLeftOut,
+    /// The keys are not written down before they are used.
+    KeysNotKept,
 }
 
 /// How a sitting came to its end.
@@ -105,6 +109,8 @@ pub(crate) struct Over {
 pub(crate) enum Found {
     /// It holds nothing.
     Nothing,
+    /// No job of ours writes such a journal.
+    Nonsense(String),
     /// It is not gone on with.
     NotResumable(Box<Story>, Reason),
     /// It can be gone on with.
@@ -225,6 +231,9 @@ impl World {
 
     fn arm(&self, clock: &Clock, journal: &mut Journal<Disk>) -> Option<Vec<Pattern>> {
         let patterns = draw_patterns(&self.shape.plan).expect("random numbers");
+        if self.defect == Defect::KeysNotKept {
+            return Some(patterns);
+        }
         let armed = Entry::Armed { at: clock.now(), passes: patterns.clone() };
         journal.keep(&armed).ok().map(|()| patterns)
     }
@@ -235,7 +244,10 @@ impl World {
         if recovered.entries.is_empty() {
             return Found::Nothing;
         }
-        let story = replay(&recovered.entries).unwrap_or_else(|error| panic!("{error}"));
+        let story = match replay(&recovered.entries) {
+            Ok(story) => story,
+            Err(nonsense) => return Found::Nonsense(nonsense.to_string()),
+        };
         match story.resumable() {
             Ok(()) => Found::Resumable(Box::new(story)),
             Err(reason) => Found::NotResumable(Box::new(story), reason),
@@ -281,7 +293,7 @@ impl World {
         let unfinished = story.course.passes.len() < patterns.len() && story.course.given_up.is_none();
         self.must_look = unfinished && !(story.course.passes.is_empty() && story.course.written.is_empty());
         match self.defect {
-            Defect::None => {}
+            Defect::None | Defect::FlushLeftOut | Defect::KeysNotKept => {}
             Defect::JournalTrusted => story.course.trust = Trust::Held,
             Defect::ReadBackKept => story.course.verification = before,
         }
@@ -300,7 +312,7 @@ impl World {
             truthful: self.shape.is_truthful(),
         });
         let dice = Dice::new(self.dice.bits());
-        let mut link = SimLink::start(&node, onlooker, dice, self.shape.ahead);
+        let mut link = SimLink::start(&node, onlooker, dice, self.shape.ahead, self.defect);
         let means = Means {
             link: &mut link,
             tuning: Tuning { depth: 1, transfer_bytes: 4096, adapter: None },
