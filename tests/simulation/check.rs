@@ -397,7 +397,10 @@ fn repaired(run: &Run, report: &mut dyn FnMut(Check, String)) {
         FaultName::Counterfeit,
     ];
     let mut called_right = repair.repaired.clone();
-    called_right.extend(&repair.right_again);
+    // What was right without being written can rot at the flush of the others.
+    if !has(&[FaultName::CellRot]) {
+        called_right.extend(&repair.right_again);
+    }
     let lost = wrong(View::Durable).intersection(&called_right);
     if !lost.is_empty() && !has(&broken) {
         report(Check::P4RepairIsTrue, format!("called right and wrong: {lost:?}"));
