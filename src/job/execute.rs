@@ -130,6 +130,8 @@ pub fn execute(
         given: Box::new(ready.given.clone()),
         self_test: Some(shared.self_test.clone()),
         boot: host::boot_id(),
+        records: Some(shared.host.directories.records.clone()),
+        key: Some(shared.host.directories.key.clone()),
     };
     let armed = keep(&mut journal, &intent)
         .map_err(|reason| vec![reason])
@@ -319,6 +321,8 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
         given: Box::new(given.clone()),
         self_test: Some(shared.self_test.clone()),
         boot: host::boot_id(),
+        records: Some(shared.host.directories.records.clone()),
+        key: Some(shared.host.directories.key.clone()),
     };
     keep(&mut journal, &intent).map_err(not_begun)?;
     let limits = dead_limits(facts.kind);

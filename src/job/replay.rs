@@ -9,7 +9,7 @@ use super::entry::Entry;
 use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::record::{Interruption, InterruptionCause, WentOn};
 use crate::certificate::time::UtcTime;
-use crate::device::DriveFacts;
+use crate::device::{DriveFacts, is_same_drive};
 use crate::plan::{Plan, RuleName};
 use crate::unit::term::{Outcome, word};
 use crate::unit::{BlockCount, Digest, Pattern, RangeSet, Reason, ReasonCode};
@@ -63,6 +63,8 @@ pub struct Story {
     pub given: Given,
     /// The self-test before the job.
     pub self_test: Option<SelfTest>,
+    /// Where its records go, and the key that signs them.
+    pub places: Option<(PathBuf, PathBuf)>,
     /// Its first line.
     pub started: UtcTime,
     /// Its last line.
@@ -139,6 +141,7 @@ impl Story {
             patterns: Vec::new(),
             given: Given::default(),
             self_test: None,
+            places: None,
             started: at,
             last: at,
             course: Course::default(),
@@ -157,7 +160,19 @@ impl Story {
                 story.job = job;
                 story.verdict = Some((Outcome::Refused, reasons));
             }
-            Entry::Intent { job, facts, notes, plan, plan_digest, given, self_test, boot, .. } => {
+            Entry::Intent {
+                job,
+                facts,
+                notes,
+                plan,
+                plan_digest,
+                given,
+                self_test,
+                boot,
+                records,
+                key,
+                ..
+            } => {
                 if plan.as_ref().map(|plan| plan.digest()) != plan_digest {
                     return Err("the digest of the plan is not the plan's".to_owned());
                 }
@@ -169,6 +184,7 @@ impl Story {
                 story.given = *given;
                 story.self_test = self_test;
                 story.boot = boot;
+                story.places = records.zip(key);
             }
             other => return Err(format!("a journal does not begin with {}", name(&other))),
         }
@@ -189,6 +205,8 @@ impl Story {
                     return Err("a pass ended that was not begun".to_owned());
                 };
                 let started = self.course.pass_started.unwrap_or(at);
+                let settled =
+                    settled.unwrap_or(if tally.is_complete() { Ended::Complete } else { Ended::Stopped });
                 // Only a whole pass is over: one that was stopped is gone on with from its checkpoints.
                 if is_over(settled) {
                     self.course.passes.push(PassRun { pattern, tally, started, ended: at });
@@ -200,6 +218,7 @@ impl Story {
                 Ok(())
             }
             Entry::Verifying { at, seed } if self.state == State::Verifying => {
+                self.course.seed.clone_from(&seed);
                 self.verifying = Some((at, seed));
                 Ok(())
             }
@@ -207,7 +226,12 @@ impl Story {
                 let Some((started, seed)) = self.verifying.take() else {
                     return Err("a read-back ended that was not begun".to_owned());
                 };
-                if is_over(settled) {
+                let whole =
+                    tally.matched + tally.mismatched.count() + tally.unreadable.count() == tally.wanted;
+                let settled = settled.unwrap_or(if whole { Ended::Complete } else { Ended::Stopped });
+                // Blocks that were found wrong are a failure whatever follows: they must not be forgotten because
+                // somebody stopped the reading.
+                if is_over(settled) || !tally.mismatched.is_empty() {
                     let run =
                         VerificationRun { seed, adapter, opened, tally, repair: None, started, ended: at };
                     self.course.verification = Some(run);
@@ -327,18 +351,13 @@ impl Story {
         self.sitting_began = at;
         self.course.trust = Trust::Interrupted;
         self.verifying = None;
-        // Nobody held the drive meanwhile: that all was right before says nothing about now. What was wrong stays
-        // wrong, though, or a repair that the journal does not know of would make a success of it.
-        if self.course.verification.as_ref().is_some_and(|run| run.tally.is_clean()) {
-            self.course.verification = None;
-            self.read_settled = None;
-        }
         self.verdict = None;
         self.record = None;
         if self.patterns.is_empty() {
             self.state = State::Intended;
         } else if self.course.verification.as_ref().is_some_and(|run| !run.tally.is_clean()) {
-            // What was found wrong stays found, whatever a second reading would say.
+            // What was found wrong stays found, whatever a second reading would say: a repair that the journal does
+            // not know of would make a success of it.
             self.state = State::Verified;
         } else {
             // Nobody held the drive meanwhile: that it was right before shows nothing about it now.
@@ -376,6 +395,7 @@ impl Story {
             WentOn::PassAnew => {}
             WentOn::JobAnew => self.course.passes.clear(),
         }
+        self.course.seed = None;
         self.course.given_up = None;
         self.course.written = RangeSet::new();
         self.course.pass_started = Some(at);
@@ -413,6 +433,17 @@ impl Story {
             ) => Ok(()),
         }
     }
+}
+
+/// The job that took up the drive of this one later: what that one left on it is not to be overwritten because an old
+/// job was never finished.
+pub fn superseded<'a>(story: &Story, all: impl IntoIterator<Item = &'a Story>) -> Option<&'a str> {
+    let facts = story.facts.as_ref()?;
+    let later = |other: &&Story| {
+        let same = other.facts.as_ref().is_some_and(|other| is_same_drive(facts, other).is_ok());
+        same && other.job != story.job && other.started > story.started && !other.patterns.is_empty()
+    };
+    all.into_iter().find(later).map(|other| other.job.as_str())
 }
 
 /// Whether a job that came to this can be gone on with: what ended it was not what its drive answered.

@@ -44,6 +44,9 @@ pub struct Rules {
     pub resume_celsius: i16,
     /// From which it is given up.
     pub stop_celsius: Option<i16>,
+    /// Time without a break that it may be too hot to be driven, after which it is given up.
+    #[serde(default = "pause_seconds")]
+    pub pause_seconds: u64,
     /// Time without any answer after which it is given up, and its worker process left behind.
     pub silence_seconds: u64,
     /// How often progress is made durable: a flush of the drive, then a line in the journal.
@@ -68,12 +71,20 @@ pub enum RuleName {
     Time,
     /// Too hot.
     StopCelsius,
+    /// Too hot to be driven, for too long.
+    PauseTime,
     /// Nothing is answered with success any more, not even what worked before.
     Silent,
     /// Data could not be made durable, again and again.
     FlushesMax,
     /// The read-back found more blocks wrong than a record can list.
     Differences,
+}
+
+/// Where nobody asked for another: a drive that does not cool down in so long hangs in a place that is too hot, or its
+/// sensor has gone.
+const fn pause_seconds() -> u64 {
+    2 * 3600
 }
 
 /// Most failed transfers that a pass may list: the record must hold their ranges.
@@ -106,6 +117,7 @@ impl Rules {
             pause_celsius: pause,
             resume_celsius: resume,
             stop_celsius: Some(stop),
+            pause_seconds: pause_seconds(),
             silence_seconds: 1800,
             checkpoint_millis: 30_000,
             flushes_max: 3,
@@ -149,6 +161,7 @@ impl Rules {
             "slow" => self.slow_celsius = value.celsius()?,
             "pause" => self.pause_celsius = value.celsius()?,
             "resume" => self.resume_celsius = value.celsius()?,
+            "pause-time" => self.pause_seconds = value.scaled(SECONDS, 1, YEAR)?,
             "stop" => self.stop_celsius = value.or_off(|value| value.celsius())?,
             "silence" => self.silence_seconds = value.scaled(SECONDS, 1, YEAR)?,
             "checkpoint" => self.checkpoint_millis = value.scaled(MILLIS, 1, 86_400_000)?,
@@ -324,7 +337,7 @@ impl NotARule {
     fn unknown(name: &str) -> Self {
         Self(format!(
             "{name:?} is no rule; rules are NAME=VALUE with a name of: leap, back-offs, trim, scrape, retry, retries, \
-             errors-max, errors-percent, floor, floor-time, time, slow, pause, resume, stop, silence, checkpoint, \
+             errors-max, errors-percent, floor, floor-time, time, slow, pause, resume, stop, pause-time, silence, checkpoint, \
              flushes-max, repair"
         ))
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::FlushState;
 use crate::engine::frontier::pieces;
-use crate::engine::observe::{Observer, Phase, Progress};
+use crate::engine::observe::{Admission, Observer, Phase, Progress};
 use crate::engine::pass::grain;
 use crate::io::{BlockWrite, Completion, Fault, Presence, Transfer};
 use crate::plan::Rules;
@@ -110,7 +110,7 @@ impl Alone<'_> {
         let mut unreadable = RangeSet::new();
         let mut waiting = self.pieces(set);
         while let Some(range) = waiting.pop() {
-            if self.observer.should_stop() || self.port.presence() != Presence::Here {
+            if !self.may_go_on(range) {
                 return Ok(None);
             }
             let Some(mut buffer) = self.buffers.pop() else { return Ok(None) };
@@ -133,7 +133,7 @@ impl Alone<'_> {
     /// Writes a set; `false` when the job is to end. What cannot be written shows at the next reading.
     fn write(&mut self, set: &RangeSet) -> io::Result<bool> {
         for range in self.pieces(set).into_iter().rev() {
-            if self.observer.should_stop() || self.port.presence() != Presence::Here {
+            if !self.may_go_on(range) {
                 return Ok(false);
             }
             let Some(mut buffer) = self.buffers.pop() else { return Ok(false) };
@@ -145,6 +145,22 @@ impl Alone<'_> {
             self.tell();
         }
         Ok(true)
+    }
+
+    /// Waits until a transfer may begin: a drive that is too hot is not worn out by repairs. `false` when the job is
+    /// to end, a rule ends it, or the drive is gone.
+    fn may_go_on(&mut self, range: LbaRange) -> bool {
+        let bytes = self.geometry.byte_length(range.count());
+        loop {
+            if self.observer.should_stop() || self.port.presence() != Presence::Here {
+                return false;
+            }
+            match self.observer.admit(bytes) {
+                Admission::Go => return true,
+                Admission::Wait(time) => self.observer.rest(time),
+                Admission::GiveUp(_) => return false,
+            }
+        }
     }
 
     /// Pieces no longer than a transfer, the last one first.
