@@ -32,6 +32,7 @@ use crate::unit::term::{DriveKind, Exit};
 use crate::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
 use crate::verify::{Ending, Verdict, judge};
 use crate::worker::Worker;
+use crate::worker::parent::Farewell;
 
 /// How long a worker may take to leave after its last report, before it is killed.
 pub(super) const WORKER_PATIENCE: Duration = Duration::from_secs(2);
@@ -216,9 +217,12 @@ pub(super) fn sit(
                 listener,
                 keeper: &mut journal,
             };
-            let run = carry_out(&plan, &patterns, course, means);
-            // Whether it went or is stuck, the record has what was seen of it.
-            let _farewell = worker.finish(WORKER_PATIENCE);
+            let mut run = carry_out(&plan, &patterns, course, means);
+            match worker.finish(WORKER_PATIENCE) {
+                Farewell::Stuck => {}
+                // It could be killed after all.
+                Farewell::Left => run.conduct.left_behind = None,
+            }
             run
         }
         Err(error) => Run {

@@ -10,6 +10,7 @@ use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::record::{Interruption, InterruptionCause, WentOn};
 use crate::certificate::time::UtcTime;
 use crate::device::{DriveFacts, is_same_drive};
+use crate::engine::PassTally;
 use crate::plan::{Plan, RuleName};
 use crate::unit::term::{Outcome, word};
 use crate::unit::{BlockCount, Digest, Pattern, RangeSet, Reason, ReasonCode};
@@ -200,23 +201,7 @@ impl Story {
             }
             Entry::Armed { at, passes } if self.state == State::Intended => self.arm(at, passes),
             Entry::Checkpoint { pass, written, .. } => self.checkpoint(pass, &written),
-            Entry::PassEnded { at, tally, settled } => {
-                let Some(pattern) = self.writing().and_then(|pass| self.patterns.get(pass)).cloned() else {
-                    return Err("a pass ended that was not begun".to_owned());
-                };
-                let started = self.course.pass_started.unwrap_or(at);
-                let settled =
-                    settled.unwrap_or(if tally.is_complete() { Ended::Complete } else { Ended::Stopped });
-                // Only a whole pass is over: one that was stopped is gone on with from its checkpoints.
-                if is_over(settled) {
-                    self.course.passes.push(PassRun { pattern, tally, started, ended: at });
-                    self.course.given_up = given_up(settled);
-                    self.course.written = RangeSet::new();
-                    self.course.pass_started = Some(at);
-                    self.enter_pass();
-                }
-                Ok(())
-            }
+            Entry::PassEnded { at, tally, settled } => self.end_pass(at, tally, settled),
             Entry::Verifying { at, seed } if self.state == State::Verifying => {
                 self.course.seed.clone_from(&seed);
                 self.verifying = Some((at, seed));
@@ -226,18 +211,8 @@ impl Story {
                 let Some((started, seed)) = self.verifying.take() else {
                     return Err("a read-back ended that was not begun".to_owned());
                 };
-                let whole =
-                    tally.matched + tally.mismatched.count() + tally.unreadable.count() == tally.wanted;
-                let settled = settled.unwrap_or(if whole { Ended::Complete } else { Ended::Stopped });
-                // Blocks that were found wrong are a failure whatever follows: they must not be forgotten because
-                // somebody stopped the reading.
-                if is_over(settled) || !tally.mismatched.is_empty() {
-                    let run =
-                        VerificationRun { seed, adapter, opened, tally, repair: None, started, ended: at };
-                    self.course.verification = Some(run);
-                    self.read_settled = Some(settled);
-                    self.state = State::Verified;
-                }
+                let run = VerificationRun { seed, adapter, opened, tally, repair: None, started, ended: at };
+                self.end_reading(run, settled);
                 Ok(())
             }
             Entry::Repaired { at, tally } => match &mut self.course.verification {
@@ -291,6 +266,36 @@ impl Story {
         self.course.pass_started = Some(at);
         self.enter_pass();
         Ok(())
+    }
+
+    /// Only a whole pass is over: one that was stopped is gone on with from its checkpoints.
+    fn end_pass(&mut self, at: UtcTime, tally: PassTally, settled: Option<Ended>) -> Result<(), String> {
+        let Some(pattern) = self.writing().and_then(|pass| self.patterns.get(pass)).cloned() else {
+            return Err("a pass ended that was not begun".to_owned());
+        };
+        let started = self.course.pass_started.unwrap_or(at);
+        let settled = settled.unwrap_or(if tally.is_complete() { Ended::Complete } else { Ended::Stopped });
+        if is_over(settled) {
+            self.course.passes.push(PassRun { pattern, tally, started, ended: at });
+            self.course.given_up = given_up(settled);
+            self.course.written = RangeSet::new();
+            self.course.pass_started = Some(at);
+            self.enter_pass();
+        }
+        Ok(())
+    }
+
+    /// Blocks that were found wrong are a failure whatever follows: they must not be forgotten because somebody
+    /// stopped the reading.
+    fn end_reading(&mut self, run: VerificationRun, settled: Option<Ended>) {
+        let tally = &run.tally;
+        let whole = tally.matched + tally.mismatched.count() + tally.unreadable.count() == tally.wanted;
+        let settled = settled.unwrap_or(if whole { Ended::Complete } else { Ended::Stopped });
+        if is_over(settled) || !tally.mismatched.is_empty() {
+            self.course.verification = Some(run);
+            self.read_settled = Some(settled);
+            self.state = State::Verified;
+        }
     }
 
     fn enter_pass(&mut self) {
@@ -374,6 +379,7 @@ impl Story {
             Some((Outcome::Aborted, _)) => InterruptionCause::Stopped,
             Some((_, reasons)) if has(reasons, ReasonCode::DriveGone) => InterruptionCause::DriveGone,
             Some((Outcome::Unknown, _)) => InterruptionCause::Lost,
+            Some((_, reasons)) if has(reasons, ReasonCode::NotAnswering) => InterruptionCause::Lost,
             // The verdict was there and its record not.
             Some(_) => InterruptionCause::Crash,
         }
@@ -450,7 +456,8 @@ pub fn superseded<'a>(story: &Story, all: impl IntoIterator<Item = &'a Story>) -
 pub fn can_go_on(outcome: Outcome, reasons: &[Reason]) -> bool {
     match outcome {
         Outcome::Aborted | Outcome::Unknown => true,
-        Outcome::Failed => has(reasons, ReasonCode::DriveGone),
+        // One that fell silent may be back after a power cycle: its medium has decided nothing.
+        Outcome::Failed => has(reasons, ReasonCode::DriveGone) || has(reasons, ReasonCode::NotAnswering),
         Outcome::Done | Outcome::Written | Outcome::Partial | Outcome::Unsanitizable | Outcome::Refused => {
             false
         }
@@ -460,6 +467,7 @@ pub fn can_go_on(outcome: Outcome, reasons: &[Reason]) -> bool {
 /// Whether a pass or reading that ended so is done: gone on with, it would come to nothing else.
 const fn is_over(settled: Ended) -> bool {
     match settled {
+        Ended::GivenUp { rule: RuleName::Silent } => false,
         Ended::Complete | Ended::GivenUp { .. } => true,
         Ended::Stopped | Ended::Gone { .. } | Ended::Refused { .. } => false,
     }
@@ -468,6 +476,7 @@ const fn is_over(settled: Ended) -> bool {
 /// The rule that ended a pass before its end.
 const fn given_up(settled: Ended) -> Option<RuleName> {
     match settled {
+        Ended::GivenUp { rule: RuleName::Silent } => None,
         Ended::GivenUp { rule } => Some(rule),
         Ended::Complete | Ended::Stopped | Ended::Gone { .. } | Ended::Refused { .. } => None,
     }

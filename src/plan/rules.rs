@@ -45,7 +45,6 @@ pub struct Rules {
     /// From which it is given up.
     pub stop_celsius: Option<i16>,
     /// Time without a break that it may be too hot to be driven, after which it is given up.
-    #[serde(default = "pause_seconds")]
     pub pause_seconds: u64,
     /// Time without any answer after which it is given up, and its worker process left behind.
     pub silence_seconds: u64,
@@ -81,12 +80,6 @@ pub enum RuleName {
     Differences,
 }
 
-/// Where nobody asked for another: a drive that does not cool down in so long hangs in a place that is too hot, or its
-/// sensor has gone.
-const fn pause_seconds() -> u64 {
-    2 * 3600
-}
-
 /// Most failed transfers that a pass may list: the record must hold their ranges.
 pub const ERRORS_MAX: u32 = 1 << 15;
 
@@ -117,7 +110,7 @@ impl Rules {
             pause_celsius: pause,
             resume_celsius: resume,
             stop_celsius: Some(stop),
-            pause_seconds: pause_seconds(),
+            pause_seconds: 2 * 3600,
             silence_seconds: 1800,
             checkpoint_millis: 30_000,
             flushes_max: 3,
@@ -173,7 +166,7 @@ impl Rules {
     }
 
     /// Every rule as [`Self::set`] reads it: name and value.
-    pub fn settings(&self) -> [(&'static str, String); 19] {
+    pub fn settings(&self) -> [(&'static str, String); 20] {
         let or_off = |text: Option<String>| text.unwrap_or_else(|| OFF.to_owned());
         let celsius = |celsius: i16| format!("{celsius}C");
         [
@@ -192,6 +185,7 @@ impl Rules {
             ("pause", celsius(self.pause_celsius)),
             ("resume", celsius(self.resume_celsius)),
             ("stop", or_off(self.stop_celsius.map(celsius))),
+            ("pause-time", scaled(self.pause_seconds, SECONDS)),
             ("silence", scaled(self.silence_seconds, SECONDS)),
             ("checkpoint", scaled(self.checkpoint_millis, MILLIS)),
             ("flushes-max", self.flushes_max.to_string()),
@@ -209,9 +203,11 @@ impl Rules {
     /// The rule whose breach has this code and leaves a job incomplete, as `NAME=VALUE`; `None` for every other code,
     /// and where the rule is off.
     pub fn ender(&self, code: ReasonCode) -> Option<String> {
-        let (_, name) = ENDERS.into_iter().find(|(ender, _)| *ender == code)?;
-        let (_, value) = self.settings().into_iter().find(|(rule, _)| *rule == name)?;
-        (value != OFF).then(|| format!("{name}={value}"))
+        let settings = self.settings();
+        let names = ENDERS.into_iter().filter(|(ender, _)| *ender == code).map(|(_, name)| name);
+        let mut on =
+            names.filter_map(|name| settings.iter().find(|(rule, value)| *rule == name && value != OFF));
+        on.next().map(|(name, value)| format!("{name}={value}"))
     }
 
     /// Whether the temperatures stand in order: resume below slow, slow below pause, pause below stop.
@@ -257,12 +253,13 @@ impl fmt::Display for RuleSetting {
 const OFF: &str = "off";
 
 /// Codes of the rules that leave a job incomplete: a limit ended it, and not what the drive did.
-const ENDERS: [(ReasonCode, &str); 5] = [
+const ENDERS: [(ReasonCode, &str); 6] = [
     (ReasonCode::TooManyErrors, "errors-max"),
     (ReasonCode::ErrorShare, "errors-percent"),
     (ReasonCode::TooSlow, "floor"),
     (ReasonCode::TooLong, "time"),
     (ReasonCode::TooHot, "stop"),
+    (ReasonCode::TooHot, "pause-time"),
 ];
 
 const YEAR: u64 = 365 * 86_400;
@@ -393,6 +390,7 @@ mod tests {
             "pause=0C",
             "resume=-6C",
             "stop=off",
+            "pause-time=90s",
             "silence=1s",
             "checkpoint=1500ms",
             "flushes-max=1",

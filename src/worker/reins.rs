@@ -193,7 +193,7 @@ mod tests {
         reins.set_heat(Pace::Paused);
         assert_eq!(admit(&mut rider, 10), Admission::Wait(COOLING));
         assert_eq!(admit(&mut rider, 110), Admission::Wait(COOLING));
-        reins.set_heat(Pace::Slowed);
+        reins.set_heat(Pace::Full);
         assert_eq!(admit(&mut rider, 111), Admission::Go);
         reins.set_heat(Pace::Paused);
         assert_eq!(admit(&mut rider, 112), Admission::Wait(COOLING), "it counts from the last break");
