@@ -64,9 +64,9 @@ impl Job {
         };
         match (story.state, &story.verdict) {
             (State::Refused, _) => "refused".to_owned(),
+            _ if self.superseded.is_some() && story.resumable().is_ok() => "superseded".to_owned(),
+            // A verdict without its record is nothing that anybody may go by.
             (State::Recorded, Some((outcome, _))) => word(*outcome),
-            // Also with a verdict: without its record it is nothing that anybody may go by.
-            _ if self.superseded.is_some() => "superseded".to_owned(),
             (
                 State::Intended
                 | State::Writing { .. }
