@@ -1,5 +1,6 @@
 //! `expunge job list --local`: what the journals of this host tell.
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use super::complain;
 use super::find::directories;
 use super::table::{Column, render};
 use crate::job::Directories;
-use crate::job::replay::{State, Story, replay};
+use crate::job::replay::{State, Story, replay, superseded};
 use crate::journal::{Held, Journal, OpenFault};
 use crate::unit::term::{Exit, word};
 
@@ -19,6 +20,8 @@ const SCHEMA: &str = "urn:expunge:job-list:v1";
 pub struct Job {
     /// Name of the job.
     pub name: String,
+    /// The job that took up the same drive later.
+    superseded: Option<String>,
     story: Result<Story, Unreadable>,
     held: Held,
 }
@@ -42,7 +45,14 @@ impl Unreadable {
 impl Job {
     /// Whether `expunge resume` can go on with it now.
     pub fn can_go_on(&self) -> bool {
-        self.held == Held::ByNobody && self.story.as_ref().is_ok_and(|story| story.resumable().is_ok())
+        self.superseded.is_none()
+            && self.held == Held::ByNobody
+            && self.story.as_ref().is_ok_and(|story| story.resumable().is_ok())
+    }
+
+    /// Where it keeps its records and its key.
+    pub fn places(&self) -> Option<(PathBuf, PathBuf)> {
+        self.story.as_ref().ok()?.places.clone()
     }
 
     fn state(&self) -> String {
@@ -54,7 +64,9 @@ impl Job {
         };
         match (story.state, &story.verdict) {
             (State::Refused, _) => "refused".to_owned(),
-            (State::Recorded | State::Judged, Some((outcome, _))) => word(*outcome),
+            _ if self.superseded.is_some() && story.resumable().is_ok() => "superseded".to_owned(),
+            // A verdict without its record is nothing that anybody may go by.
+            (State::Recorded, Some((outcome, _))) => word(*outcome),
             (
                 State::Intended
                 | State::Writing { .. }
@@ -138,16 +150,31 @@ pub fn read_all(directories: &Directories) -> Result<Vec<Job>, String> {
     let read = |name: String| match Journal::look(&folder, &name) {
         Ok((lines, held)) => {
             let story = replay(&lines).map_err(|nonsense| Unreadable::Damaged(nonsense.to_string()));
-            Job { name, story, held }
+            Job { name, superseded: None, story, held }
         }
-        Err(fault @ OpenFault::Damaged(_)) => {
-            Job { name, story: Err(Unreadable::Damaged(fault.to_string())), held: Held::ByNobody }
-        }
-        Err(fault @ (OpenFault::Held | OpenFault::Io(_))) => {
-            Job { name, story: Err(Unreadable::Closed(fault.to_string())), held: Held::ByNobody }
-        }
+        Err(fault @ OpenFault::Damaged(_)) => Job {
+            name,
+            superseded: None,
+            story: Err(Unreadable::Damaged(fault.to_string())),
+            held: Held::ByNobody,
+        },
+        Err(fault @ (OpenFault::Held | OpenFault::Io(_))) => Job {
+            name,
+            superseded: None,
+            story: Err(Unreadable::Closed(fault.to_string())),
+            held: Held::ByNobody,
+        },
     };
-    Ok(names.into_iter().map(read).collect())
+    let mut jobs: Vec<Job> = names.into_iter().map(read).collect();
+    let stories: Vec<&Story> = jobs.iter().filter_map(|job| job.story.as_ref().ok()).collect();
+    let later: Vec<Option<String>> = jobs
+        .iter()
+        .map(|job| superseded(job.story.as_ref().ok()?, stories.iter().copied()).map(str::to_owned))
+        .collect();
+    for (job, later) in jobs.iter_mut().zip(later) {
+        job.superseded = later;
+    }
+    Ok(jobs)
 }
 
 /// Lists them.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::certificate::show::plain;
 use crate::engine::{HeatTally, Pace, Phase, Progress};
 use crate::job::listen::{Happening, Listener};
 use crate::plan::estimate::{duration_text, size_text};
@@ -59,6 +60,8 @@ struct DriveLine {
     phase_began: (Instant, u64),
     window: VecDeque<(Instant, u64)>,
     silent: Duration,
+    /// What its worker was seen to be doing meanwhile.
+    whereabouts: Option<String>,
     /// What is to be known of its heat.
     heat: Option<String>,
     ended: Option<String>,
@@ -87,6 +90,7 @@ impl Board {
             phase_began: (Instant::now(), 0),
             window: VecDeque::new(),
             silent: Duration::ZERO,
+            whereabouts: None,
             heat: None,
             ended: None,
             line_printed: None,
@@ -212,6 +216,9 @@ impl DriveLine {
         }
         if self.silent >= SILENCE_SHOWN {
             let _infallible = write!(text, ", NO ANSWER for {} s", self.silent.as_secs());
+            if let Some(whereabouts) = &self.whereabouts {
+                let _infallible = write!(text, " from {whereabouts}");
+            }
         }
         text
     }
@@ -289,7 +296,7 @@ impl DriveListener<'_> {
                 line.heat_told = if is_due { Some((now, *pace)) } else { line.heat_told };
                 is_due
             }
-            Happening::Silence { silent } => *silent >= SILENCE_SHOWN && !within(line.line_printed, 10),
+            Happening::Silence { silent, .. } => *silent >= SILENCE_SHOWN && !within(line.line_printed, 10),
             Happening::PassEnded { .. } | Happening::Verified { .. } => true,
         };
         if !is_due {
@@ -300,7 +307,9 @@ impl DriveListener<'_> {
             Happening::PassEnded { tally } => json!({"event": "pass-ended", "tally": tally}),
             Happening::Verified { tally } => json!({"event": "verified", "tally": tally}),
             Happening::Heat { pace, tally } => json!({"event": "heat", "pace": pace, "tally": tally}),
-            Happening::Silence { silent } => json!({"event": "silence", "seconds": silent.as_secs()}),
+            Happening::Silence { silent, whereabouts } => {
+                json!({"event": "silence", "seconds": silent.as_secs(), "whereabouts": whereabouts})
+            }
         };
         line.line_printed = Some(now);
         let mut value = json!({"schema": "urn:expunge:event:v1", "job": line.job, "drive": line.title});
@@ -321,7 +330,10 @@ impl Listener for DriveListener<'_> {
         let Some(line) = drives.get_mut(self.index) else { return };
         match happening {
             Happening::Progress(progress) => line.take(*progress, now),
-            Happening::Silence { silent } => line.silent = *silent,
+            Happening::Silence { silent, whereabouts } => {
+                line.silent = *silent;
+                line.whereabouts = whereabouts.map(plain);
+            }
             Happening::Heat { pace, tally } => line.heat = heat_text(*pace, tally),
             Happening::PassEnded { .. } | Happening::Verified { .. } => {}
         }

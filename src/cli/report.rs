@@ -25,8 +25,32 @@ pub enum Fate {
     NotBegun(Box<NotBegun>),
     /// It was ready, but another drive of the request was refused.
     HeldBack(Box<DriveFacts>),
+    /// A job that was to go on, and did not: its drive is as the interruption has left it.
+    NotResumed(Box<NotGoneOn>),
     /// Its job ended inside Expunge without an answer.
     Lost(Option<Box<DriveFacts>>, Box<Reason>),
+}
+
+/// A job that did not go on.
+#[derive(Debug)]
+pub struct NotGoneOn {
+    /// Name of the job.
+    pub job: String,
+    /// Its drive, as far as its journal could be read.
+    pub facts: Option<DriveFacts>,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// Whether it can go on when the reasons are gone.
+    pub later: Later,
+}
+
+/// Whether a job can go on later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Later {
+    /// When what stands in the way is gone.
+    Possible,
+    /// Never.
+    Never,
 }
 
 impl Fate {
@@ -34,7 +58,7 @@ impl Fate {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Finished(finished) => finished.exit(),
-            Self::Refused(_) | Self::NotBegun(_) | Self::HeldBack(_) => Exit::Refused,
+            Self::Refused(_) | Self::NotBegun(_) | Self::HeldBack(_) | Self::NotResumed(_) => Exit::Refused,
             Self::Lost(..) => Exit::Internal,
         }
     }
@@ -43,7 +67,9 @@ impl Fate {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Finished(finished) => finished.verdict.outcome(),
-            Self::Refused(_) | Self::NotBegun(_) | Self::HeldBack(_) => Outcome::Refused,
+            Self::Refused(_) | Self::NotBegun(_) | Self::HeldBack(_) | Self::NotResumed(_) => {
+                Outcome::Refused
+            }
             Self::Lost(..) => Outcome::Unknown,
         }
     }
@@ -54,6 +80,7 @@ impl Fate {
             Self::Refused(refused) => refused.facts.as_ref(),
             Self::NotBegun(not_begun) => Some(&not_begun.facts),
             Self::HeldBack(facts) => Some(facts),
+            Self::NotResumed(not) => not.facts.as_ref(),
             Self::Lost(facts, _) => facts.as_deref(),
         }
     }
@@ -65,6 +92,7 @@ impl Fate {
             Self::Refused(refused) => &refused.reasons,
             Self::NotBegun(not_begun) => &not_begun.reasons,
             Self::HeldBack(_) => &[],
+            Self::NotResumed(not) => &not.reasons,
             Self::Lost(_, reason) => std::slice::from_ref(reason.as_ref()),
         }
     }
@@ -77,6 +105,7 @@ impl Fate {
             }
             // Whatever happened, its journal tells.
             Self::Lost(..) => true,
+            Self::NotResumed(not) => not.later == Later::Possible,
             Self::Refused(_) | Self::NotBegun(_) | Self::HeldBack(_) => false,
         }
     }
@@ -86,6 +115,7 @@ impl Fate {
         match (self.facts(), self) {
             (Some(facts), _) => facts.title(),
             (None, Self::Refused(refused)) => refused.device.clone(),
+            (None, Self::NotResumed(not)) => format!("job {}", not.job),
             (None, Self::Finished(_) | Self::NotBegun(_) | Self::HeldBack(_) | Self::Lost(..)) => {
                 String::new()
             }
@@ -100,7 +130,18 @@ fn as_json(fate: &Fate, given: &Given) -> Value {
     let identity = facts.map(|facts| &facts.identity);
     let finished = match fate {
         Fate::Finished(finished) => Some(finished.as_ref()),
-        Fate::Refused(_) | Fate::NotBegun(_) | Fate::HeldBack(_) | Fate::Lost(..) => None,
+        Fate::Refused(_) | Fate::NotBegun(_) | Fate::HeldBack(_) | Fate::NotResumed(_) | Fate::Lost(..) => {
+            None
+        }
+    };
+    let job = match fate {
+        Fate::NotResumed(not) => Some(&not.job),
+        _ => finished.map(|finished| &finished.job),
+    };
+    let disposition = match fate {
+        // It may be overwritten in part, and it is not sanitized.
+        Fate::NotResumed(_) => Disposition::Quarantined,
+        _ => finished.map_or(Disposition::Unchanged, |finished| finished.verdict.disposition()),
     };
     let plan: Option<&Plan> = finished.and_then(|finished| finished.plan.as_ref());
     let evidence = finished.and_then(|finished| finished.verdict.evidence());
@@ -123,7 +164,7 @@ fn as_json(fate: &Fate, given: &Given) -> Value {
         }]);
     }
     json!({
-        "job": finished.map(|finished| &finished.job),
+        "job": job,
         "node": facts.map(|facts| facts.node.display().to_string()),
         "device": match fate { Fate::Refused(refused) => Some(&refused.device), _ => None },
         "serial": identity.and_then(|identity| identity.serial.as_ref()),
@@ -138,7 +179,7 @@ fn as_json(fate: &Fate, given: &Given) -> Value {
         "outcome": fate.outcome(),
         "claim": claim,
         "verified": evidence.is_some(),
-        "disposition": finished.map_or(Disposition::Unchanged, |finished| finished.verdict.disposition()),
+        "disposition": disposition,
         "reason": reasons.get(0).cloned(),
         "reasons": reasons,
         "resumable": fate.is_resumable(),
@@ -172,6 +213,9 @@ fn headline(fate: &Fate) -> String {
         Outcome::Unsanitizable => "CANNOT BE SANITIZED HERE: destroy".to_owned(),
         Outcome::Refused => match fate {
             Fate::HeldBack(_) => "NOT BEGUN: another drive was refused".to_owned(),
+            Fate::NotResumed(_) => {
+                "NOT GONE ON WITH: the drive may be overwritten in part and is NOT sanitized".to_owned()
+            }
             Fate::Finished(_) | Fate::Refused(_) | Fate::NotBegun(_) | Fate::Lost(..) => {
                 "REFUSED, nothing was written".to_owned()
             }
@@ -181,8 +225,8 @@ fn headline(fate: &Fate) -> String {
     }
 }
 
-/// The summary for people.
-pub fn table(fates: &[Fate]) -> String {
+/// The summary for people. `places` is what `expunge resume` must be given to find the job again.
+pub fn table(fates: &[Fate], places: &str) -> String {
     let mut text = String::new();
     for fate in fates {
         text.push_str(&format!("{}: {}\n", plain(&fate.title()), headline(fate)));
@@ -202,7 +246,7 @@ pub fn table(fates: &[Fate]) -> String {
                 text.push_str(&format!("  record: {}\n", record.path.display()));
             }
             if fate.is_resumable() {
-                text.push_str(&format!("  go on with it: expunge resume {}\n", finished.job));
+                text.push_str(&format!("  go on with it: expunge resume {}{places}\n", finished.job));
             }
             if let Some(trouble) = &finished.trouble {
                 text.push_str(&format!("  TROUBLE: {trouble}\n"));

@@ -1,50 +1,78 @@
 //! `expunge resume`: goes on with jobs that were interrupted.
-use super::args::ResumeArgs;
+use std::path::{Path, PathBuf};
+
+use super::args::{ResumeArgs, StateArgs};
 use super::jobs::{Job, read_all};
-use super::report::Fate;
+use super::report::{Fate, Later, NotGoneOn};
 use super::sanitize::{Form, finish, style};
 use super::setup::{host, wish};
 use super::work::{Way, go_on_with};
 use super::{complain, selftest};
-use crate::job::prepare::{Host, RefusedDrive};
-use crate::job::resume::{NotResumed, Resumption, Taken, prepare_to_resume};
+use crate::certificate::provenance::SelfTest;
+use crate::job::conclude::KeyPlace;
+use crate::job::prepare::Host;
+use crate::job::resume::{NotResumed, Taken, prepare_to_resume};
 use crate::unit::term::Exit;
 use crate::unit::{Reason, ReasonCode};
 
 /// Goes on with every job named, or with the only one that can go on.
 pub fn run(args: &ResumeArgs) -> Exit {
-    let (host, place) = match host(&args.state) {
-        Ok(host) => host,
-        Err(exit) => return exit,
+    match prepared(args) {
+        Ok((host, place, jobs)) => go_on(args, &host, place, &jobs),
+        Err(exit) => exit,
+    }
+}
+
+/// The host with the places of the jobs, and the names of these.
+fn prepared(args: &ResumeArgs) -> Result<(Host, KeyPlace, Vec<String>), Exit> {
+    let (first, _) = host(&args.state)?;
+    let jobs = which(args, &first)?;
+    if jobs.len() > 1 && args.pace.temperature_file.is_some() {
+        complain("--temperature-file belongs to one drive; name one job");
+        return Err(Exit::Usage);
+    }
+    // Records and key are those that the job began with, unless others are named.
+    let places = places(&first, &jobs)?;
+    let named = |given: &Option<PathBuf>, kept: Option<&PathBuf>, default: &Path| {
+        given.clone().or_else(|| kept.filter(|kept| *kept != default).cloned())
     };
+    let default = host(&StateArgs { state: args.state.state.clone(), ..StateArgs::default() })?.0.directories;
+    let state = StateArgs {
+        state: args.state.state.clone(),
+        out: named(&args.state.out, places.as_ref().map(|(records, _)| records), &default.records),
+        key: named(&args.state.key, places.as_ref().map(|(_, key)| key), &default.key),
+    };
+    let (host, place) = host(&state)?;
+    Ok((host, place, jobs))
+}
+
+/// Where the jobs keep their records and key; all of one command at the same place.
+fn places(host: &Host, jobs: &[String]) -> Result<Option<(PathBuf, PathBuf)>, Exit> {
+    let all = read_all(&host.directories).map_err(|error| {
+        complain(&error);
+        Exit::Internal
+    })?;
+    let mut places: Vec<(PathBuf, PathBuf)> =
+        all.iter().filter(|job| jobs.contains(&job.name)).filter_map(Job::places).collect();
+    places.sort();
+    places.dedup();
+    if places.len() > 1 {
+        complain("these jobs keep their records or keys at different places: go on with them one by one");
+        return Err(Exit::Usage);
+    }
+    Ok(places.pop())
+}
+
+fn go_on(args: &ResumeArgs, host: &Host, place: KeyPlace, jobs: &[String]) -> Exit {
     let wish = match wish(args.tuning) {
         Ok(wish) => wish,
         Err(exit) => return exit,
     };
-    let jobs = match which(args, &host) {
-        Ok(jobs) => jobs,
-        Err(exit) => return exit,
-    };
-    if jobs.len() > 1 && args.pace.temperature_file.is_some() {
-        complain("--temperature-file belongs to one drive; name one job");
-        return Exit::Usage;
-    }
     let form = if args.json { Form::Json } else { Form::Text };
     let self_test = selftest::everything();
     let (mut fates, mut given, mut resumptions) = (Vec::new(), Vec::new(), Vec::new());
-    for job in &jobs {
-        let prepared = match self_test.failed.first() {
-            None => prepare_to_resume(&host, job, &args.known_content),
-            Some(failed) => Err(Box::new(NotResumed {
-                story: None,
-                reasons: vec![Reason::new(
-                    ReasonCode::SelfTestFailed,
-                    format!("a self-test failed: {failed}"),
-                    "see all of them with: expunge selftest",
-                )],
-            })),
-        };
-        match prepared {
+    for (job, taken) in jobs.iter().zip(take_up(args, host, &self_test, jobs)) {
+        match taken {
             Ok(Taken::Open(resumption)) => resumptions.push(*resumption),
             Ok(Taken::Ended(finished, said)) => {
                 given.push(*said);
@@ -52,22 +80,53 @@ pub fn run(args: &ResumeArgs) -> Exit {
             }
             Err(not) => {
                 given.push(not.story.as_ref().map(|story| story.given.clone()).unwrap_or_default());
-                fates.push(refused(job, *not));
+                fates.push(not_resumed(job, *not));
             }
         }
     }
-    given.extend(resumptions.iter().map(|one: &Resumption| one.story.given.clone()));
+    given.extend(resumptions.iter().map(|one| one.story.given.clone()));
     if !resumptions.is_empty() {
-        let way =
-            Way { host: &host, place, self_test: &self_test, wish, style: style(form), pace: &args.pace };
+        let style = style(form);
+        let way = Way { host, place, self_test: &self_test, wish, style, pace: &args.pace };
         fates.extend(go_on_with(&way, resumptions));
     }
-    finish(&fates, &given, form)
+    finish(&fates, &given, form, &host.directories)
 }
 
-fn refused(job: &str, not: NotResumed) -> Fate {
+/// Takes all jobs up again, side by side: a drive that does not answer holds up no other (P8).
+fn take_up(
+    args: &ResumeArgs,
+    host: &Host,
+    self_test: &SelfTest,
+    jobs: &[String],
+) -> Vec<Result<Taken, Box<NotResumed>>> {
+    let refused = |code, text: String, remedy: &str| {
+        Err(Box::new(NotResumed { story: None, reasons: vec![Reason::new(code, text, remedy)] }))
+    };
+    if let Some(failed) = self_test.failed.first() {
+        let text = format!("a self-test failed: {failed}");
+        let refused =
+            || refused(ReasonCode::SelfTestFailed, text.clone(), "see all of them: expunge selftest");
+        return jobs.iter().map(|_| refused()).collect();
+    }
+    let known = &args.known_content;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            jobs.iter().map(|job| scope.spawn(move || prepare_to_resume(host, job, known))).collect();
+        let lost = || {
+            let text = "taking the job up failed inside Expunge".to_owned();
+            refused(ReasonCode::WorkerDied, text, "report this as a defect")
+        };
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| lost())).collect()
+    })
+}
+
+fn not_resumed(job: &str, not: NotResumed) -> Fate {
+    let can = not.story.as_ref().is_some_and(|story| story.resumable().is_ok());
+    let ended = not.reasons.iter().any(|reason| reason.code == ReasonCode::NotResumable);
+    let later = if can && !ended { Later::Possible } else { Later::Never };
     let facts = not.story.and_then(|story| story.facts);
-    Fate::Refused(Box::new(RefusedDrive { device: job.to_owned(), facts, reasons: not.reasons }))
+    Fate::NotResumed(Box::new(NotGoneOn { job: job.to_owned(), facts, reasons: not.reasons, later }))
 }
 
 /// The jobs that are meant. Without a name there must be just one that can go on: which of several is meant, only
@@ -96,10 +155,15 @@ fn which(args: &ResumeArgs, host: &Host) -> Result<Vec<String>, Exit> {
             Err(Exit::Usage)
         }
         several => {
+            let place = host.directories.option();
             complain(&format!(
                 "{} jobs can go on: name those that are meant\n{}",
                 several.len(),
-                several.iter().map(|job| format!("  expunge resume {job}")).collect::<Vec<_>>().join("\n")
+                several
+                    .iter()
+                    .map(|job| format!("  expunge resume {job}{place}"))
+                    .collect::<Vec<_>>()
+                    .join("\n")
             ));
             Err(Exit::Usage)
         }

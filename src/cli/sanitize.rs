@@ -12,6 +12,7 @@ use super::work::{Way, held_back, work};
 use super::{complain, selftest};
 use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::show::plain_lines;
+use crate::job::Directories;
 use crate::job::execute::{Kept, keep_refusal};
 use crate::job::prepare::{Host, Order, Prepared, Ready, check_plan_digest, prepare};
 use crate::unit::term::Exit;
@@ -56,7 +57,7 @@ pub fn run(args: &SanitizeArgs) -> Exit {
     };
     keep_refusals(&host, &orders, &fates);
     let given: Vec<Given> = orders.iter().map(|order| order.given.clone()).collect();
-    finish(&fates, &given, form)
+    finish(&fates, &given, form, &host.directories)
 }
 
 /// The form of the answer.
@@ -69,9 +70,9 @@ pub enum Form {
 }
 
 /// Tells what became of every drive, and the gravest exit of them.
-pub fn finish(fates: &[Fate], given: &[Given], form: Form) -> Exit {
+pub fn finish(fates: &[Fate], given: &[Given], form: Form, places: &Directories) -> Exit {
     let exit = fates.iter().map(Fate::exit).fold(Exit::Success, Exit::gravest);
-    match tell(fates, given, form, exit) {
+    match tell(fates, given, form, exit, places) {
         Ok(()) => exit,
         // A reader that went away early got what it wanted.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
@@ -219,7 +220,11 @@ fn keep_refusals(host: &Host, orders: &[Order], fates: &[Fate]) {
         let reasons = match fate {
             Fate::Refused(refused) => &refused.reasons,
             Fate::NotBegun(not_begun) if not_begun.kept == Kept::Nowhere => &not_begun.reasons,
-            Fate::NotBegun(_) | Fate::Finished(_) | Fate::HeldBack(_) | Fate::Lost(..) => continue,
+            Fate::NotBegun(_)
+            | Fate::Finished(_)
+            | Fate::HeldBack(_)
+            | Fate::NotResumed(_)
+            | Fate::Lost(..) => continue,
         };
         if let Err(reason) = keep_refusal(host, &order.device, reasons) {
             complain(&format!("the refusal could not be kept: {}", reason.text));
@@ -227,10 +232,10 @@ fn keep_refusals(host: &Host, orders: &[Order], fates: &[Fate]) {
     }
 }
 
-fn tell(fates: &[Fate], given: &[Given], form: Form, exit: Exit) -> io::Result<()> {
+fn tell(fates: &[Fate], given: &[Given], form: Form, exit: Exit, places: &Directories) -> io::Result<()> {
     let text = match form {
         Form::Json => format!("{}\n", json_result(fates, given, exit)),
-        Form::Text => plain_lines(&table(fates)),
+        Form::Text => plain_lines(&table(fates, &places.option())),
     };
     let mut out = io::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush())

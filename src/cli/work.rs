@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::args::PaceArgs;
 use super::progress::{Board, Style};
-use super::report::{Fate, short};
+use super::report::{Fate, Later, NotGoneOn, short};
 use super::setup::signer;
 use super::signals;
 use crate::certificate::provenance::SelfTest;
@@ -12,7 +12,7 @@ use crate::certificate::show::plain;
 use crate::device::DriveFacts;
 use crate::job::conclude::KeyPlace;
 use crate::job::execute::{Kept, NotBegun, Shared, execute, execute_dead};
-use crate::job::prepare::{Host, Prepared, RefusedDrive};
+use crate::job::prepare::{Host, Prepared};
 use crate::job::resume::{Resumption, go_on};
 use crate::job::shares::{Limits, Shares};
 use crate::job::tuning::Wish;
@@ -56,10 +56,11 @@ impl Task {
     fn not_begun(self, reason: &Reason) -> Fate {
         match self {
             Self::Begin(prepared) => not_begun(prepared, reason),
-            Self::GoOn(resumption) => Fate::Refused(Box::new(RefusedDrive {
-                device: resumption.story.job.clone(),
+            Self::GoOn(resumption) => Fate::NotResumed(Box::new(NotGoneOn {
+                job: resumption.story.job.clone(),
                 facts: Some(resumption.claimed.facts().clone()),
                 reasons: vec![reason.clone()],
+                later: Later::Possible,
             })),
         }
     }
@@ -152,8 +153,8 @@ fn work_on(board: &Board, shared: &Shared<'_>, task: Task) -> Fate {
             let fate = match go_on(shared, *resumption, &mut listener) {
                 Ok(finished) => Fate::Finished(Box::new(finished)),
                 Err(not) => {
-                    let reasons = not.reasons;
-                    Fate::Refused(Box::new(RefusedDrive { device: job, facts: Some(facts), reasons }))
+                    let (facts, reasons, later) = (Some(facts), not.reasons, Later::Possible);
+                    Fate::NotResumed(Box::new(NotGoneOn { job, facts, reasons, later }))
                 }
             };
             listener.ended(short(&fate));

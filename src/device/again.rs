@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use super::claimed::same_names;
 use super::discover::is_same_unit;
-use super::{DriveFacts, Identity, Resolved, SysRoot, discover};
+use super::{DriveFacts, Resolved, SysRoot, discover};
 use crate::unit::{Reason, ReasonCode};
 
 /// Where the drive is now that was described by `before`.
@@ -58,7 +58,7 @@ fn missing(title: &str) -> Reason {
 /// `identity-changed`, with what differs.
 pub fn is_same_drive(before: &DriveFacts, now: &DriveFacts) -> Result<(), Reason> {
     let mut changes = Vec::new();
-    if lasting(&before.identity) != lasting(&now.identity) {
+    if before.identity.lasting() != now.identity.lasting() {
         changes.push("another identity");
     }
     let shape =
@@ -74,13 +74,4 @@ pub fn is_same_drive(before: &DriveFacts, now: &DriveFacts) -> Result<(), Reason
     }
     let text = format!("{} is not the drive of the job: {}", now.title(), changes.join(", "));
     Err(Reason::new(ReasonCode::IdentityChanged, text, "find the drive of the job: expunge list"))
-}
-
-/// The stable facts; of a backing file not the number of its file system, which a restart can change.
-fn lasting(identity: &Identity) -> Identity {
-    let mut lasting = identity.stable();
-    if let Some(backing) = &mut lasting.backing {
-        backing.filesystem.clear();
-    }
-    lasting
 }

@@ -84,6 +84,17 @@ impl Identity {
         Self { firmware: None, ..self.clone() }
     }
 
+    /// The stable facts without the number of a backing file's file system, which a restart of the host can change:
+    /// what must be the same from the beginning of a job to its end, however often it was interrupted.
+    #[must_use]
+    pub fn lasting(&self) -> Self {
+        let mut lasting = self.stable();
+        if let Some(backing) = &mut lasting.backing {
+            backing.filesystem.clear();
+        }
+        lasting
+    }
+
     /// Digest of the canonical JSON of the stable record: the subject of a record.
     pub fn stable_digest(&self) -> Digest {
         Digest::of(&canonical_json(&self.stable()))

@@ -145,8 +145,10 @@ fn prepare(buffer: &mut Buffer, index: u32, pattern: &Pattern, geometry: &Geomet
 /// The pieces of a drive: no longer than a buffer, and not divided below a physical block. Below it, a drive would
 /// have to read what it cannot read in order to write.
 pub(crate) fn grain(geometry: &Geometry, transfer_bytes: u64) -> Grain {
-    let ratio = geometry.physical_block_size.bytes() / geometry.block_size.bytes();
-    Grain { smallest: BlockCount(u64::from(ratio.max(1))), transfer: geometry.blocks_in(transfer_bytes) }
+    let ratio = u64::from(geometry.physical_block_size.bytes() / geometry.block_size.bytes());
+    let transfer = geometry.blocks_in(transfer_bytes);
+    // A volume can call its stripe a block, and that may be longer than a buffer.
+    Grain { smallest: BlockCount(ratio.clamp(1, transfer.0.max(1))), transfer }
 }
 
 /// The longest leap over a bad area, in blocks.

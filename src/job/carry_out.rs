@@ -22,7 +22,7 @@ use crate::device::thermometer::Thermometer;
 use crate::engine::{HeatTally, Pace, PassTally, Progress};
 use crate::io::Tuning;
 use crate::plan::{Plan, RuleName, Rules, VerificationPlan};
-use crate::unit::digest::to_hex;
+use crate::unit::digest::{from_hex, to_hex};
 use crate::unit::{Digest, Geometry, Pattern, RangeSet, Reason, ReasonCode};
 use crate::verify::sample::Sample;
 use crate::verify::{Ending, RepairTally};
@@ -31,6 +31,9 @@ use crate::worker::{Begin, Event, Link, Order, Repair, Report, Terms, Verify};
 
 /// How often the stop flag is looked at while a worker is silent.
 const LISTEN: Duration = Duration::from_millis(250);
+
+/// Silence from which on it is looked at what the worker is doing.
+const SILENCE_LOOKED_AT: Duration = Duration::from_secs(5);
 
 /// How long a worker may take to come to an end after it was asked to stop.
 const STOP_PATIENCE: Duration = Duration::from_mins(2);
@@ -71,9 +74,9 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
     let rest = Rest { written: course.written, started: course.pass_started };
     let result = talk
         .take_up(plan, course.given_up, &mut run)
-        .and_then(|()| talk.look(patterns, course.trust, rest, &mut run))
+        .and_then(|()| talk.look(plan, patterns, course.trust, rest, &mut run))
         .and_then(|rest| talk.write(plan, patterns, rest, &mut run))
-        .and_then(|()| talk.verify(plan, patterns, &mut run))
+        .and_then(|()| talk.verify(plan, patterns, course.seed.as_deref(), &mut run))
         .and_then(|()| talk.repair(patterns, &mut run));
     if let Err(Broken(ending)) = result {
         run.ending = ending;
@@ -154,13 +157,17 @@ impl Talk<'_> {
     /// more, the pass or the job begins anew.
     fn look(
         &mut self,
+        plan: &Plan,
         patterns: &[Pattern],
         trust: Trust,
         rest: Rest,
         run: &mut Run,
     ) -> Result<Rest, Broken> {
         let next = run.passes.len();
-        if trust == Trust::Held || next == patterns.len() {
+        // A full reading sees everything anyway; a sample does not see what came in while nobody held the drive.
+        let full = matches!(plan.verification, VerificationPlan::Full { .. });
+        let needless = next == patterns.len() && (full || run.verification.is_some());
+        if trust == Trust::Held || needless {
             return Ok(rest);
         }
         let last_whole = run.passes.last().map(|pass| {
@@ -231,7 +238,7 @@ impl Talk<'_> {
                 return Err(Broken(lost("the worker process reported its passes out of order".into())));
             }
             let ended = self.means.clock.now();
-            self.keep(&Entry::PassEnded { at: ended, tally: tally.clone(), settled })?;
+            self.keep(&Entry::PassEnded { at: ended, tally: tally.clone(), settled: Some(settled) })?;
             self.means.listener.hear(&Happening::PassEnded { tally: &tally });
             run.passes.push(PassRun { pattern: pattern.clone(), tally, started, ended });
             started = ended;
@@ -275,16 +282,27 @@ impl Talk<'_> {
         }
     }
 
-    fn verify(&mut self, plan: &Plan, patterns: &[Pattern], run: &mut Run) -> Result<(), Broken> {
+    fn verify(
+        &mut self,
+        plan: &Plan,
+        patterns: &[Pattern],
+        begun: Option<&str>,
+        run: &mut Run,
+    ) -> Result<(), Broken> {
         if plan.verification == VerificationPlan::None || run.verification.is_some() {
             return Ok(());
         }
         let Some(pattern) = patterns.last() else {
             return Err(Broken(lost("a plan without passes cannot be verified".into())));
         };
-        // Drawn only now, after the last flush: nobody knew before where the tool would look.
+        // Drawn only now, after the last flush: nobody knew before where the tool would look. A reading that was begun
+        // before an interruption keeps its seed: it must not be tried until a sample misses what is wrong.
         let mut seed = [0; 32];
-        random(&mut seed)?;
+        let rewritten = run.probe.as_ref().is_some_and(|(_, went_on)| *went_on != WentOn::There);
+        match begun.filter(|_| !rewritten).and_then(from_hex).and_then(|bytes| bytes.try_into().ok()) {
+            Some(begun) => seed = begun,
+            None => random(&mut seed)?,
+        }
         let sample = Sample::new(&plan.verification, &plan.geometry, seed)
             .map_err(|error| Broken(lost(format!("the planned sample does not fit the drive: {error}"))))?;
         let seed_text = match plan.verification {
@@ -305,7 +323,7 @@ impl Talk<'_> {
         self.keep(&Entry::Verified {
             at: verification.ended,
             tally: verification.tally.clone(),
-            settled,
+            settled: Some(settled),
             adapter: verification.adapter,
             opened: verification.opened,
         })?;
@@ -465,22 +483,25 @@ impl Talk<'_> {
         let silent = self.heard.elapsed();
         let millis = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
         self.conduct.longest_silence_millis = self.conduct.longest_silence_millis.max(millis);
-        self.means.listener.hear(&Happening::Silence { silent });
-        let since_stop = self.stop_sent.map(|sent| sent.elapsed());
+        let place = (silent >= SILENCE_LOOKED_AT).then(|| self.means.link.whereabouts());
+        self.means.listener.hear(&Happening::Silence { silent, whereabouts: place.as_deref() });
+        // What comes to its end after it was asked to is waited for as long as it gives a sign.
+        let since_stop = self.stop_sent.map(|sent| sent.elapsed().min(silent));
         let limit = Duration::from_secs(self.rules.silence_seconds);
         if silent <= limit && since_stop.is_none_or(|since| since <= STOP_PATIENCE.min(limit)) {
             return Ok(());
         }
         let who = self.means.link.whereabouts();
         self.conduct.left_behind = Some(who.clone());
+        let why = if silent > limit { "rule silence" } else { "since it was asked to stop" };
         Err(Broken(Ending::Lost(Reason::new(
             ReasonCode::NotAnswering,
             format!(
-                "the drive has not answered since {} ({} s, rule silence); {who} is left behind",
+                "the drive has not answered since {} ({} s, {why}); {who} is left behind",
                 self.means.clock.before(silent),
                 silent.as_secs()
             ),
-            "treat the drive as not sanitized; power it off and on and go on with: expunge resume; or destroy it",
+            "treat the drive as not sanitized; power it off and on, then resume the job; or destroy the drive",
         ))))
     }
 }

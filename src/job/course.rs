@@ -55,6 +55,9 @@ pub struct Course {
     pub given_up: Option<RuleName>,
     /// The verification, if it is over.
     pub verification: Option<VerificationRun>,
+    /// Seed of a sample whose reading was begun and did not end: the same blocks are read again, or a job could be
+    /// stopped and gone on with until a sample misses what is wrong.
+    pub seed: Option<String>,
     /// Time that earlier sittings took.
     pub spent: Duration,
     /// Whether what was written must be looked at before going on.

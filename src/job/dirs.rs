@@ -34,6 +34,14 @@ impl Directories {
         Ok(Self { state, records, key })
     }
 
+    /// The option that names the state directory, with a space before it; nothing where it is the default one.
+    pub fn option(&self) -> String {
+        if default_state().is_ok_and(|default| default == self.state) {
+            return String::new();
+        }
+        format!(" --state {}", quoted(&self.state.display().to_string()))
+    }
+
     /// Where journals lie.
     pub fn journals(&self) -> PathBuf {
         self.state.join("jobs")
@@ -61,6 +69,15 @@ impl Directories {
         }
         Ok(())
     }
+}
+
+/// A word for a shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn default_state() -> io::Result<PathBuf> {

@@ -9,7 +9,7 @@ pub(super) fn lost(text: String) -> Ending {
     Ending::Lost(Reason::new(
         ReasonCode::WorkerDied,
         text,
-        "treat the drive as not sanitized; go on with: expunge resume, and report this if it happens again",
+        "treat the drive as not sanitized; resume the job, and report this if it happens again",
     ))
 }
 
@@ -18,7 +18,7 @@ pub(super) fn state_failed(error: &std::io::Error) -> Ending {
     Ending::Lost(Reason::new(
         ReasonCode::StateFailed,
         format!("the journal could not be written: {error}"),
-        "treat the drive as not sanitized; make room or repair the state directory, then: expunge resume",
+        "treat the drive as not sanitized; make room or repair the state directory, then resume the job",
     ))
 }
 
@@ -27,7 +27,7 @@ pub(super) fn gone(fault: Fault) -> Ending {
     Ending::DriveGone(Reason::new(
         ReasonCode::DriveGone,
         format!("the drive vanished during the job ({fault})"),
-        "treat the drive as not sanitized; attach it again and go on with: expunge resume; or destroy it",
+        "treat the drive as not sanitized; attach it again and resume the job, or destroy the drive",
     ))
 }
 
@@ -80,9 +80,16 @@ pub(super) fn given_up(rule: RuleName, rules: &Rules) -> Reason {
             ReasonCode::TooHot,
             format!("given up: hotter than {} °C (rule stop)", rules.stop_celsius.unwrap_or_default()),
         ),
+        RuleName::PauseTime => (
+            ReasonCode::TooHot,
+            format!(
+                "given up: too hot to be driven for {} s, or its sensor was lost while it was (rule pause-time)",
+                rules.pause_seconds
+            ),
+        ),
         RuleName::Silent => (
             ReasonCode::NotAnswering,
-            "given up: nothing is answered with success any more, not even what worked before".to_owned(),
+            "given up: nothing but failures, and nothing that worked before can be done again".to_owned(),
         ),
         RuleName::FlushesMax => (
             ReasonCode::FlushFailed,
@@ -106,6 +113,7 @@ pub(super) const fn is_worth_reading(rule: RuleName) -> bool {
         RuleName::Floor
         | RuleName::Time
         | RuleName::StopCelsius
+        | RuleName::PauseTime
         | RuleName::Silent
         | RuleName::FlushesMax
         | RuleName::Differences => false,

@@ -56,6 +56,12 @@ pub enum Entry {
         /// The kernel's name for this boot.
         #[serde(default)]
         boot: Option<String>,
+        /// Where its records go.
+        #[serde(default)]
+        records: Option<PathBuf>,
+        /// The key that signs them.
+        #[serde(default)]
+        key: Option<PathBuf>,
     },
     /// Keys are drawn; from here on the drive may be written.
     Armed {
@@ -79,8 +85,9 @@ pub enum Entry {
         at: UtcTime,
         /// What it came to.
         tally: PassTally,
-        /// How it ended.
-        settled: Ended,
+        /// How it ended; absent in the first version.
+        #[serde(default)]
+        settled: Option<Ended>,
     },
     /// Reading back begins.
     Verifying {
@@ -95,11 +102,14 @@ pub enum Entry {
         at: UtcTime,
         /// What it came to.
         tally: VerificationTally,
-        /// How it ended.
-        settled: Ended,
+        /// How it ended; absent in the first version.
+        #[serde(default)]
+        settled: Option<Ended>,
         /// How the reads reached the drive.
+        #[serde(default)]
         adapter: Option<Adapter>,
         /// Over which descriptor.
+        #[serde(default)]
         opened: Option<Opened>,
     },
     /// What was wrong was written once more.

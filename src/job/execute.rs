@@ -32,6 +32,7 @@ use crate::unit::term::{DriveKind, Exit};
 use crate::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
 use crate::verify::{Ending, Verdict, judge};
 use crate::worker::Worker;
+use crate::worker::parent::Farewell;
 
 /// How long a worker may take to leave after its last report, before it is killed.
 pub(super) const WORKER_PATIENCE: Duration = Duration::from_secs(2);
@@ -130,6 +131,8 @@ pub fn execute(
         given: Box::new(ready.given.clone()),
         self_test: Some(shared.self_test.clone()),
         boot: host::boot_id(),
+        records: Some(shared.host.directories.records.clone()),
+        key: Some(shared.host.directories.key.clone()),
     };
     let armed = keep(&mut journal, &intent)
         .map_err(|reason| vec![reason])
@@ -214,9 +217,12 @@ pub(super) fn sit(
                 listener,
                 keeper: &mut journal,
             };
-            let run = carry_out(&plan, &patterns, course, means);
-            // Whether it went or is stuck, the record has what was seen of it.
-            let _farewell = worker.finish(WORKER_PATIENCE);
+            let mut run = carry_out(&plan, &patterns, course, means);
+            match worker.finish(WORKER_PATIENCE) {
+                Farewell::Stuck => {}
+                // It could be killed after all.
+                Farewell::Left => run.conduct.left_behind = None,
+            }
             run
         }
         Err(error) => Run {
@@ -319,6 +325,8 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
         given: Box::new(given.clone()),
         self_test: Some(shared.self_test.clone()),
         boot: host::boot_id(),
+        records: Some(shared.host.directories.records.clone()),
+        key: Some(shared.host.directories.key.clone()),
     };
     keep(&mut journal, &intent).map_err(not_begun)?;
     let limits = dead_limits(facts.kind);

@@ -30,6 +30,8 @@ pub enum Happening<'a> {
     Silence {
         /// For how long.
         silent: Duration,
+        /// What the worker is seen to be doing, once it is worth a look.
+        whereabouts: Option<&'a str>,
     },
 }
 

@@ -9,7 +9,8 @@ use super::entry::Entry;
 use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::record::{Interruption, InterruptionCause, WentOn};
 use crate::certificate::time::UtcTime;
-use crate::device::DriveFacts;
+use crate::device::{DriveFacts, is_same_drive};
+use crate::engine::PassTally;
 use crate::plan::{Plan, RuleName};
 use crate::unit::term::{Outcome, word};
 use crate::unit::{BlockCount, Digest, Pattern, RangeSet, Reason, ReasonCode};
@@ -63,6 +64,8 @@ pub struct Story {
     pub given: Given,
     /// The self-test before the job.
     pub self_test: Option<SelfTest>,
+    /// Where its records go, and the key that signs them.
+    pub places: Option<(PathBuf, PathBuf)>,
     /// Its first line.
     pub started: UtcTime,
     /// Its last line.
@@ -139,6 +142,7 @@ impl Story {
             patterns: Vec::new(),
             given: Given::default(),
             self_test: None,
+            places: None,
             started: at,
             last: at,
             course: Course::default(),
@@ -157,7 +161,19 @@ impl Story {
                 story.job = job;
                 story.verdict = Some((Outcome::Refused, reasons));
             }
-            Entry::Intent { job, facts, notes, plan, plan_digest, given, self_test, boot, .. } => {
+            Entry::Intent {
+                job,
+                facts,
+                notes,
+                plan,
+                plan_digest,
+                given,
+                self_test,
+                boot,
+                records,
+                key,
+                ..
+            } => {
                 if plan.as_ref().map(|plan| plan.digest()) != plan_digest {
                     return Err("the digest of the plan is not the plan's".to_owned());
                 }
@@ -169,6 +185,7 @@ impl Story {
                 story.given = *given;
                 story.self_test = self_test;
                 story.boot = boot;
+                story.places = records.zip(key);
             }
             other => return Err(format!("a journal does not begin with {}", name(&other))),
         }
@@ -184,22 +201,9 @@ impl Story {
             }
             Entry::Armed { at, passes } if self.state == State::Intended => self.arm(at, passes),
             Entry::Checkpoint { pass, written, .. } => self.checkpoint(pass, &written),
-            Entry::PassEnded { at, tally, settled } => {
-                let Some(pattern) = self.writing().and_then(|pass| self.patterns.get(pass)).cloned() else {
-                    return Err("a pass ended that was not begun".to_owned());
-                };
-                let started = self.course.pass_started.unwrap_or(at);
-                // Only a whole pass is over: one that was stopped is gone on with from its checkpoints.
-                if is_over(settled) {
-                    self.course.passes.push(PassRun { pattern, tally, started, ended: at });
-                    self.course.given_up = given_up(settled);
-                    self.course.written = RangeSet::new();
-                    self.course.pass_started = Some(at);
-                    self.enter_pass();
-                }
-                Ok(())
-            }
+            Entry::PassEnded { at, tally, settled } => self.end_pass(at, tally, settled),
             Entry::Verifying { at, seed } if self.state == State::Verifying => {
+                self.course.seed.clone_from(&seed);
                 self.verifying = Some((at, seed));
                 Ok(())
             }
@@ -207,13 +211,8 @@ impl Story {
                 let Some((started, seed)) = self.verifying.take() else {
                     return Err("a read-back ended that was not begun".to_owned());
                 };
-                if is_over(settled) {
-                    let run =
-                        VerificationRun { seed, adapter, opened, tally, repair: None, started, ended: at };
-                    self.course.verification = Some(run);
-                    self.read_settled = Some(settled);
-                    self.state = State::Verified;
-                }
+                let run = VerificationRun { seed, adapter, opened, tally, repair: None, started, ended: at };
+                self.end_reading(run, settled);
                 Ok(())
             }
             Entry::Repaired { at, tally } => match &mut self.course.verification {
@@ -267,6 +266,36 @@ impl Story {
         self.course.pass_started = Some(at);
         self.enter_pass();
         Ok(())
+    }
+
+    /// Only a whole pass is over: one that was stopped is gone on with from its checkpoints.
+    fn end_pass(&mut self, at: UtcTime, tally: PassTally, settled: Option<Ended>) -> Result<(), String> {
+        let Some(pattern) = self.writing().and_then(|pass| self.patterns.get(pass)).cloned() else {
+            return Err("a pass ended that was not begun".to_owned());
+        };
+        let started = self.course.pass_started.unwrap_or(at);
+        let settled = settled.unwrap_or(if tally.is_complete() { Ended::Complete } else { Ended::Stopped });
+        if is_over(settled) {
+            self.course.passes.push(PassRun { pattern, tally, started, ended: at });
+            self.course.given_up = given_up(settled);
+            self.course.written = RangeSet::new();
+            self.course.pass_started = Some(at);
+            self.enter_pass();
+        }
+        Ok(())
+    }
+
+    /// Blocks that were found wrong are a failure whatever follows: they must not be forgotten because somebody
+    /// stopped the reading.
+    fn end_reading(&mut self, run: VerificationRun, settled: Option<Ended>) {
+        let tally = &run.tally;
+        let whole = tally.matched + tally.mismatched.count() + tally.unreadable.count() == tally.wanted;
+        let settled = settled.unwrap_or(if whole { Ended::Complete } else { Ended::Stopped });
+        if is_over(settled) || !tally.mismatched.is_empty() {
+            self.course.verification = Some(run);
+            self.read_settled = Some(settled);
+            self.state = State::Verified;
+        }
     }
 
     fn enter_pass(&mut self) {
@@ -327,18 +356,13 @@ impl Story {
         self.sitting_began = at;
         self.course.trust = Trust::Interrupted;
         self.verifying = None;
-        // Nobody held the drive meanwhile: that all was right before says nothing about now. What was wrong stays
-        // wrong, though, or a repair that the journal does not know of would make a success of it.
-        if self.course.verification.as_ref().is_some_and(|run| run.tally.is_clean()) {
-            self.course.verification = None;
-            self.read_settled = None;
-        }
         self.verdict = None;
         self.record = None;
         if self.patterns.is_empty() {
             self.state = State::Intended;
         } else if self.course.verification.as_ref().is_some_and(|run| !run.tally.is_clean()) {
-            // What was found wrong stays found, whatever a second reading would say.
+            // What was found wrong stays found, whatever a second reading would say: a repair that the journal does
+            // not know of would make a success of it.
             self.state = State::Verified;
         } else {
             // Nobody held the drive meanwhile: that it was right before shows nothing about it now.
@@ -355,6 +379,7 @@ impl Story {
             Some((Outcome::Aborted, _)) => InterruptionCause::Stopped,
             Some((_, reasons)) if has(reasons, ReasonCode::DriveGone) => InterruptionCause::DriveGone,
             Some((Outcome::Unknown, _)) => InterruptionCause::Lost,
+            Some((_, reasons)) if has(reasons, ReasonCode::NotAnswering) => InterruptionCause::Lost,
             // The verdict was there and its record not.
             Some(_) => InterruptionCause::Crash,
         }
@@ -376,6 +401,7 @@ impl Story {
             WentOn::PassAnew => {}
             WentOn::JobAnew => self.course.passes.clear(),
         }
+        self.course.seed = None;
         self.course.given_up = None;
         self.course.written = RangeSet::new();
         self.course.pass_started = Some(at);
@@ -415,11 +441,23 @@ impl Story {
     }
 }
 
+/// The job that took up the drive of this one later: what that one left on it is not to be overwritten because an old
+/// job was never finished.
+pub fn superseded<'a>(story: &Story, all: impl IntoIterator<Item = &'a Story>) -> Option<&'a str> {
+    let facts = story.facts.as_ref()?;
+    let later = |other: &&Story| {
+        let same = other.facts.as_ref().is_some_and(|other| is_same_drive(facts, other).is_ok());
+        same && other.job != story.job && other.started > story.started && !other.patterns.is_empty()
+    };
+    all.into_iter().find(later).map(|other| other.job.as_str())
+}
+
 /// Whether a job that came to this can be gone on with: what ended it was not what its drive answered.
 pub fn can_go_on(outcome: Outcome, reasons: &[Reason]) -> bool {
     match outcome {
         Outcome::Aborted | Outcome::Unknown => true,
-        Outcome::Failed => has(reasons, ReasonCode::DriveGone),
+        // One that fell silent may be back after a power cycle: its medium has decided nothing.
+        Outcome::Failed => has(reasons, ReasonCode::DriveGone) || has(reasons, ReasonCode::NotAnswering),
         Outcome::Done | Outcome::Written | Outcome::Partial | Outcome::Unsanitizable | Outcome::Refused => {
             false
         }
@@ -429,6 +467,7 @@ pub fn can_go_on(outcome: Outcome, reasons: &[Reason]) -> bool {
 /// Whether a pass or reading that ended so is done: gone on with, it would come to nothing else.
 const fn is_over(settled: Ended) -> bool {
     match settled {
+        Ended::GivenUp { rule: RuleName::Silent } => false,
         Ended::Complete | Ended::GivenUp { .. } => true,
         Ended::Stopped | Ended::Gone { .. } | Ended::Refused { .. } => false,
     }
@@ -437,6 +476,7 @@ const fn is_over(settled: Ended) -> bool {
 /// The rule that ended a pass before its end.
 const fn given_up(settled: Ended) -> Option<RuleName> {
     match settled {
+        Ended::GivenUp { rule: RuleName::Silent } => None,
         Ended::GivenUp { rule } => Some(rule),
         Ended::Complete | Ended::Stopped | Ended::Gone { .. } | Ended::Refused { .. } => None,
     }

@@ -6,7 +6,7 @@ use super::execute::{Finished, Shared, Sitting, arm, keep, sit};
 use super::host;
 use super::listen::Listener;
 use super::prepare::{CLAIM_WAIT, Host};
-use super::replay::{State, Story, replay};
+use super::replay::{State, Story, replay, superseded};
 use crate::certificate::provenance::Given;
 use crate::certificate::store::left_behind;
 use crate::device::claim::Order as ClaimOrder;
@@ -61,6 +61,12 @@ pub fn prepare_to_resume(host: &Host, job: &str, known: &[ContentType]) -> Resul
     if let Err(reason) = story.resumable() {
         return Err(stay(Some(story), vec![reason]));
     }
+    if let Some(later) = superseding(host, &story) {
+        let text = format!("job {later} has taken up the drive of job {job} since");
+        let remedy =
+            "what is on the drive now is that job's: begin a new job, if it is to be sanitized again";
+        return Err(stay(Some(story), vec![Reason::new(ReasonCode::NotResumable, text, remedy)]));
+    }
     if let Some(finished) =
         adopt(host, &story, &lines, &mut journal).map_err(|reason| stay(None, vec![reason]))?
     {
@@ -70,6 +76,16 @@ pub fn prepare_to_resume(host: &Host, job: &str, known: &[ContentType]) -> Resul
         Ok((claimed, plan)) => Ok(Taken::Open(Box::new(Resumption { story, claimed, plan, journal }))),
         Err(reasons) => Err(stay(Some(story), reasons)),
     }
+}
+
+/// The job of this host that has taken up the same drive later.
+fn superseding(host: &Host, story: &Story) -> Option<String> {
+    let folder = host.directories.journals();
+    let names = Journal::names(&folder).unwrap_or_default();
+    // One that cannot be read tells nothing; its drive is guarded by what lies on it.
+    let read = |name: &String| replay(&Journal::look(&folder, name).ok()?.0).ok();
+    let others: Vec<Story> = names.iter().filter(|name| **name != story.job).filter_map(read).collect();
+    superseded(story, &others).map(str::to_owned)
 }
 
 /// Takes over the record that a job had stored when it was interrupted, so that it gets no second one. What never got
@@ -97,7 +113,11 @@ fn adopt(
     let tallies: Vec<_> = story.course.passes.iter().map(|pass| pass.tally.clone()).collect();
     let read = story.course.verification.as_ref();
     let repair = read.and_then(|run| run.repair.as_ref());
-    let verdict = judge(plan, &tallies, read.map(|run| &run.tally), repair, &Ending::Completed);
+    let ending = story
+        .course
+        .given_up
+        .map_or(Ending::Completed, |rule| Ending::GivenUp(super::ending::given_up(rule, &plan.rules())));
+    let verdict = judge(plan, &tallies, read.map(|run| &run.tally), repair, &ending);
     let Some(record) = left.record.filter(|_| verdict.outcome() == *outcome) else { return Ok(None) };
     let file = record.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let at = Clock::resume(story.last).now();
@@ -141,6 +161,8 @@ fn take_drive(host: &Host, story: &Story, known: &[ContentType]) -> Result<(Clai
     let foreign: Vec<&crate::device::Content> = now
         .content
         .iter()
+        // A drive that became worse is no drive that somebody has used.
+        .filter(|content| content.content_type != ContentType::Unreadable)
         .filter(|content| !plan.content.contains(content) && !known.contains(&content.content_type))
         .collect();
     if foreign.is_empty() {
@@ -169,14 +191,15 @@ pub fn go_on(
         diskseq: claimed.facts().diskseq,
         boot: host::boot_id(),
     };
+    // Looked at first: what is refused has left no mark.
     let mut lines = Vec::new();
-    let kept = keep(&mut journal, &resumed).map_err(|reason| vec![reason]);
+    let looked = claimed.recheck_before_arming(&shared.host.root);
+    let kept = looked.and_then(|()| keep(&mut journal, &resumed).map_err(|reason| vec![reason]));
     let patterns = kept.and_then(|()| {
         lines.push(resumed);
         if story.state == State::Intended || story.patterns.is_empty() {
             return arm(shared.host, &claimed, &plan, &clock, &mut journal);
         }
-        claimed.recheck_before_arming(&shared.host.root)?;
         Ok(story.patterns.clone())
     });
     let patterns = match patterns {

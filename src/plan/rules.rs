@@ -44,6 +44,8 @@ pub struct Rules {
     pub resume_celsius: i16,
     /// From which it is given up.
     pub stop_celsius: Option<i16>,
+    /// Time without a break that it may be too hot to be driven, after which it is given up.
+    pub pause_seconds: u64,
     /// Time without any answer after which it is given up, and its worker process left behind.
     pub silence_seconds: u64,
     /// How often progress is made durable: a flush of the drive, then a line in the journal.
@@ -68,6 +70,8 @@ pub enum RuleName {
     Time,
     /// Too hot.
     StopCelsius,
+    /// Too hot to be driven, for too long.
+    PauseTime,
     /// Nothing is answered with success any more, not even what worked before.
     Silent,
     /// Data could not be made durable, again and again.
@@ -106,6 +110,7 @@ impl Rules {
             pause_celsius: pause,
             resume_celsius: resume,
             stop_celsius: Some(stop),
+            pause_seconds: 2 * 3600,
             silence_seconds: 1800,
             checkpoint_millis: 30_000,
             flushes_max: 3,
@@ -149,6 +154,7 @@ impl Rules {
             "slow" => self.slow_celsius = value.celsius()?,
             "pause" => self.pause_celsius = value.celsius()?,
             "resume" => self.resume_celsius = value.celsius()?,
+            "pause-time" => self.pause_seconds = value.scaled(SECONDS, 1, YEAR)?,
             "stop" => self.stop_celsius = value.or_off(|value| value.celsius())?,
             "silence" => self.silence_seconds = value.scaled(SECONDS, 1, YEAR)?,
             "checkpoint" => self.checkpoint_millis = value.scaled(MILLIS, 1, 86_400_000)?,
@@ -160,7 +166,7 @@ impl Rules {
     }
 
     /// Every rule as [`Self::set`] reads it: name and value.
-    pub fn settings(&self) -> [(&'static str, String); 19] {
+    pub fn settings(&self) -> [(&'static str, String); 20] {
         let or_off = |text: Option<String>| text.unwrap_or_else(|| OFF.to_owned());
         let celsius = |celsius: i16| format!("{celsius}C");
         [
@@ -179,6 +185,7 @@ impl Rules {
             ("pause", celsius(self.pause_celsius)),
             ("resume", celsius(self.resume_celsius)),
             ("stop", or_off(self.stop_celsius.map(celsius))),
+            ("pause-time", scaled(self.pause_seconds, SECONDS)),
             ("silence", scaled(self.silence_seconds, SECONDS)),
             ("checkpoint", scaled(self.checkpoint_millis, MILLIS)),
             ("flushes-max", self.flushes_max.to_string()),
@@ -196,9 +203,11 @@ impl Rules {
     /// The rule whose breach has this code and leaves a job incomplete, as `NAME=VALUE`; `None` for every other code,
     /// and where the rule is off.
     pub fn ender(&self, code: ReasonCode) -> Option<String> {
-        let (_, name) = ENDERS.into_iter().find(|(ender, _)| *ender == code)?;
-        let (_, value) = self.settings().into_iter().find(|(rule, _)| *rule == name)?;
-        (value != OFF).then(|| format!("{name}={value}"))
+        let settings = self.settings();
+        let names = ENDERS.into_iter().filter(|(ender, _)| *ender == code).map(|(_, name)| name);
+        let mut on =
+            names.filter_map(|name| settings.iter().find(|(rule, value)| *rule == name && value != OFF));
+        on.next().map(|(name, value)| format!("{name}={value}"))
     }
 
     /// Whether the temperatures stand in order: resume below slow, slow below pause, pause below stop.
@@ -244,12 +253,13 @@ impl fmt::Display for RuleSetting {
 const OFF: &str = "off";
 
 /// Codes of the rules that leave a job incomplete: a limit ended it, and not what the drive did.
-const ENDERS: [(ReasonCode, &str); 5] = [
+const ENDERS: [(ReasonCode, &str); 6] = [
     (ReasonCode::TooManyErrors, "errors-max"),
     (ReasonCode::ErrorShare, "errors-percent"),
     (ReasonCode::TooSlow, "floor"),
     (ReasonCode::TooLong, "time"),
     (ReasonCode::TooHot, "stop"),
+    (ReasonCode::TooHot, "pause-time"),
 ];
 
 const YEAR: u64 = 365 * 86_400;
@@ -324,7 +334,7 @@ impl NotARule {
     fn unknown(name: &str) -> Self {
         Self(format!(
             "{name:?} is no rule; rules are NAME=VALUE with a name of: leap, back-offs, trim, scrape, retry, retries, \
-             errors-max, errors-percent, floor, floor-time, time, slow, pause, resume, stop, silence, checkpoint, \
+             errors-max, errors-percent, floor, floor-time, time, slow, pause, resume, stop, pause-time, silence, checkpoint, \
              flushes-max, repair"
         ))
     }
@@ -380,6 +390,7 @@ mod tests {
             "pause=0C",
             "resume=-6C",
             "stop=off",
+            "pause-time=90s",
             "silence=1s",
             "checkpoint=1500ms",
             "flushes-max=1",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::FlushState;
 use crate::engine::frontier::pieces;
-use crate::engine::observe::{Observer, Phase, Progress};
+use crate::engine::observe::{Admission, Observer, Phase, Progress};
 use crate::engine::pass::grain;
 use crate::io::{BlockWrite, Completion, Fault, Presence, Transfer};
 use crate::plan::Rules;
@@ -108,12 +108,6 @@ struct Alone<'a> {
 }
 
 impl Alone<'_> {
-    fn is_over(&mut self) -> bool {
-        self.failures >= FAILURES_IN_A_ROW_MAX
-            || self.observer.should_stop()
-            || self.port.presence() != Presence::Here
-    }
-
     /// Blocks of a set that cannot be read or hold something else; `None` when the job is to end.
     fn read(&mut self, set: &RangeSet) -> io::Result<Option<RangeSet>> {
         let pattern = self.pattern;
@@ -121,7 +115,7 @@ impl Alone<'_> {
         let mut unreadable = RangeSet::new();
         let mut waiting = self.pieces(set);
         while let Some(range) = waiting.pop() {
-            if self.is_over() {
+            if !self.may_go_on(range) {
                 return Ok(None);
             }
             let Some(mut buffer) = self.buffers.pop() else { return Ok(None) };
@@ -144,7 +138,7 @@ impl Alone<'_> {
     /// Writes a set; `false` when the job is to end. What cannot be written shows at the next reading.
     fn write(&mut self, set: &RangeSet) -> io::Result<bool> {
         for range in self.pieces(set).into_iter().rev() {
-            if self.is_over() {
+            if !self.may_go_on(range) {
                 return Ok(false);
             }
             let Some(mut buffer) = self.buffers.pop() else { return Ok(false) };
@@ -156,6 +150,25 @@ impl Alone<'_> {
             self.tell();
         }
         Ok(true)
+    }
+
+    /// Waits until a transfer may begin: a drive that is too hot is not worn out by repairs. `false` when the job is
+    /// to end, a rule ends it, or the drive is gone or answers nothing.
+    fn may_go_on(&mut self, range: LbaRange) -> bool {
+        if self.failures >= FAILURES_IN_A_ROW_MAX {
+            return false;
+        }
+        let bytes = self.geometry.byte_length(range.count());
+        loop {
+            if self.observer.should_stop() || self.port.presence() != Presence::Here {
+                return false;
+            }
+            match self.observer.admit(bytes) {
+                Admission::Go => return true,
+                Admission::Wait(time) => self.observer.rest(time),
+                Admission::GiveUp(_) => return false,
+            }
+        }
     }
 
     /// Pieces no longer than a transfer, the last one first.

@@ -110,7 +110,7 @@ pub fn judge(
             vec![Reason::new(
                 ReasonCode::Stopped,
                 "the job was stopped before its end",
-                "go on with: expunge resume; or treat the drive as not sanitized",
+                "resume the job, or treat the drive as not sanitized",
             )],
             Disposition::Quarantined,
             Exit::Aborted,

@@ -124,7 +124,9 @@ impl Teller for Speaker {
 
     fn observer(&mut self, terms: &Terms) -> &mut dyn Observer {
         let spent = Duration::from_millis(terms.spent_millis);
-        self.began = Instant::now().checked_sub(spent).unwrap_or_else(Instant::now);
+        // Asked anew for every pass: the clock of one worker never goes back.
+        self.began = Instant::now().checked_sub(spent).unwrap_or_else(Instant::now).min(self.began);
+        self.rider.set_pause_limit(Duration::from_secs(terms.rules.pause_seconds));
         if let (Some(thermometer), Warmth::NotRead) = (&terms.thermometer, self.warmth) {
             self.warmth = Warmth::Read;
             let (reins, socket) = (Arc::clone(&self.reins), Arc::clone(&self.socket));

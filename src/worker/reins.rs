@@ -68,12 +68,28 @@ pub(super) struct Rider {
     /// Bytes a second at full pace, as far as it was measured.
     full: Option<u64>,
     was: Pace,
+    /// How long the drive may be paused without a break, and since when it is.
+    pause_limit: Duration,
+    paused_since: Option<Duration>,
 }
 
 impl Rider {
     pub(super) fn new(reins: Arc<Reins>) -> Self {
         let throttle = Throttle::new(None);
-        Self { reins, throttle, measuring: (Duration::ZERO, 0), full: None, was: Pace::Full }
+        Self {
+            reins,
+            throttle,
+            measuring: (Duration::ZERO, 0),
+            full: None,
+            was: Pace::Full,
+            pause_limit: Duration::MAX,
+            paused_since: None,
+        }
+    }
+
+    /// How long the drive may be too hot without a break.
+    pub(super) const fn set_pause_limit(&mut self, limit: Duration) {
+        self.pause_limit = limit;
     }
 
     pub(super) fn reins(&self) -> &Reins {
@@ -88,8 +104,14 @@ impl Rider {
         }
         match heat {
             Pace::GiveUp => return Admission::GiveUp(RuleName::StopCelsius),
-            Pace::Paused => return Admission::Wait(COOLING),
-            Pace::Full | Pace::Slowed => {}
+            Pace::Paused => {
+                let since = *self.paused_since.get_or_insert(now);
+                if now.saturating_sub(since) > self.pause_limit {
+                    return Admission::GiveUp(RuleName::PauseTime);
+                }
+                return Admission::Wait(COOLING);
+            }
+            Pace::Full | Pace::Slowed => self.paused_since = None,
         }
         let ordered = NonZeroU64::new(self.reins.pace.load(Ordering::Relaxed));
         let slowed = NonZeroU64::new(self.full.map_or(SLOWEST, |full| (full / 2).max(SLOWEST)));
@@ -159,6 +181,23 @@ mod tests {
         reins.set_heat(Pace::GiveUp);
         let never = rider.admit(Duration::from_secs(61), TRANSFER);
         assert_eq!(never, Admission::GiveUp(RuleName::StopCelsius));
+    }
+
+    /// A sensor that is lost while the drive is paused leaves it paused: not for ever.
+    #[test]
+    fn a_pause_has_an_end() {
+        let reins = Arc::new(Reins::default());
+        let mut rider = Rider::new(Arc::clone(&reins));
+        rider.set_pause_limit(Duration::from_secs(100));
+        let admit = |rider: &mut Rider, second| rider.admit(Duration::from_secs(second), TRANSFER);
+        reins.set_heat(Pace::Paused);
+        assert_eq!(admit(&mut rider, 10), Admission::Wait(COOLING));
+        assert_eq!(admit(&mut rider, 110), Admission::Wait(COOLING));
+        reins.set_heat(Pace::Full);
+        assert_eq!(admit(&mut rider, 111), Admission::Go);
+        reins.set_heat(Pace::Paused);
+        assert_eq!(admit(&mut rider, 112), Admission::Wait(COOLING), "it counts from the last break");
+        assert_eq!(admit(&mut rider, 213), Admission::GiveUp(RuleName::PauseTime));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use expunge::sim::store::{SimStore, UnsyncedTail};
 use expunge::sim::{Dice, View};
 use expunge::unit::digest::from_hex;
 use expunge::unit::term::Outcome;
-use expunge::unit::{Pattern, RangeSet};
+use expunge::unit::{Pattern, RangeSet, Reason, ReasonCode};
 use expunge::verify::sample::Sample;
 use expunge::verify::{Ending, VerificationTally, judge};
 
@@ -158,7 +158,14 @@ pub(crate) fn run(shape: &Shape, stop: u64, crash: Crash, seed: u64, defect: Def
             }
         };
         if sitting == SITTINGS_MAX {
-            trail.violations.push(Violation { check: Check::P6NoJobIsLost, text: "it never ends".into() });
+            // A drive that is silent or away each time is told so each time; people end that.
+            let says_why =
+                |reason: &Reason| matches!(reason.code, ReasonCode::NotAnswering | ReasonCode::DriveGone);
+            let told = matches!(&sat, Sat::Over(over) if over.verdict.reasons().iter().any(says_why));
+            if !told {
+                let text = "it never ends".into();
+                trail.violations.push(Violation { check: Check::P6NoJobIsLost, text });
+            }
             break;
         }
         let Found::Resumable(story) = World::read(&bytes) else { break };

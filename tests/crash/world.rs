@@ -205,6 +205,8 @@ impl World {
             given: Box::new(Given::default()),
             self_test: Some(host().1.clone()),
             boot: None,
+            records: None,
+            key: None,
         };
         let node = Arc::clone(&self.bays[0].1);
         if journal.keep(&intent).is_err() {

@@ -27,12 +27,15 @@ fn what_a_failed_flush_made_doubtful_is_written_again() {
     }
 }
 
-/// Nothing is read back then, so nothing but the flush can tell.
+/// The drive loses what it had acknowledged, and says so with the flush. Nothing is read back, so nothing else can
+/// tell.
 #[test]
-fn a_failed_flush_is_made_good_without_a_read_back_too() {
+fn what_was_lost_with_a_failed_flush_is_made_good_without_a_read_back_too() {
     let bed = Bed::new(BLOCKS * 512, 512);
+    bed.rule("write", 4000, 64, "drop 1");
     bed.bed.rule("fsync 0 0 err:5 1");
     let told = bed.sanitize(&["--verify", "none"], 0);
+    assert_eq!(bed.bed.seen("hits"), 2, "both rules acted");
     assert_eq!(told.drive["outcome"], "written");
     assert_eq!(told.record.number("/passes/0/tally/flushFailures"), 1);
     assert_eq!(bed.wrong(&told.record), []);

@@ -3,6 +3,7 @@ use super::finding::{Finding, FindingCode};
 use crate::certificate::provenance::SelfTest;
 use crate::certificate::record::Record;
 use crate::plan::Plan;
+use crate::unit::Geometry;
 use crate::unit::term::{Disposition, DriveKind, Method, Outcome, Technique, word};
 
 /// Plan, claim, disposition, reasons and self-test against the outcome.
@@ -97,8 +98,11 @@ fn claim_fits(record: &Record, out: &mut Vec<Finding>) {
 
 fn identity_fits(record: &Record, out: &mut Vec<Finding>) {
     let drive = &record.drive;
-    let same = drive.identity_after.as_ref().map(|after| after.stable() == drive.identity_before.stable());
-    let same_shape = drive.geometry_after.as_ref().map(|after| Some(*after) == drive.geometry);
+    let same = drive.identity_after.as_ref().map(|after| after.lasting() == drive.identity_before.lasting());
+    // Another path to the drive can call another number of blocks a physical one.
+    let blocks = |geometry: &Geometry| (geometry.capacity, geometry.block_size);
+    let before = drive.geometry.as_ref().map(blocks);
+    let same_shape = drive.geometry_after.as_ref().map(|after| Some(blocks(after)) == before);
     let done = record.outcome == Outcome::Done;
     let finding = match (same, same_shape) {
         (Some(true), Some(true)) => return,

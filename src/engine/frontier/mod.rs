@@ -32,6 +32,10 @@ use crate::unit::{BlockCount, LbaRange, RangeSet};
 /// anything at all: a range that worked before is tried again.
 const FAILURES_IN_A_ROW: u32 = 256;
 
+/// Ranges of failed blocks after which the drive is given up: one failed transfer can come to a range for every
+/// other block, and a record must hold them all, for each pass.
+const RANGES_MAX: usize = 20_000;
+
 /// First rest after a failure of the path; each further one is twice as long, up to the longest.
 const REST_FIRST: Duration = Duration::from_secs(1);
 const REST_LONGEST: Duration = Duration::from_mins(1);
@@ -121,7 +125,8 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
             failures_in_a_row: 0,
             failures: 0,
             probe_due: false,
-            last_good: None,
+            // What an earlier sitting has written is something that worked before.
+            last_good: durable.ranges().last().map(|range| grain.probe(*range)),
             done: durable.count(),
             durable,
             fresh: RangeSet::new(),
@@ -156,7 +161,7 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
 
     /// A probe, a rest, or a range that is tried again: all of them alone.
     fn exception(&mut self) -> Step {
-        if std::mem::take(&mut self.probe_due) {
+        if !self.rest_due && std::mem::take(&mut self.probe_due) {
             let Some(probe) = self.last_good else {
                 self.end.get_or_insert(Settled::GivenUp(RuleName::Silent));
                 return Step::End;
@@ -280,6 +285,9 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
             Some(Task::Stage | Task::StageRepeated) => {
                 if let Some(settled) = self.stage.fail(range) {
                     self.failed.insert(settled);
+                    if self.failed.ranges().len() > RANGES_MAX {
+                        self.finish(Settled::GivenUp(RuleName::ErrorsMax));
+                    }
                 }
             }
             Some(Task::Probe) => {}
@@ -308,6 +316,12 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
 
     /// What worked before does not work any more: this is no bad area.
     fn probe_failed(&mut self, range: LbaRange, fault: Fault) {
+        if fault.kind.treatment() == Treatment::BackOff && self.patience > 0 {
+            self.patience -= 1;
+            self.rest_due = true;
+            self.probe_due = true;
+            return;
+        }
         self.fresh.remove(range);
         self.durable.remove(range);
         self.done = self.durable.count() + self.fresh.count();
@@ -368,6 +382,9 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
             open.subtract(&fresh);
             open.extend(&self.failed());
             self.failed = RangeSet::new();
+            // Their region is tried from the beginning, and they with it.
+            self.again.clear();
+            self.rest_due = false;
             self.errors = open.count();
             self.bad = open.ranges().iter().flat_map(|range| pieces(*range, self.grain.transfer)).collect();
         }
@@ -412,10 +429,10 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
 
     /// Blocks that failed for good, and those of failed transfers that no smaller one has settled.
     pub fn failed(&self) -> RangeSet {
-        let succeeded = self.succeeded();
-        let open = self.attempted.ranges().iter().map(|range| succeeded.complement(*range));
-        let mut failed: RangeSet = open.flat_map(Vec::<LbaRange>::from).collect();
+        let mut failed = self.attempted.clone();
         failed.extend(&self.failed);
+        failed.subtract(&self.durable);
+        failed.subtract(&self.fresh);
         failed
     }
 

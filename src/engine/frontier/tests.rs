@@ -183,6 +183,52 @@ fn a_bad_region_longer_than_any_run_of_failures_is_not_taken_for_silence() {
     assert_eq!((run.end, run.failed.count().0), (Settled::Complete, 4000));
 }
 
+/// Gone on with after an interruption, when all that is left is a bad region: what an earlier sitting wrote shows that
+/// the drive answers.
+#[test]
+fn a_bad_region_that_is_all_that_is_left_is_not_taken_for_silence() {
+    let durable: RangeSet = [range(0, 10_000)].into_iter().collect();
+    let grain = Grain { smallest: BlockCount(1), transfer: BlockCount(8) };
+    let sweep = pieces(range(10_000, 2000), BlockCount(8));
+    let mut frontier = Frontier::new(sweep, grain, BlockCount(100), &rules(&[]), durable);
+    while let Step::Transfer(next) = frontier.advance(Duration::ZERO) {
+        frontier.apply(next, if next.first().0 < 10_000 { Ok(()) } else { Err(MEDIUM) });
+    }
+    assert_eq!(frontier.end(), Some(Settled::Complete));
+    assert_eq!((frontier.failed().count().0, frontier.succeeded().count().0), (2000, 10_000));
+}
+
+/// What a record must list has a limit, however few transfers it comes from.
+#[test]
+fn more_bad_ranges_than_a_record_can_hold_end_it() {
+    let bench = Bench { transfer: 2048, ..Bench::of(2048 * 100) };
+    let bad: Vec<u64> = (0..2048 * 100).step_by(2).collect();
+    let run = bench.with_bad(&bad);
+    assert_eq!(run.end, Settled::GivenUp(RuleName::ErrorsMax));
+}
+
+/// A probe over a path that fails for a moment is no answer of the drive.
+#[test]
+fn a_probe_that_times_out_is_asked_again_after_a_rest() {
+    let bad: Vec<u64> = (4000..6000).collect();
+    let (mut probes, mut failures) = (0, 0);
+    let run = Bench { depth: 1, ..Bench::of(10_000) }.run(|range, _| {
+        if bad.iter().any(|lba| range.contains(Lba(*lba))) {
+            failures += 1;
+            return Err(MEDIUM);
+        }
+        // A good block after so many failures in a row is the one that is asked for again.
+        probes += u32::from(failures >= 256);
+        if failures >= 256 && probes == 1 {
+            return Err(TRANSPORT);
+        }
+        failures = 0;
+        Ok(())
+    });
+    assert_eq!((run.end, run.failed.count().0), (Settled::Complete, 2000));
+    assert!(probes > 1 && run.rests.len() == 1, "{probes} probes, {:?}", run.rests);
+}
+
 #[test]
 fn a_drive_that_never_answered_is_given_up() {
     let run = Bench::of(1_000_000).run(|_, _| Err(MEDIUM));

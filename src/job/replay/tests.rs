@@ -45,7 +45,11 @@ fn entry(name: &str, at: &str) -> Value {
             "notRead": 0, "wantedDigest": "0".repeat(64)})
     };
     let pass = |written: u64, unreached: Value, settled: &str| {
-        json!({"entry": "pass-ended", "at": at, "settled": {"type": settled}, "tally": {
+        let settled = match settled {
+            "given-up" => json!({"type": settled, "rule": "silent"}),
+            _ => json!({"type": settled}),
+        };
+        json!({"entry": "pass-ended", "at": at, "settled": settled, "tally": {
             "index": 0, "written": written, "failed": [], "unreached": unreached, "flush": "confirmed"}})
     };
     let wrong = json!([{"first": 5, "count": 2}]);
@@ -77,6 +81,28 @@ fn entry(name: &str, at: &str) -> Value {
             "settled": {"type": "complete"}, "adapter": "sync", "opened": "anew"}),
         "differs" => json!({"entry": "verified", "at": at, "tally": tally(wrong, CAPACITY - 2),
             "settled": {"type": "complete"}, "adapter": "sync", "opened": "anew"}),
+        "partly-differs" => {
+            json!({"entry": "verified", "at": at, "tally": tally(json!([{"first": 5, "count": 2}]), 300),
+            "settled": {"type": "stopped"}, "adapter": "sync", "opened": "anew"})
+        }
+        "partly" => json!({"entry": "verified", "at": at, "tally": tally(json!([]), 300),
+            "settled": {"type": "stopped"}, "adapter": "sync", "opened": "anew"}),
+        "sampling" => json!({"entry": "verifying", "at": at, "seed": "ab".repeat(32)}),
+        // As the first version wrote them.
+        "old-intent" => json!({"entry": "intent", "at": at, "job": "j", "facts": facts(), "plan": plan(),
+            "planDigest": plan().digest()}),
+        "old-pass" => {
+            let mut entry = pass(CAPACITY, json!([]), "complete");
+            entry.as_object_mut().unwrap().remove("settled");
+            entry
+        }
+        "old-stopped" => {
+            let mut entry = pass(150, json!([{"first": 150, "count": 850}]), "stopped");
+            entry.as_object_mut().unwrap().remove("settled");
+            entry
+        }
+        "old-verified" => json!({"entry": "verified", "at": at, "tally": tally(json!([]), CAPACITY)}),
+        "silent" => pass(150, json!([{"first": 150, "count": 850}]), "given-up"),
         "repaired" => json!({"entry": "repaired", "at": at, "tally": {"rightAgain": [], "repaired": wrong,
             "stillWrong": [], "notTried": [], "flush": "confirmed"}}),
         "resumed" => json!({"entry": "resumed", "at": at, "node": "/tmp/disk", "diskseq": 3, "boot": "b2"}),
@@ -88,6 +114,7 @@ fn entry(name: &str, at: &str) -> Value {
         "aborted" => verdict("aborted", "stopped"),
         "gone" => verdict("failed", "drive-gone"),
         "failed" => verdict("failed", "mismatch"),
+        "silence" => verdict("failed", "not-answering"),
         "recorded" => json!({"entry": "recorded", "at": at, "file": "f", "sha256": "0".repeat(64)}),
         other => panic!("{other}"),
     }
@@ -147,12 +174,66 @@ fn a_look_that_finds_something_else_begins_the_pass_anew() {
 fn a_clean_read_back_is_done_again_and_a_failed_one_stays_failed() {
     let clean = story(&["intent", "armed", "pass", "verifying", "verified", "resumed"]);
     assert_eq!((clean.state, clean.course.verification.is_none()), (State::Verifying, true));
-    for wrong in [&["differs"][..], &["differs", "repaired"], &["differs", "failed"]] {
+    for wrong in [
+        &["differs"][..],
+        &["differs", "repaired"],
+        &["differs", "failed"],
+        // Stopped in the middle of the reading, with wrong blocks seen: stopping does not unsee them.
+        &["partly-differs", "aborted", "recorded"],
+    ] {
         let names = [&["intent", "armed", "pass", "verifying"][..], wrong, &["resumed"]].concat();
         let story = story(&names);
         let kept = story.course.verification.as_ref().unwrap();
         assert_eq!((story.state, kept.tally.mismatched.count().0), (State::Verified, 2), "{names:?}");
     }
+}
+
+/// A sample that was begun is read to its end: it is not drawn anew until it misses what is wrong.
+#[test]
+fn a_sample_keeps_its_seed_until_it_was_read_or_the_drive_written_again() {
+    let begun = ["intent", "armed", "pass", "sampling"];
+    let seed = Some("ab".repeat(32));
+    for interruption in [&["resumed"][..], &["partly", "aborted", "recorded", "resumed"]] {
+        let story = story(&[&begun[..], interruption].concat());
+        assert_eq!((story.state, &story.course.seed), (State::Verifying, &seed), "{interruption:?}");
+    }
+    let anew = story(&[&begun[..], &["resumed", "anew"]].concat());
+    assert_eq!(anew.course.seed, None);
+}
+
+#[test]
+fn a_drive_that_fell_silent_goes_on_from_its_checkpoints() {
+    let story = story(&["intent", "armed", "checkpoint", "silent", "silence", "recorded", "resumed"]);
+    assert_eq!((story.state, story.course.written.count().0), (State::Writing { pass: 0 }, 100));
+    assert_eq!((story.course.given_up, story.interruptions[0].cause), (None, InterruptionCause::Lost));
+}
+
+/// Entries are added and never renamed: journals of the first version are read as what they were.
+#[test]
+fn journals_of_the_first_version_are_read() {
+    assert_eq!(
+        story(&["old-intent", "armed", "old-pass", "verifying", "old-verified", "done"]).state,
+        State::Judged
+    );
+    let stopped = story(&["old-intent", "armed", "old-stopped", "aborted", "recorded"]);
+    assert!(stopped.resumable().is_ok());
+    assert_eq!(story(&["old-intent", "armed", "old-stopped", "resumed"]).state, State::Writing { pass: 0 });
+}
+
+#[test]
+fn a_job_whose_drive_was_taken_up_later_is_superseded() {
+    let old = story(&["intent", "armed", "checkpoint"]);
+    let mut later = story(&["intent", "armed", "pass"]);
+    later.job = "k".to_owned();
+    later.started = old.last;
+    assert_eq!(superseded(&old, [&old, &later]), Some("k"));
+    assert_eq!(superseded(&later, [&old, &later]), None, "the earlier one does not");
+    let mut refused = later.clone();
+    refused.patterns.clear();
+    assert_eq!(superseded(&old, [&refused]), None, "nothing was written by that one");
+    let mut elsewhere = later.clone();
+    elsewhere.facts.as_mut().unwrap().identity.backing.as_mut().unwrap().inode = "8".to_owned();
+    assert_eq!(superseded(&old, [&elsewhere]), None, "another drive");
 }
 
 #[test]
