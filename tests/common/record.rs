@@ -41,6 +41,8 @@ impl Record {
     pub fn all_in(directory: &Path) -> Vec<Self> {
         let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        // A file that was being written when its process was killed has no name yet: it is no record.
+        paths.retain(|path| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.')));
         paths.sort();
         paths.iter().map(|path| Self::read(path)).collect()
     }
