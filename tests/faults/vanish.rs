@@ -123,7 +123,7 @@ fn a_drive_whose_server_is_killed_fails_alone() {
         assert_eq!(drive["outcome"], "failed", "{drive}");
         record.expect_other("failed", "Record of failed sanitization: NOT sanitized", "NOT-SANITIZED");
         assert_eq!(record.codes("/reasons")[0], "not-answering");
-        let text = "given up: nothing is answered with success any more, not even what worked before";
+        let text = "given up: nothing but failures, and nothing that worked before can be done again";
         assert_eq!(drive["reason"]["text"], text);
         match during {
             During::Writing => assert!(record.at("/verification").is_null()),
