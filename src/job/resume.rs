@@ -37,7 +37,7 @@ pub enum Taken {
     Ended(Box<Finished>, Box<Given>),
 }
 
-/// A job that does not go on, with every reason. Nothing was written to its drive or its journal.
+/// A job that does not go on, with every reason. Nothing was written to its drive.
 #[derive(Debug)]
 pub struct NotResumed {
     /// What its journal tells, if it could be read.
