@@ -9,7 +9,8 @@ use super::complain;
 use super::find::directories;
 use super::table::{Column, render};
 use crate::job::Directories;
-use crate::job::replay::{State, Story, replay, superseded};
+use crate::job::order::superseded;
+use crate::job::replay::{State, Story, replay};
 use crate::journal::{Held, Journal, OpenFault};
 use crate::unit::term::{Exit, word};
 

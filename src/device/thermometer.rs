@@ -1,7 +1,7 @@
 //! Where the kernel tells the temperature of a drive (hwmon), and reading it.
 //!
 //! ```text
-//! ATA, driver drivetemp     DEVICE/hwmon/hwmonN/{name,temp1_input,temp1_max,temp1_crit}
+//! ATA, driver drivetemp     DEVICE/hwmon/hwmonN/{name,temp1_input}
 //! NVMe since Linux 5.5      CONTROLLER/hwmonN/...          child of the controller
 //!                           CONTROLLER/hwmon/hwmonN/...    the same with a folder between
 //!                           CONTROLLER/device/hwmon/...    child of its PCI function
@@ -13,6 +13,9 @@
 //!
 //! Nothing is found for SAS drives (no driver gives them a sensor), for ATA drives while `drivetemp` is not loaded,
 //! behind most USB bridges and RAID controllers, and for volumes. A file of the operator's can stand in.
+//!
+//! Nothing but `name` is read here: for the limits of a sensor (`temp1_max`) the kernel sends an NVMe drive a command,
+//! and whoever looks for a sensor must not wait for a drive that does not answer.
 use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -40,11 +43,6 @@ pub struct Thermometer {
     pub input: PathBuf,
     /// Driver of the sensor, such as `drivetemp` or `nvme`; `None` for a file of the operator's.
     pub driver: Option<String>,
-    /// `temp1_max`: up to here the drive may work for long (drivetemp), or it warns (nvme). `None` where the
-    /// sensor does not give it or gives nonsense.
-    pub max: Option<Temperature>,
-    /// `temp1_crit`: beyond it the drive may be damaged (drivetemp) or shuts itself off (nvme). `None` as above.
-    pub critical: Option<Temperature>,
 }
 
 /// The sensor of a drive (or of the drive of a partition); `None` when the kernel knows none. Asks the drive nothing.
@@ -72,12 +70,9 @@ fn is_sensor(name: &str) -> bool {
 
 fn sensor(root: &SysRoot, folder: &Path) -> Option<Thermometer> {
     let input = folder.join("temp1_input");
-    let limit = |name: &str| believed(&root.text(&folder.join(name))?).ok();
     input.exists().then(|| Thermometer {
         input,
         driver: root.text(&folder.join("name")).or_else(|| Some("unknown".to_owned())),
-        max: limit("temp1_max"),
-        critical: limit("temp1_crit"),
     })
 }
 
@@ -85,7 +80,7 @@ impl Thermometer {
     /// A plain file in place of a sensor: whoever measures writes whole millidegrees Celsius into it as text. Give
     /// an absolute path, because a worker may read it. Whether it is there shows with the first reading.
     pub fn from_file(path: impl Into<PathBuf>) -> Self {
-        Self { input: path.into(), driver: None, max: None, critical: None }
+        Self { input: path.into(), driver: None }
     }
 
     /// The temperature now. The kernel asks the drive, so this takes as long as the drive does, and on some drives
@@ -216,11 +211,9 @@ mod tests {
         let sensor = Thermometer {
             input: "/sys/devices/x/hwmon/hwmon2/temp1_input".into(),
             driver: Some("drivetemp".to_owned()),
-            max: Some(Temperature::from_degrees(60)),
-            critical: None,
         };
         let json = serde_json::to_string(&sensor).unwrap();
         assert_eq!(serde_json::from_str::<Thermometer>(&json).unwrap(), sensor);
-        assert!(serde_json::from_str::<Thermometer>(&json.replace("max", "most")).is_err());
+        assert!(serde_json::from_str::<Thermometer>(&json.replace("driver", "maker")).is_err());
     }
 }

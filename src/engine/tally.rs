@@ -33,7 +33,7 @@ const fn is_zero(count: &u32) -> bool {
 pub enum FlushState {
     /// Not asked for: the pass ended early.
     NotAsked,
-    /// The drive confirmed it, at the first asking.
+    /// The drive confirmed it. What it had failed to make durable before was written again first.
     Confirmed,
     /// The drive or the kernel reported an error. A later success would prove nothing.
     Failed,

@@ -184,7 +184,7 @@ impl Talk<'_> {
         };
         let mut seed = [0; 32];
         random(&mut seed)?;
-        let found = self.probe(&patterns[written_last..], probe::choose(&held, &seed))?;
+        let found = self.probe(patterns, written_last, probe::choose(&held, &seed))?;
         let went_on = probe::judge(&found, anew);
         let at = self.means.clock.now();
         self.keep(&Entry::Probed { at, probe: found.clone(), went_on })?;
@@ -194,16 +194,20 @@ impl Talk<'_> {
             WentOn::PassAnew => Rest { written: RangeSet::new(), started: Some(at) },
             WentOn::JobAnew => {
                 run.passes.clear();
+                // The rule that ended a pass has nothing to do with those that come now.
+                run.ending = Ending::Completed;
                 Rest { written: RangeSet::new(), started: Some(at) }
             }
         })
     }
 
-    /// Reads blocks that hold the first of these patterns, or a later one: the worker may have been ahead of the journal,
-    /// and what a later pass has begun to write is no stranger's.
-    fn probe(&mut self, patterns: &[Pattern], chosen: RangeSet) -> Result<Probe, Broken> {
+    /// Reads blocks that hold the pattern of this pass, or of a later one: the worker may have been ahead of the journal,
+    /// and what a later pass has begun to write is no stranger's. A later pattern that the pass before had too does
+    /// not count: blocks that hold it may be those on which this pass was lost.
+    fn probe(&mut self, patterns: &[Pattern], pass: usize, chosen: RangeSet) -> Result<Probe, Broken> {
         let (mut found, mut wrong) = (Probe::default(), chosen);
-        for pattern in patterns {
+        let before = pass.checked_sub(1).and_then(|before| patterns.get(before));
+        for pattern in patterns.iter().skip(pass).filter(|pattern| Some(*pattern) != before) {
             let (read, settled) = self.read(pattern, wrong, None)?;
             self.settled(settled)?;
             let tally = &read.tally;
@@ -485,6 +489,10 @@ impl Talk<'_> {
         self.conduct.longest_silence_millis = self.conduct.longest_silence_millis.max(millis);
         let place = (silent >= SILENCE_LOOKED_AT).then(|| self.means.link.whereabouts());
         self.means.listener.hear(&Happening::Silence { silent, whereabouts: place.as_deref() });
+        if let Some(seat) = self.means.seat.as_ref().filter(|_| place.is_some()) {
+            // Others can use its share better, and a drive that waits for its turn is not silent.
+            seat.report(0);
+        }
         // What comes to its end after it was asked to is waited for as long as it gives a sign.
         let since_stop = self.stop_sent.map(|sent| sent.elapsed().min(silent));
         let limit = Duration::from_secs(self.rules.silence_seconds);
@@ -497,7 +505,7 @@ impl Talk<'_> {
         Err(Broken(Ending::Lost(Reason::new(
             ReasonCode::NotAnswering,
             format!(
-                "the drive has not answered since {} ({} s, {why}); {who} is left behind",
+                "the drive has not answered since {} ({} s, {why}); {who} is given up",
                 self.means.clock.before(silent),
                 silent.as_secs()
             ),

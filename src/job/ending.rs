@@ -13,6 +13,15 @@ pub(super) fn lost(text: String) -> Ending {
     ))
 }
 
+/// The worker process has reported everything and does not end, not even when it is killed.
+pub(super) fn stays(whereabouts: &str) -> Ending {
+    Ending::Lost(Reason::new(
+        ReasonCode::NotAnswering,
+        format!("{whereabouts} has reported everything and does not end: it holds the drive"),
+        "treat the drive as not sanitized; power it off and on, or reboot the host, then resume the job",
+    ))
+}
+
 /// The journal could not be written: what is not durable must not be acted on (P6).
 pub(super) fn state_failed(error: &std::io::Error) -> Ending {
     Ending::Lost(Reason::new(

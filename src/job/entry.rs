@@ -38,6 +38,10 @@ pub enum Entry {
         at: UtcTime,
         /// Name of the job.
         job: String,
+        /// Its number among the jobs of the host: a later job of the same drive has a higher one. Absent in the first
+        /// version.
+        #[serde(default)]
+        number: u64,
         /// The drive.
         facts: Box<DriveFacts>,
         /// What could not be seen, and did not refuse.

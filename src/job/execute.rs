@@ -15,6 +15,7 @@ use super::conclude::{
 use super::course::{Course, Run};
 use super::entry::{Entry, Keeper as _};
 use super::listen::Listener;
+use super::order::next_number;
 use super::prepare::{Dead, Host, Ready};
 use super::shares::{Limits, Seat, Shares};
 use super::tuning::{Wish, tuning};
@@ -36,6 +37,12 @@ use crate::worker::parent::Farewell;
 
 /// How long a worker may take to leave after its last report, before it is killed.
 pub(super) const WORKER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a worker that was killed is waited for: on a busy host that takes a while.
+pub(super) const WORKER_DYING: Duration = Duration::from_secs(10);
+
+/// The same for one that has not answered before.
+const WORKER_GIVEN_UP_DYING: Duration = Duration::from_secs(1);
 
 /// How a job on one drive ended.
 #[derive(Debug)]
@@ -124,6 +131,7 @@ pub fn execute(
     let intent = Entry::Intent {
         at: started,
         job: ready.job.clone(),
+        number: next_number(&shared.host.directories.journals()),
         facts: Box::new(ready.claimed.facts().clone()),
         notes: ready.claimed.notes().to_vec(),
         plan: Some(Box::new(ready.plan.clone())),
@@ -195,44 +203,14 @@ pub(super) struct Sitting {
 /// Carries out what is left of a job, and makes its record.
 pub(super) fn sit(
     shared: &Shared<'_>,
-    sitting: Sitting,
+    mut sitting: Sitting,
     mut journal: Journal,
     listener: &mut dyn Listener,
 ) -> Finished {
-    let Sitting {
-        job, facts, claimed, plan, patterns, given, notes, self_test, started, clock, course, ..
-    } = sitting;
+    let course = std::mem::take(&mut sitting.course);
+    let mut run = drive(shared, &sitting, course, &mut journal, listener);
+    let Sitting { job, facts, claimed, plan, given, notes, self_test, started, clock, .. } = sitting;
     let mut interruptions = sitting.interruptions;
-    let queue = &claimed.facts().queue;
-    let tuning = tuning(shared.wish, queue, plan.geometry.block_size);
-    let mut run = match Worker::start(&shared.host.program, claimed.descriptor()) {
-        Ok(mut worker) => {
-            let means = Means {
-                link: &mut worker,
-                tuning,
-                thermometer: thermometer(shared, claimed.facts()),
-                seat: seat(shared, claimed.facts()),
-                stop: shared.stop,
-                clock: &clock,
-                listener,
-                keeper: &mut journal,
-            };
-            let mut run = carry_out(&plan, &patterns, course, means);
-            match worker.finish(WORKER_PATIENCE) {
-                Farewell::Stuck => {}
-                // It could be killed after all.
-                Farewell::Left => run.conduct.left_behind = None,
-            }
-            run
-        }
-        Err(error) => Run {
-            passes: course.passes,
-            verification: course.verification,
-            probe: None,
-            ending: ending::lost(format!("the worker process could not be started: {error}")),
-            conduct: Conduct::default(),
-        },
-    };
     if let (Some((probe, went_on)), Some(gap)) = (&run.probe, interruptions.last_mut()) {
         gap.probe = Some(probe.clone());
         gap.went_on = *went_on;
@@ -262,6 +240,53 @@ pub(super) fn sit(
     let file = |statement: &Statement| sign_and_store(&shared.host.directories, shared.signer, statement);
     let (verdict, record, trouble) = conclude(&mut journal, &work, verdict, &circumstances, &file);
     Finished { job, facts, plan: Some(plan), verdict, record, trouble }
+}
+
+/// Has a worker do what is left of a job, from its start to its end.
+fn drive(
+    shared: &Shared<'_>,
+    sitting: &Sitting,
+    course: Course,
+    journal: &mut Journal,
+    listener: &mut dyn Listener,
+) -> Run {
+    let Sitting { claimed, plan, .. } = sitting;
+    let mut worker = match Worker::start(&shared.host.program, claimed.descriptor()) {
+        Ok(worker) => worker,
+        Err(error) => {
+            return Run {
+                passes: course.passes,
+                verification: course.verification,
+                probe: None,
+                ending: ending::lost(format!("the worker process could not be started: {error}")),
+                conduct: Conduct::default(),
+            };
+        }
+    };
+    let means = Means {
+        link: &mut worker,
+        tuning: tuning(shared.wish, &claimed.facts().queue, plan.geometry.block_size),
+        thermometer: thermometer(shared, claimed.facts()),
+        seat: seat(shared, claimed.facts()),
+        stop: shared.stop,
+        clock: &sitting.clock,
+        listener,
+        keeper: journal,
+    };
+    let mut run = carry_out(plan, &sitting.patterns, course, means);
+    let dying = if run.conduct.left_behind.is_some() { WORKER_GIVEN_UP_DYING } else { WORKER_DYING };
+    match worker.finish(WORKER_PATIENCE, dying) {
+        // It could be killed after all, if it was given up.
+        Farewell::Left => run.conduct.left_behind = None,
+        Farewell::Stuck { whereabouts } => {
+            // It has the drive open for writing, whatever it reported.
+            if run.ending == Ending::Completed {
+                run.ending = ending::stays(&whereabouts);
+            }
+            run.conduct.left_behind.get_or_insert(whereabouts);
+        }
+    }
+    run
 }
 
 /// The drive's sensor, or the file that was named instead.
@@ -318,6 +343,7 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
     let intent = Entry::Intent {
         at: started,
         job: job.clone(),
+        number: next_number(&shared.host.directories.journals()),
         facts: Box::new(facts.clone()),
         notes: Vec::new(),
         plan: None,

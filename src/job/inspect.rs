@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::conclude::{Circumstances, RecordFault, Signer, sign_and_store, verification_record};
 use super::course::VerificationRun;
 use super::entry::NotKept;
-use super::execute::{WORKER_PATIENCE, new_job_name};
+use super::execute::{WORKER_DYING, WORKER_PATIENCE, new_job_name};
 use super::listen::Listener;
 use super::prepare::Host;
 use super::tuning::{Wish, tuning};
@@ -91,7 +91,7 @@ pub fn run(
     let rules = Rules::of_kind(facts.kind);
     let (run, ending) = read_drive(inspection.geometry, &inspection.expected, wanted, rules, means);
     // Whether it went or is stuck: nothing waits for it.
-    let _farewell = worker.finish(WORKER_PATIENCE);
+    let _farewell = worker.finish(WORKER_PATIENCE, WORKER_DYING);
     match (run, ending) {
         (Some(run), Ending::Completed) => {
             let run = VerificationRun { seed, ..run };

@@ -20,6 +20,7 @@ pub mod execute;
 pub mod host;
 pub mod inspect;
 pub mod listen;
+pub mod order;
 pub mod prepare;
 mod probe;
 pub mod replay;

@@ -9,7 +9,7 @@ use super::entry::Entry;
 use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::record::{Interruption, InterruptionCause, WentOn};
 use crate::certificate::time::UtcTime;
-use crate::device::{DriveFacts, is_same_drive};
+use crate::device::DriveFacts;
 use crate::engine::PassTally;
 use crate::plan::{Plan, RuleName};
 use crate::unit::term::{Outcome, word};
@@ -52,6 +52,8 @@ pub struct Stored {
 pub struct Story {
     /// Name of the job.
     pub job: String,
+    /// Its number among the jobs of the host; 0 where it has none.
+    pub number: u64,
     /// The drive as it was when the job began; `None` for a refusal.
     pub facts: Option<DriveFacts>,
     /// What could not be seen then.
@@ -136,6 +138,7 @@ impl Story {
         let at = entry.at();
         let mut story = Self {
             job: String::new(),
+            number: 0,
             facts: None,
             notes: Vec::new(),
             plan: None,
@@ -163,6 +166,7 @@ impl Story {
             }
             Entry::Intent {
                 job,
+                number,
                 facts,
                 notes,
                 plan,
@@ -179,6 +183,7 @@ impl Story {
                 }
                 story.state = State::Intended;
                 story.job = job;
+                story.number = number;
                 story.facts = Some(*facts);
                 story.notes = notes;
                 story.plan = plan.map(|plan| *plan);
@@ -281,6 +286,9 @@ impl Story {
             self.course.written = RangeSet::new();
             self.course.pass_started = Some(at);
             self.enter_pass();
+        } else {
+            // Durable once, and then a write of it failed: nobody knows what is there now.
+            self.course.written.subtract(&tally.failed);
         }
         Ok(())
     }
@@ -441,17 +449,6 @@ impl Story {
     }
 }
 
-/// The job that took up the drive of this one later: what that one left on it is not to be overwritten because an old
-/// job was never finished.
-pub fn superseded<'a>(story: &Story, all: impl IntoIterator<Item = &'a Story>) -> Option<&'a str> {
-    let facts = story.facts.as_ref()?;
-    let later = |other: &&Story| {
-        let same = other.facts.as_ref().is_some_and(|other| is_same_drive(facts, other).is_ok());
-        same && other.job != story.job && other.started > story.started && !other.patterns.is_empty()
-    };
-    all.into_iter().find(later).map(|other| other.job.as_str())
-}
-
 /// Whether a job that came to this can be gone on with: what ended it was not what its drive answered.
 pub fn can_go_on(outcome: Outcome, reasons: &[Reason]) -> bool {
     match outcome {
@@ -497,4 +494,4 @@ fn name(entry: &Entry) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

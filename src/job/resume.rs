@@ -5,8 +5,9 @@ use super::entry::Entry;
 use super::execute::{Finished, Shared, Sitting, arm, keep, sit};
 use super::host;
 use super::listen::Listener;
+use super::order::superseded;
 use super::prepare::{CLAIM_WAIT, Host};
-use super::replay::{State, Story, replay, superseded};
+use super::replay::{State, Story, replay};
 use crate::certificate::provenance::Given;
 use crate::certificate::store::left_behind;
 use crate::device::claim::Order as ClaimOrder;
@@ -119,6 +120,8 @@ fn adopt(
         .map_or(Ending::Completed, |rule| Ending::GivenUp(super::ending::given_up(rule, &plan.rules())));
     let verdict = judge(plan, &tallies, read.map(|run| &run.tally), repair, &ending);
     let Some(record) = left.record.filter(|_| verdict.outcome() == *outcome) else { return Ok(None) };
+    // The name of the record may be only in memory yet: the program may have been killed before it was durable.
+    std::fs::File::open(&host.directories.records).and_then(|folder| folder.sync_all()).map_err(failed)?;
     let file = record.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let at = Clock::resume(story.last).now();
     keep(journal, &Entry::Recorded { at, file, sha256: record.sha256 })?;
@@ -206,6 +209,7 @@ pub fn go_on(
         Ok(patterns) => patterns,
         Err(reasons) => return Err(Box::new(NotResumed { story: Some(Box::new(story)), reasons })),
     };
+    let notes = claimed.notes().to_vec();
     let story = story.after(lines).map_err(|nonsense| {
         let reason = Reason::new(ReasonCode::JournalDamaged, nonsense.to_string(), BEGIN_ANEW);
         Box::new(NotResumed { story: None, reasons: vec![reason] })
@@ -217,7 +221,7 @@ pub fn go_on(
         plan,
         patterns,
         given: story.given,
-        notes: story.notes,
+        notes: with(story.notes, notes),
         self_test: story.self_test,
         started: story.started,
         clock,
@@ -225,4 +229,14 @@ pub fn go_on(
         interruptions: story.interruptions,
     };
     Ok(sit(shared, sitting, journal, listener))
+}
+
+/// What could not be seen in the beginning, and what could not be seen now.
+fn with(mut notes: Vec<String>, now: Vec<String>) -> Vec<String> {
+    for note in now {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
 }

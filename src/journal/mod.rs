@@ -6,7 +6,7 @@
 pub mod frame;
 mod store;
 
-use std::io;
+use std::io::{self, BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -16,6 +16,9 @@ pub use store::{FileStore, Store};
 
 use crate::unit::Digest;
 use crate::unit::digest::canonical_json;
+
+/// Longest first line that is looked for, in bytes: facts, a plan, and what people said.
+const FIRST_BYTES_MAX: u64 = 1 << 20;
 
 /// An open journal. After one failure nothing more is accepted: what follows a lost entry would lie.
 #[derive(Debug)]
@@ -61,6 +64,17 @@ impl Journal<FileStore> {
         };
         let bytes = std::fs::read(&path).map_err(OpenFault::Io)?;
         Ok((recover(&bytes).map_err(OpenFault::Damaged)?.entries, held))
+    }
+
+    /// The first whole line of the journal of that name; `None` when it has none yet, or one that is not as it was written.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn first(directory: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let file = std::fs::File::open(Self::path(directory, name))?;
+        let mut line = Vec::new();
+        io::BufReader::new(file.take(FIRST_BYTES_MAX)).read_until(b'\n', &mut line)?;
+        Ok(recover(&line).ok().and_then(|recovered| recovered.entries.into_iter().next()))
     }
 
     /// Names of all journals in a directory, in the order of their names; none when the directory is not there.

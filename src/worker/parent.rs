@@ -111,25 +111,32 @@ impl Worker {
 
     /// Ends the conversation and gives the worker a moment to leave; after it the worker is killed. One that hangs in
     /// the kernel survives even that and is left behind: it keeps the drive claimed, and nothing of ours.
-    pub fn finish(mut self, patience: Duration) -> Farewell {
+    /// `dying` is how long one that was killed is waited for.
+    pub fn finish(mut self, patience: Duration, dying: Duration) -> Farewell {
         drop(self.lines);
         drop(self.socket);
-        if wait_at_most(&mut self.child, patience) == Farewell::Left {
+        if wait_at_most(&mut self.child, patience) {
             return Farewell::Left;
         }
         // What cannot be killed is not waited for.
         let _sent = self.child.kill();
-        wait_at_most(&mut self.child, Duration::from_secs(1))
+        if wait_at_most(&mut self.child, dying) {
+            return Farewell::Left;
+        }
+        Farewell::Stuck { whereabouts: whereabouts(self.child.id()) }
     }
 }
 
 /// How a worker went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Farewell {
     /// It has ended.
     Left,
     /// It is stuck in the kernel, and was left behind.
-    Stuck,
+    Stuck {
+        /// Who it is, and what it is seen to be doing, in words for people.
+        whereabouts: String,
+    },
 }
 
 impl Link for Worker {
@@ -157,24 +164,27 @@ impl Link for Worker {
     }
 
     fn whereabouts(&self) -> String {
-        let id = self.child.id();
-        match process_state(id) {
-            Some(state) => format!("the worker process {id} ({state})"),
-            None => format!("the worker process {id}"),
-        }
+        whereabouts(self.child.id())
     }
 }
 
-/// Waits for the end of a process, but not for ever.
-fn wait_at_most(child: &mut Child, patience: Duration) -> Farewell {
+fn whereabouts(id: u32) -> String {
+    match process_state(id) {
+        Some(state) => format!("the worker process {id} ({state})"),
+        None => format!("the worker process {id}"),
+    }
+}
+
+/// Waits for the end of a process, but not for ever; whether it has ended.
+fn wait_at_most(child: &mut Child, patience: Duration) -> bool {
     let step = Duration::from_millis(10);
     let mut waited = Duration::ZERO;
     while matches!(child.try_wait(), Ok(None)) {
         if waited >= patience {
-            return Farewell::Stuck;
+            return false;
         }
         std::thread::sleep(step);
         waited += step;
     }
-    Farewell::Left
+    true
 }

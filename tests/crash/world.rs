@@ -198,6 +198,7 @@ impl World {
         let intent = Entry::Intent {
             at: clock.now(),
             job: JOB.to_owned(),
+            number: 1,
             facts: Box::new(facts.clone()),
             notes: Vec::new(),
             plan_digest: Some(plan.digest()),

@@ -126,7 +126,7 @@ fn expect_left_behind(record: &Record, words: &str, process: u32) {
     assert_eq!(record.codes("/reasons"), ["not-answering"]);
     let text = record.texts("/reasons");
     assert!(text.starts_with("the drive has not answered since 20"), "{text}");
-    for word in [&format!("the worker process {process} ("), words, "is left behind"] {
+    for word in [&format!("the worker process {process} ("), words, "is given up"] {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert!(record.number("/conduct/longestSilenceMillis") >= SILENCE * 1000);

@@ -377,9 +377,10 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
             // The stages begin anew with what they had not settled, what waits to be tried again among it.
             self.again.clear();
             self.rest_due = false;
-            let mut open = std::mem::take(&mut self.enclosed);
-            open.subtract(&self.durable);
-            open.subtract(&fresh);
+            // What was leapt over stays so until it was tried: another flush may fail before that.
+            self.enclosed.subtract(&self.durable);
+            self.enclosed.subtract(&fresh);
+            let mut open = self.enclosed.clone();
             open.extend(&self.failed());
             self.failed = RangeSet::new();
             // Their region is tried from the beginning, and they with it.

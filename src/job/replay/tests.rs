@@ -2,6 +2,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::job::order::superseded;
 use crate::plan::{Decision, Policy, Request, decide};
 
 const CAPACITY: u64 = 1000;
@@ -39,7 +40,7 @@ fn journal(names: &[&str]) -> Vec<Vec<u8>> {
     (0..).zip(names).map(|(second, name)| serde_json::to_vec(&entry(name, &at(second))).unwrap()).collect()
 }
 
-fn entry(name: &str, at: &str) -> Value {
+pub(in crate::job) fn entry(name: &str, at: &str) -> Value {
     let tally = |wrong: Value, matched: u64| {
         json!({"wanted": CAPACITY, "matched": matched, "mismatched": wrong, "unreadable": [],
             "notRead": 0, "wantedDigest": "0".repeat(64)})
@@ -222,7 +223,7 @@ fn journals_of_the_first_version_are_read() {
 
 #[test]
 fn a_job_whose_drive_was_taken_up_later_is_superseded() {
-    let old = story(&["intent", "armed", "checkpoint"]);
+    let mut old = story(&["intent", "armed", "checkpoint"]);
     let mut later = story(&["intent", "armed", "pass"]);
     later.job = "k".to_owned();
     later.started = old.last;
@@ -234,6 +235,11 @@ fn a_job_whose_drive_was_taken_up_later_is_superseded() {
     let mut elsewhere = later.clone();
     elsewhere.facts.as_mut().unwrap().identity.backing.as_mut().unwrap().inode = "8".to_owned();
     assert_eq!(superseded(&old, [&elsewhere]), None, "another drive");
+    // The clock of the host was set back in between: the numbers count.
+    (old.number, later.number) = (4, 5);
+    std::mem::swap(&mut old.started, &mut later.started);
+    assert_eq!(superseded(&old, [&old, &later]), Some("k"));
+    assert_eq!(superseded(&later, [&old, &later]), None, "the earlier one does not");
 }
 
 #[test]
