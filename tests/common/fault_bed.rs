@@ -54,6 +54,11 @@ impl FaultBed {
         self.device.node()
     }
 
+    /// The file with faults itself, for what needs no block device.
+    pub fn file(&self) -> PathBuf {
+        self.server.disk()
+    }
+
     /// The file that holds what the "drive" really stores.
     pub fn backing(&self) -> &Path {
         &self.backing

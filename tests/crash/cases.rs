@@ -80,10 +80,14 @@ fn violations(world: &World, over: &Over) -> Vec<Violation> {
 
 /// Somebody writes something else.
 fn tamper(world: &World, first: u64, count: u64) {
+    overwrite(world, first, count, 0x5A);
+}
+
+fn overwrite(world: &World, first: u64, count: u64, byte: u8) {
     let mut port = node(world).open();
     for lba in first..first + count {
         let mut buffer = port.take_buffers().pop().unwrap_or_else(|| expunge::sys::Buffer::new(4096));
-        buffer.as_mut_slice().fill(0x5A);
+        buffer.as_mut_slice().fill(byte);
         let range = LbaRange::single(Lba(lba)).expect("a block");
         port.submit_write(Transfer { range, buffer }).expect("an empty queue");
         port.reap(&mut Vec::new()).expect("a simulated port always goes on");
@@ -183,6 +187,45 @@ fn a_job_that_a_rule_has_ended_stays_ended_after_an_interruption() {
         (before, 1),
         "nothing more is written"
     );
+}
+
+/// A cache was lost, and the blocks are again what the pass before wrote, which is what the pass after will write.
+#[test]
+fn what_an_earlier_and_a_later_pass_write_is_no_sign_of_the_one_between() {
+    let shape = shape(200, &["zero", "ones", "zero", "random"]);
+    let in_the_second = |(_, bytes): &(World, Vec<u8>)| story(bytes).course.passes.len() == 1;
+    let (mut world, bytes) = (0..20)
+        .map(|skip| stopped_after(&shape, "checkpoint", skip))
+        .find(in_the_second)
+        .expect("a checkpoint of the second pass");
+    let written = story(&bytes).course.written;
+    for range in written.ranges() {
+        overwrite(&world, range.first().0, range.count().0, 0);
+    }
+    let over = finish(&mut world, &bytes);
+    assert_eq!(over.run.probe.as_ref().map(|(_, went_on)| *went_on), Some(WentOn::PassAnew));
+    assert_eq!(over.verdict.outcome(), Outcome::Done);
+    assert!(violations(&world, &over).is_empty(), "{:?}", violations(&world, &over));
+}
+
+/// A rule had ended the last pass, and what it wrote is gone: all is done anew, and the rule has no say in that.
+#[test]
+fn a_rule_that_ended_a_pass_does_not_end_the_job_that_begins_anew() {
+    use expunge::sim::SimFault::WriteErrorHard;
+    let mut spec = DriveSpec::honest(512, 200);
+    spec.faults = [3, 50].map(|lba| WriteErrorHard { lba, errno: 5 }).to_vec();
+    let ratio = |billionths| Ratio::from_billionths(billionths).expect("between 0 and 1");
+    let sampled =
+        VerificationChoice::Sampled { confidence: ratio(900_000_000), fraction: ratio(300_000_000) };
+    let mut request = Request { verification: sampled, ..request(&["random"], &spec) };
+    request.rules.push("errors-max=2".parse().expect("a rule"));
+    let shape = Shape::of(spec.clone(), &request);
+    let (mut world, bytes) = stopped_after(&shape, "verifying", 0);
+    // Another medium, which has none of these bad blocks and nothing of what was written.
+    world.bays[0].1 = Arc::new(SimNode::new(DriveSpec { faults: Vec::new(), ..spec }));
+    let over = finish(&mut world, &bytes);
+    assert_eq!(over.run.probe.as_ref().map(|(_, went_on)| *went_on), Some(WentOn::JobAnew));
+    assert_eq!((over.verdict.outcome(), over.verdict.reasons()), (Outcome::Done, &[][..]));
 }
 
 #[test]

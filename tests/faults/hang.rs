@@ -213,6 +213,38 @@ fn a_read_that_never_comes_back_is_left_behind() {
     assert_eq!(record.text("/passes/0/tally/flush"), "confirmed");
 }
 
+/// Everything is written and read back, but the sensor does not answer: a process that nothing can end holds the drive,
+/// whatever it reported.
+#[test]
+fn a_worker_that_stays_after_its_last_report_is_no_done() {
+    let (bed, sensor) = (Blank::new(SIZE), Blank::new(1 << 20));
+    sensor.bed.rule("read 0 65536 hang");
+    let file = sensor.bed.file();
+    let expunge = Expunge::new();
+    let running =
+        Piped::start(&expunge, std::slice::from_ref(&bed), &["--temperature-file", file.to_str().unwrap()]);
+    let mut workers = Vec::new();
+    wait_for("the worker runs", || {
+        workers = workers_of(running.child.id());
+        !workers.is_empty()
+    });
+    let (out, err, took) = running.finish(7);
+    println!("a sensor that hangs: {:.1} s from start to end", took.as_secs_f64());
+    let record = Record::only_in(&expunge.out());
+    record.expect_other("unknown", "Record: outcome unknown, treat as NOT sanitized", "NOT-SANITIZED");
+    assert_eq!(record.codes("/reasons"), ["not-answering"]);
+    let words = format!("the worker process {} (stuck in the kernel", workers[0]);
+    for text in [record.texts("/reasons"), record.text("/conduct/leftBehind").to_owned(), out + &err] {
+        assert!(text.contains(&words), "{text}");
+    }
+    assert_eq!(record.number("/verification/tally/matched") * 512, SIZE, "it was right, and is not believed");
+    sensor.bed.clear();
+    sensor.bed.release();
+    wait_for("the worker leaves", || !runs(workers[0]));
+    let resumed = expunge.run_with_records(["resume", "--json"]).expect_code(0).result();
+    assert_eq!(resumed["drives"][0]["outcome"], "done");
+}
+
 /// One drive, with events for programs: the result comes as the last line. When the drive answers again the worker
 /// leaves, and the job goes on.
 #[track_caller]

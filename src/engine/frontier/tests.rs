@@ -414,3 +414,35 @@ fn what_waits_to_be_tried_again_is_forgotten_when_the_stages_begin_anew() {
     assert!(out && !twice, "{written:?}");
     assert_eq!(frontier.failed().ranges(), [range(5, 1)]);
 }
+
+/// What lies between two failures of the way back and was never tried is tried however many flushes fail before.
+#[test]
+fn what_was_leapt_over_is_tried_after_a_second_failed_flush_too() {
+    let grain = Grain { smallest: BlockCount(1), transfer: BlockCount(8) };
+    let sweep = pieces(range(0, 2000), BlockCount(8));
+    let mut frontier = Frontier::new(sweep, grain, BlockCount(400), &rules(&[]), RangeSet::new());
+    // Long enough to be leapt over in part, with something healthy in the midst of it.
+    let bad = |lba: u64| (200..270).contains(&lba) || (275..300).contains(&lba);
+    let (mut now, mut failures) = (Duration::ZERO, 0);
+    loop {
+        match frontier.advance(now) {
+            Step::Transfer(_) if !frontier.is_sweeping() && failures < 2 => {
+                failures += 1;
+                frontier.withdraw();
+                assert!(frontier.enclosed.count().0 > 0, "something was leapt over");
+                frontier.flush_failed();
+            }
+            Step::Transfer(next) => {
+                let hit = (next.first().0..next.end().0).any(bad);
+                frontier.apply(next, if hit { Err(MEDIUM) } else { Ok(()) });
+            }
+            Step::Rest(time) => now += time,
+            Step::Reap => panic!("nothing is in flight"),
+            Step::End => break,
+        }
+    }
+    assert_eq!((failures, frontier.end()), (2, Some(Settled::Complete)));
+    let failed: RangeSet = [range(200, 70), range(275, 25)].into_iter().collect();
+    assert_eq!(frontier.failed(), failed);
+    assert_eq!(frontier.succeeded(), failed.complement(range(0, 2000)), "nothing was forgotten");
+}

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::job::order::superseded;
 use crate::plan::{Decision, Policy, Request, decide};
+use crate::unit::{BlockCount, Lba, LbaRange};
 
 const CAPACITY: u64 = 1000;
 
@@ -103,6 +104,11 @@ pub(in crate::job) fn entry(name: &str, at: &str) -> Value {
             entry
         }
         "old-verified" => json!({"entry": "verified", "at": at, "tally": tally(json!([]), CAPACITY)}),
+        "silent-again" => {
+            let mut entry = pass(92, json!([{"first": 100, "count": 900}]), "given-up");
+            entry["tally"]["failed"] = json!([{"first": 8, "count": 8}]);
+            entry
+        }
         "silent" => pass(150, json!([{"first": 150, "count": 850}]), "given-up"),
         "repaired" => json!({"entry": "repaired", "at": at, "tally": {"rightAgain": [], "repaired": wrong,
             "stillWrong": [], "notTried": [], "flush": "confirmed"}}),
@@ -240,6 +246,16 @@ fn a_job_whose_drive_was_taken_up_later_is_superseded() {
     std::mem::swap(&mut old.started, &mut later.started);
     assert_eq!(superseded(&old, [&old, &later]), Some("k"));
     assert_eq!(superseded(&later, [&old, &later]), None, "the earlier one does not");
+}
+
+/// Written, durable, and then tried once more to see whether the drive answers: it did not.
+#[test]
+fn a_durable_block_whose_last_write_failed_is_written_again() {
+    let told = story(&["intent", "armed", "checkpoint", "silent-again", "silence", "recorded"]);
+    assert!(told.resumable().is_ok());
+    let whole = LbaRange::new(Lba(0), BlockCount(100)).unwrap();
+    let failed: RangeSet = LbaRange::new(Lba(8), BlockCount(8)).into_iter().collect();
+    assert_eq!(told.course.written, failed.complement(whole));
 }
 
 #[test]
