@@ -108,8 +108,8 @@ pub struct Frontier<I> {
 }
 
 impl<I: Iterator<Item = LbaRange>> Frontier<I> {
-    /// A sweep over the ranges that `pieces` yields in ascending order, which do not overlap and are no longer
-    /// than a transfer. `durable` was transferred before and is not among them.
+    /// A sweep over the ranges that `pieces` yields, which do not overlap and are no longer than a transfer; in ascending
+    /// order, or from the middle to the end and then from the beginning to the middle. `durable` was transferred before and is not among them.
     pub fn new(pieces: I, grain: Grain, leap: BlockCount, rules: &Rules, durable: RangeSet) -> Self {
         Self {
             grain,
