@@ -247,11 +247,13 @@ fn what_job_list_and_resume_print() {
     let shown = bare(&["certificate", "show", record, "--json"], 5);
     check("show-v1.json", &shown);
     assert_eq!(shown["predicate"]["interruptions"][0]["cause"], "crash");
-    for (job, code) in [(name, "not-resumable"), ("damaged", "journal-damaged"), ("none", "state-failed")] {
+    for (job, code) in [(name, "not-resumable"), ("damaged", "journal-damaged")] {
         let ran = bed.expunge.run(["resume", job].into_iter().chain(places)).expect_code(3);
         let (result, _) = check_stream("sanitize-result-v1.json", &ran);
         assert_eq!(result["drives"][0]["reason"]["code"], code, "{result:#}");
     }
+    let unknown = bed.expunge.run(["resume", name, "none", "--json"]).expect_code(2);
+    unknown.expect_text("there is no job none in ");
 }
 
 #[test]

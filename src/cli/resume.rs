@@ -12,6 +12,7 @@ use crate::certificate::provenance::SelfTest;
 use crate::job::conclude::KeyPlace;
 use crate::job::prepare::Host;
 use crate::job::resume::{NotResumed, Taken, prepare_to_resume};
+use crate::journal::Journal;
 use crate::unit::term::Exit;
 use crate::unit::{Reason, ReasonCode};
 
@@ -129,6 +130,26 @@ fn not_resumed(job: &str, not: NotResumed) -> Fate {
     Fate::NotResumed(Box::new(NotGoneOn { job: job.to_owned(), facts, reasons: not.reasons, later }))
 }
 
+/// The same jobs, if all of them are there: where one is not, none is begun.
+fn all_there(jobs: Vec<String>, host: &Host) -> Result<Vec<String>, Exit> {
+    let folder = host.directories.journals();
+    let names = Journal::names(&folder).map_err(|error| {
+        complain(&format!("{}: {error}", folder.display()));
+        Exit::Internal
+    })?;
+    match jobs.iter().find(|job| !names.contains(job)) {
+        None => Ok(jobs),
+        Some(unknown) => {
+            complain(&format!(
+                "there is no job {unknown} in {}; see all with: expunge job list --local{}",
+                folder.display(),
+                host.directories.option()
+            ));
+            Err(Exit::Usage)
+        }
+    }
+}
+
 /// The jobs that are meant. Without a name there must be just one that can go on: which of several is meant, only
 /// the user knows.
 fn which(args: &ResumeArgs, host: &Host) -> Result<Vec<String>, Exit> {
@@ -141,7 +162,7 @@ fn which(args: &ResumeArgs, host: &Host) -> Result<Vec<String>, Exit> {
         return Err(Exit::Usage);
     }
     if !jobs.is_empty() {
-        return Ok(jobs);
+        return all_there(jobs, host);
     }
     let all = read_all(&host.directories).map_err(|error| {
         complain(&error);
@@ -151,7 +172,10 @@ fn which(args: &ResumeArgs, host: &Host) -> Result<Vec<String>, Exit> {
     match &open[..] {
         [only] => Ok(vec![only.clone()]),
         [] => {
-            complain("no job of this host can go on; see all with: expunge job list --local");
+            let place = host.directories.option();
+            complain(&format!(
+                "no job of this host can go on; see all with: expunge job list --local{place}"
+            ));
             Err(Exit::Usage)
         }
         several => {
