@@ -114,12 +114,11 @@ impl Rider {
             Pace::Full | Pace::Slowed => self.paused_since = None,
         }
         let ordered = NonZeroU64::new(self.reins.pace.load(Ordering::Relaxed));
-        let slowed = NonZeroU64::new(self.full.map_or(SLOWEST, |full| (full / 2).max(SLOWEST)));
-        let rate = match (heat, ordered) {
-            (Pace::Slowed, Some(ordered)) => slowed.map(|slowed| slowed.min(ordered)),
-            (Pace::Slowed, None) => slowed,
-            (Pace::Full | Pace::Paused | Pace::GiveUp, _) => ordered,
-        };
+        // A drive that is warm from the beginning, and stays so because the room is, must not creep for ever: its rate is
+        // measured first. Does that make it too hot, it is paused.
+        let slowed = self.full.filter(|_| heat == Pace::Slowed).map(|full| (full / 2).max(SLOWEST));
+        let slowed = slowed.and_then(NonZeroU64::new);
+        let rate = ordered.into_iter().chain(slowed).min();
         if rate != self.throttle.rate() {
             self.throttle.set_rate(now, rate);
         }
@@ -127,14 +126,17 @@ impl Rider {
         if !wait.is_zero() {
             return Admission::Wait(wait.min(COOLING));
         }
-        if heat == Pace::Full {
+        if slowed.is_none() {
             self.measure(now, bytes);
         }
         Admission::Go
     }
 
     fn measure(&mut self, now: Duration, bytes: u64) {
-        let (began, before) = self.measuring;
+        let (began, before) = match self.measuring {
+            (_, 0) => (now, 0),
+            begun => begun,
+        };
         let moved = before.saturating_add(bytes);
         let time = now.saturating_sub(began);
         if time < MEASURED {
@@ -181,6 +183,22 @@ mod tests {
         reins.set_heat(Pace::GiveUp);
         let never = rider.admit(Duration::from_secs(61), TRANSFER);
         assert_eq!(never, Admission::GiveUp(RuleName::StopCelsius));
+    }
+
+    #[test]
+    fn a_drive_that_is_warm_from_the_beginning_is_measured_before_it_is_slowed() {
+        let reins = Arc::new(Reins::default());
+        let mut rider = Rider::new(Arc::clone(&reins));
+        reins.set_heat(Pace::Slowed);
+        // Nothing to do for a while: that is not the rate of the drive.
+        let first = admitted(&mut rider, 100, 106) / TRANSFER;
+        assert!((5400..5600).contains(&first), "five seconds of 1000 MiB, one of 500 MiB: {first}");
+        let slowed = admitted(&mut rider, 106, 126);
+        assert!(slowed.abs_diff(10_000 * TRANSFER) < 200 * TRANSFER, "{slowed}");
+        // What is ordered counts where it is less.
+        reins.set_pace(Some(10 * TRANSFER));
+        let ordered = admitted(&mut rider, 126, 136);
+        assert!(ordered.abs_diff(100 * TRANSFER) <= 2 * TRANSFER, "{ordered}");
     }
 
     /// A sensor that is lost while the drive is paused leaves it paused: not for ever.

@@ -9,7 +9,7 @@ use super::Blank;
 use crate::common::running::{Running, wait_for};
 use crate::common::{Expunge, Record};
 
-const SIZE: u64 = 48 << 20;
+const SIZE: u64 = 128 << 20;
 
 /// A file with a temperature. Written beside it and renamed, so that no reader sees half a number.
 struct Sensor(PathBuf);
