@@ -4,6 +4,10 @@
 #[path = "discovery/tree.rs"]
 mod tree;
 
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{fs, thread};
+
 use expunge::device::{bus_of, thermometer};
 use tree::Tree;
 
@@ -31,6 +35,26 @@ fn each_drive_has_the_sensor_that_the_kernel_gives_it() {
     let broken = thermometer::find(&root, "sdj").unwrap();
     let error = broken.read().unwrap_err().to_string();
     assert!(error.contains("hwmon7/temp1_input") && error.contains("-273150 millidegrees"), "{error}");
+}
+
+/// The kernel sends an NVMe drive a command when a limit of its sensor is read, and whoever looks for a sensor has nobody
+/// who watches: only the name is read. Pipes stand in for a drive that does not answer.
+#[test]
+fn who_looks_for_a_sensor_does_not_wait_for_the_drive() {
+    let tree = Tree::new("thermometers");
+    for name in ["sda", "nvme0n1", "nvme1n1"] {
+        let before = thermometer::find(&tree.root(), name).unwrap();
+        let folder = before.input.parent().unwrap();
+        for file in ["temp1_input", "temp1_max", "temp1_crit"].map(|file| folder.join(file)) {
+            fs::remove_file(&file).unwrap();
+            nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        }
+        let (tell, told) = mpsc::channel();
+        let root = tree.root();
+        thread::spawn(move || tell.send(thermometer::find(&root, name)));
+        let found = told.recv_timeout(Duration::from_secs(10)).expect("it does not wait");
+        assert_eq!(found, Some(before), "{name}");
+    }
 }
 
 #[test]
