@@ -102,15 +102,15 @@ fn a_mount_is_seen_behind_a_process_with_another_root() {
     let point = tempfile::tempdir().unwrap();
     let jail = tempfile::tempdir().unwrap();
     let (shown, jail) = (point.path().display(), jail.path().display());
-    // Python changes the root without needing any program inside; its child, with a later number, keeps the old one.
+    // Python changes the root without needing any program inside; its child, with a later number, keeps the old one, and
+    // ends with it, however that ends: nothing more comes from its pipe then.
     let script = format!(
         "import os,subprocess,sys,time\n\
          subprocess.run(['mount', '{}', '{shown}'], check=True)\n\
-         child = subprocess.Popen(['sleep', '1000'])\n\
+         child = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)\n\
          os.chroot('{jail}')\n\
          print('ready', flush=True)\n\
-         sys.stdin.readline()\n\
-         child.kill()",
+         sys.stdin.readline()",
         drive.text()
     );
     let holder = Holder::new("unshare", &["-m", "python3", "-c", &script]);
