@@ -213,7 +213,8 @@ fn what_an_earlier_and_a_later_pass_write_is_no_sign_of_the_one_between() {
 fn a_rule_that_ended_a_pass_does_not_end_the_job_that_begins_anew() {
     use expunge::sim::SimFault::WriteErrorHard;
     let mut spec = DriveSpec::honest(512, 200);
-    spec.faults = [3, 50].map(|lba| WriteErrorHard { lba, errno: 5 }).to_vec();
+    // Late, so that something of every sample has been written.
+    spec.faults = [3, 190].map(|lba| WriteErrorHard { lba, errno: 5 }).to_vec();
     let ratio = |billionths| Ratio::from_billionths(billionths).expect("between 0 and 1");
     let sampled =
         VerificationChoice::Sampled { confidence: ratio(900_000_000), fraction: ratio(300_000_000) };
