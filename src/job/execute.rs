@@ -126,12 +126,12 @@ pub fn execute(
     let started = clock.now();
     let not_begun =
         |reasons, kept| Box::new(NotBegun { facts: ready.claimed.facts().clone(), reasons, kept });
-    let mut journal =
-        open_journal(shared.host, &ready.job).map_err(|reason| not_begun(vec![reason], Kept::Nowhere))?;
+    let (mut journal, number) =
+        open_numbered(shared.host, &ready.job).map_err(|reason| not_begun(vec![reason], Kept::Nowhere))?;
     let intent = Entry::Intent {
         at: started,
         job: ready.job.clone(),
-        number: next_number(&shared.host.directories.journals()),
+        number,
         facts: Box::new(ready.claimed.facts().clone()),
         notes: ready.claimed.notes().to_vec(),
         plan: Some(Box::new(ready.plan.clone())),
@@ -339,11 +339,11 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
     let started = clock.now();
     let not_begun =
         |reason| Box::new(NotBegun { facts: facts.clone(), reasons: vec![reason], kept: Kept::Nowhere });
-    let mut journal = open_journal(shared.host, &job).map_err(not_begun)?;
+    let (mut journal, number) = open_numbered(shared.host, &job).map_err(not_begun)?;
     let intent = Entry::Intent {
         at: started,
         job: job.clone(),
-        number: next_number(&shared.host.directories.journals()),
+        number,
         facts: Box::new(facts.clone()),
         notes: Vec::new(),
         plan: None,
@@ -527,6 +527,13 @@ fn dead_limits(kind: DriveKind) -> Vec<Limit> {
             vec![limit(LimitCode::HiddenAreasNotExamined, "hidden areas (HPA, DCO, AMA) were not examined")]
         }
     }
+}
+
+/// A new journal, and the number of its job, without which nobody could tell later which of two jobs came first.
+fn open_numbered(host: &Host, job: &str) -> Result<(Journal, u64), Reason> {
+    let journal = open_journal(host, job)?;
+    let number = next_number(&host.directories.journals()).map_err(|error| state_failed(host, &error))?;
+    Ok((journal, number))
 }
 
 fn open_journal(host: &Host, job: &str) -> Result<Journal, Reason> {

@@ -1,4 +1,5 @@
 //! Which of the jobs of a host came later, whatever its clock says: a host that lost its power may wake up in the past.
+use std::io;
 use std::path::Path;
 
 use super::entry::Entry;
@@ -9,8 +10,11 @@ use crate::journal::Journal;
 /// The number of a job that begins now: above those of all jobs whose journals lie in this directory. To be taken while
 /// its drive is claimed: then of two jobs of one drive the later has the higher number. A journal that cannot be read
 /// has none.
-pub fn next_number(journals: &Path) -> u64 {
-    let names = Journal::names(journals).unwrap_or_default();
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn next_number(journals: &Path) -> io::Result<u64> {
+    let names = Journal::names(journals)?;
     let numbers = names.iter().filter_map(|name| {
         let first = Journal::first(journals, name).ok()??;
         match serde_json::from_slice(&first) {
@@ -18,7 +22,7 @@ pub fn next_number(journals: &Path) -> u64 {
             Ok(_) | Err(_) => None,
         }
     });
-    numbers.max().unwrap_or(0).saturating_add(1)
+    Ok(numbers.max().unwrap_or(0).saturating_add(1))
 }
 
 /// The job that took up the drive of this one later: what that one left on it is not to be overwritten because an old
@@ -47,8 +51,8 @@ mod tests {
     #[test]
     fn a_new_job_has_a_number_above_all_that_can_be_read() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(next_number(&folder.path().join("none")), 1);
-        assert_eq!(next_number(folder.path()), 1);
+        assert_eq!(next_number(&folder.path().join("none")).unwrap(), 1);
+        assert_eq!(next_number(folder.path()).unwrap(), 1);
         let begin = |name: &str, first: &str, number: u64| {
             let mut intent = entry(first, "2026-11-27T03:00:00Z");
             intent["number"] = json!(number);
@@ -61,6 +65,10 @@ mod tests {
         begin("no-intent", "resumed", 9);
         std::fs::write(Journal::path(folder.path(), "torn"), b"0123").unwrap();
         std::fs::write(Journal::path(folder.path(), "empty"), b"").unwrap();
-        assert_eq!(next_number(folder.path()), 8);
+        assert_eq!(next_number(folder.path()).unwrap(), 8);
+        assert!(
+            next_number(&Journal::path(folder.path(), "torn")).is_err(),
+            "no directory that could be read"
+        );
     }
 }

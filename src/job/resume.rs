@@ -62,7 +62,11 @@ pub fn prepare_to_resume(host: &Host, job: &str, known: &[ContentType]) -> Resul
     if let Err(reason) = story.resumable() {
         return Err(stay(Some(story), vec![reason]));
     }
-    if let Some(later) = superseding(host, &story) {
+    let later = match superseding(host, &story) {
+        Ok(later) => later,
+        Err(error) => return Err(stay(Some(story), vec![unreadable(job, &OpenFault::Io(error))])),
+    };
+    if let Some(later) = later {
         let text = format!("job {later} has taken up the drive of job {job} since");
         let remedy =
             "what is on the drive now is that job's: begin a new job, if it is to be sanitized again";
@@ -80,13 +84,13 @@ pub fn prepare_to_resume(host: &Host, job: &str, known: &[ContentType]) -> Resul
 }
 
 /// The job of this host that has taken up the same drive later.
-fn superseding(host: &Host, story: &Story) -> Option<String> {
+fn superseding(host: &Host, story: &Story) -> std::io::Result<Option<String>> {
     let folder = host.directories.journals();
-    let names = Journal::names(&folder).unwrap_or_default();
+    let names = Journal::names(&folder)?;
     // One that cannot be read tells nothing; its drive is guarded by what lies on it.
     let read = |name: &String| replay(&Journal::look(&folder, name).ok()?.0).ok();
     let others: Vec<Story> = names.iter().filter(|name| **name != story.job).filter_map(read).collect();
-    superseded(story, &others).map(str::to_owned)
+    Ok(superseded(story, &others).map(str::to_owned))
 }
 
 /// Takes over the record that a job had stored when it was interrupted, so that it gets no second one. What never got
