@@ -8,6 +8,7 @@
 //! | [`mod@unit`] | blocks, ranges, patterns and the standards' words; pure |
 //! | [`sys`] | ioctl, `io_uring`, aligned buffers, open, processes, signals: the only unsafe code |
 //! | [`io`] | the ports to a drive (traits) and their real adapters |
+//! | [`command`] | the drives' own commands (NVMe, ATA, SCSI, TCG) as bytes, both ways; pure |
 //! | `sim` | simulated drives and the oracle that knows what is left on them (tests, feature `sim`) |
 //! | [`device`] | what a drive is, whether it is in use, and what lies on it |
 //! | [`plan`] | request + facts + policy to a plan or a refusal; pure and total |
@@ -31,6 +32,9 @@ pub mod io;
 #[cfg(feature = "sim")]
 #[forbid(unsafe_code)]
 pub mod sim;
+
+#[forbid(unsafe_code)]
+pub mod command;
 
 #[forbid(unsafe_code)]
 pub mod device;

@@ -42,6 +42,7 @@ fn plan(passes: usize) -> Plan {
             source: "test".into(),
         },
         scheme: None,
+        firmware: None,
         passes: (0..passes)
             .map(|_| PassSpec { pattern: PassPattern::parse("zero").expect("a known pattern") })
             .collect(),

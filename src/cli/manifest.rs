@@ -257,6 +257,7 @@ mod tests {
             other_units: Vec::new(),
             other_paths: Vec::new(),
             content: Vec::new(),
+            capability: None,
         }
     }
 

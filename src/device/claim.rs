@@ -385,6 +385,7 @@ fn file_facts(path: &Path, opened: &Opened) -> (DriveFacts, Vec<super::Fact>) {
         other_units: Vec::new(),
         other_paths: Vec::new(),
         content: Vec::new(),
+        capability: None,
     };
     let sources = source::of_file(&facts);
     (facts, sources)

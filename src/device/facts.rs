@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Identity};
+use super::{Capability, Content, Identity};
 use crate::unit::term::DriveKind;
 use crate::unit::{Geometry, Reason};
 
@@ -107,6 +107,9 @@ pub struct DriveFacts {
     pub other_paths: Vec<String>,
     /// What lies on it; empty when it was not looked at.
     pub content: Vec<Content>,
+    /// What it says that it can do to itself; `None` when it was not asked or has no such commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capability: Option<Box<Capability>>,
 }
 
 impl DriveFacts {

@@ -56,6 +56,7 @@ pub fn drive_facts(root: &SysRoot, name: &str) -> Option<DriveFacts> {
         other_units: Vec::new(),
         other_paths: Vec::new(),
         content: Vec::new(),
+        capability: None,
     })
 }
 

@@ -6,6 +6,7 @@
 
 pub mod again;
 pub mod bus;
+pub mod capability;
 pub mod claim;
 pub mod claimed;
 pub mod classify;
@@ -27,6 +28,7 @@ pub mod thermometer;
 
 pub use again::{find_again, is_same_drive};
 pub use bus::bus_of;
+pub use capability::Capability;
 pub use claim::StatePaths;
 pub use claimed::{Claimed, claim, duplicate_identities};
 pub use content::{Content, ContentType};

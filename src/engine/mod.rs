@@ -1,5 +1,6 @@
 //! Overwrite passes as state machines that decide what next but do nothing, and the one loop that does.
 
+pub mod firmware;
 pub mod frontier;
 pub mod governor;
 pub mod observe;

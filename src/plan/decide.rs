@@ -97,6 +97,7 @@ fn plan(request: &Request, facts: &DriveFacts, policy: &Policy, parts: Parts<'_>
         claim: claim(method, rule, &geometry, &verification),
         policy,
         scheme: passes.scheme,
+        firmware: None,
         passes: passes.specs,
         verification,
         rules: Some(rules),

@@ -141,8 +141,8 @@ fn bridged(facts: &DriveFacts) -> Option<String> {
 fn mapping(planned: &Planned<'_>) -> Option<String> {
     let policy = planned.policy;
     let text = match (policy.basis, policy.standard) {
-        (Basis::TextRead, Standard::NistR1 | Standard::NistR2) => return None,
-        (Basis::SecondHand | Basis::Memory, Standard::NistR2) => {
+        (Basis::TextRead, Standard::NistR1 | Standard::NistR2 | Standard::Ieee2883) => return None,
+        (Basis::SecondHand | Basis::Memory, Standard::NistR2 | Standard::Ieee2883) => {
             "mapping to IEEE 2883-2022 not checked against its text"
         }
         (Basis::SecondHand | Basis::Memory, Standard::NistR1) => {

@@ -4,6 +4,7 @@
 pub mod command;
 pub mod decide;
 pub mod estimate;
+pub mod firmware;
 pub mod limit;
 pub mod policy;
 pub mod render;
@@ -16,6 +17,7 @@ pub mod step;
 pub use command::command_line;
 pub use decide::{Decision, decide};
 pub use estimate::{Estimate, Rates};
+pub use firmware::FirmwarePlan;
 pub use policy::Policy;
 pub use request::{PassChoice, Request, VerificationChoice};
 pub use rules::{RuleName, RuleSetting, Rules};

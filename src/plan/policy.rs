@@ -160,7 +160,7 @@ fn clear(standard: Standard, medium: Medium) -> Rule {
     let passes = match (standard, medium) {
         (Standard::NistR1, Medium::RemovableFlash) => PassRule::PatternThenComplement,
         (
-            Standard::NistR1 | Standard::NistR2,
+            Standard::NistR1 | Standard::NistR2 | Standard::Ieee2883,
             Medium::Rotating
             | Medium::Flash
             | Medium::RemovableFlash
@@ -192,6 +192,10 @@ const fn clear_source(standard: Standard, medium: Medium) -> (Basis, &'static st
             "NIST SP 800-88 Rev. 1, public excerpt of its technique tables: two passes at least, a pattern and then \
              its complement (withdrawn in September 2025)",
         ),
+        (Standard::Ieee2883, Medium::Rotating | Medium::Flash | Medium::RemovableFlash) => (
+            Basis::Memory,
+            "IEEE 2883-2022, whose text was not read: overwrite as clear there is from memory",
+        ),
         (Standard::NistR2, Medium::Rotating) => (
             Basis::Memory,
             "NIST SP 800-88 Rev. 2 leaves techniques to IEEE 2883 (second-hand); overwrite as clear there: from \
@@ -207,12 +211,12 @@ const fn clear_source(standard: Standard, medium: Medium) -> (Basis, &'static st
             "NIST SP 800-88 Rev. 2 leaves techniques to IEEE 2883 (second-hand); overwrite as clear there: from \
              memory, where it may ask for a pattern and its complement",
         ),
-        (Standard::NistR1 | Standard::NistR2, Medium::LogicalVolume) => (
+        (Standard::NistR1 | Standard::NistR2 | Standard::Ieee2883, Medium::LogicalVolume) => (
             Basis::Memory,
             "no technique for volumes was read in the standard; overwrite of all addressable locations follows the \
              definition of clear",
         ),
-        (Standard::NistR1 | Standard::NistR2, Medium::TestObject) => (
+        (Standard::NistR1 | Standard::NistR2 | Standard::Ieee2883, Medium::TestObject) => (
             Basis::Memory,
             "no standard speaks of test objects; overwrite of all addressable locations follows the definition of \
              clear",

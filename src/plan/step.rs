@@ -3,6 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::firmware::FirmwarePlan;
 use super::request::Ratio;
 use super::rules::Rules;
 use crate::device::{Content, ContentType, Identity};
@@ -35,7 +36,10 @@ pub struct Plan {
     pub policy: PolicyRow,
     /// The named scheme whose patterns these are, if any.
     pub scheme: Option<SchemeRef>,
-    /// Passes in the order of writing; never empty.
+    /// What the drive does by itself, before any pass is written; `None` where it does nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<FirmwarePlan>,
+    /// Passes in the order of writing; empty only where the drive sanitizes itself and nothing is written afterwards.
     pub passes: Vec<PassSpec>,
     /// How the last pass is read back.
     pub verification: VerificationPlan,

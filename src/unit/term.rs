@@ -14,12 +14,43 @@ pub enum Method {
     Destroy,
 }
 
-/// How a method is carried out. Only overwriting exists so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How a method is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Technique {
     /// New values written by ordinary write commands to every block the drive presents.
     Overwrite,
+    /// The drive's sanitize command with block erase (NVMe, ATA, SCSI).
+    BlockErase,
+    /// The drive's sanitize command with cryptographic erase (NVMe, ATA, SCSI).
+    CryptoErase,
+    /// The drive's sanitize command with an overwrite by the drive itself (NVMe, ATA, SCSI).
+    SanitizeOverwrite,
+    /// ATA SECURITY ERASE UNIT in normal mode.
+    SecurityErase,
+    /// ATA SECURITY ERASE UNIT in enhanced mode.
+    SecurityEraseEnhanced,
+    /// NVMe Format NVM with user data erase (SES 1).
+    Format,
+    /// NVMe Format NVM with cryptographic erase (SES 2).
+    FormatCrypto,
+    /// TCG Revert: new media encryption keys.
+    OpalRevert,
+}
+
+impl Technique {
+    /// Every technique.
+    pub const ALL: [Self; 9] = [
+        Self::Overwrite,
+        Self::BlockErase,
+        Self::CryptoErase,
+        Self::SanitizeOverwrite,
+        Self::SecurityErase,
+        Self::SecurityEraseEnhanced,
+        Self::Format,
+        Self::FormatCrypto,
+        Self::OpalRevert,
+    ];
 }
 
 /// Under which standard a method is claimed.
@@ -31,6 +62,9 @@ pub enum Standard {
     /// NIST SP 800-88 Rev. 1 (December 2014, withdrawn September 2025).
     #[serde(rename = "nist-800-88r1")]
     NistR1,
+    /// IEEE 2883-2022. Its text was not read; rows rest on memory and summaries.
+    #[serde(rename = "ieee-2883-2022")]
+    Ieee2883,
 }
 
 /// What a drive is, as far as it changes which technique reaches which cells.

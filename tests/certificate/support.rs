@@ -81,6 +81,7 @@ pub(crate) fn facts(kind: DriveKind) -> DriveFacts {
         other_units: Vec::new(),
         other_paths: Vec::new(),
         content: Vec::new(),
+        capability: None,
     }
 }
 
@@ -130,6 +131,7 @@ pub(crate) fn plan(kind: DriveKind, passes: Vec<PassPattern>, verification: Veri
         technique: Technique::Overwrite,
         policy: policy.reference(rule),
         scheme: None,
+        firmware: None,
         passes: passes.into_iter().map(|pattern| PassSpec { pattern }).collect(),
         content: Vec::new(),
         known_content: Vec::new(),

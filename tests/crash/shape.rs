@@ -125,5 +125,6 @@ pub(crate) fn facts(drive: &SimIdentity, geometry: &Geometry) -> DriveFacts {
         other_units: Vec::new(),
         other_paths: Vec::new(),
         content: Vec::new(),
+        capability: None,
     }
 }

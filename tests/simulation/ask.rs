@@ -105,6 +105,7 @@ pub(crate) fn facts(spec: &DriveSpec, drive: &SimIdentity, dice: &mut Dice) -> D
         other_units: Vec::new(),
         other_paths: Vec::new(),
         content: Vec::new(),
+        capability: None,
     };
     match dice.below(80) {
         0 => facts.read_only = true,

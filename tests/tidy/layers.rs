@@ -3,11 +3,12 @@ use super::rules::Violation;
 use super::source::{Source, is_word, line_of, words};
 
 /// The modules of the crate, from the bottom.
-pub(crate) const LAYERS: [&str; 13] = [
+pub(crate) const LAYERS: [&str; 14] = [
     "unit",
     "sys",
     "io",
     "sim",
+    "command",
     "device",
     "plan",
     "journal",

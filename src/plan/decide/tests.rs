@@ -39,6 +39,7 @@ pub(crate) fn drive(kind: DriveKind) -> DriveFacts {
         other_units: Vec::new(),
         other_paths: Vec::new(),
         content: Vec::new(),
+        capability: None,
     }
 }
 

@@ -1,0 +1,154 @@
+//! What a drive says that it can do to itself, and the state that it is in: plain data, filled in by the survey and
+//! read by the policy. Nothing here is believed to be true; it is what the drive says.
+
+pub mod ata;
+pub mod nvme;
+pub mod scsi;
+
+use serde::{Deserialize, Serialize};
+
+use crate::unit::Digest;
+
+pub use ata::AtaFacts;
+pub use nvme::NvmeFacts;
+pub use scsi::ScsiFacts;
+
+/// What a drive says about itself beyond its size and name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Capability {
+    /// By which commands it is reached, and what they told.
+    pub interface: Interface,
+    /// TCG feature descriptors; `None` when the drive has no TCG.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcg: Option<TcgFacts>,
+    /// How it is.
+    pub health: Health,
+    /// The pages that were read, as they came.
+    pub pages: Vec<Page>,
+    /// What could not be read, and why, in words.
+    pub gaps: Vec<String>,
+}
+
+/// By which commands a drive is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "facts", rename_all = "kebab-case")]
+pub enum Interface {
+    /// NVMe.
+    Nvme(Box<NvmeFacts>),
+    /// ATA, directly or behind a translation layer.
+    Ata(Box<AtaFacts>),
+    /// SCSI.
+    Scsi(Box<ScsiFacts>),
+}
+
+/// Yes, no, or not told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Support {
+    /// The drive says so.
+    Yes,
+    /// The drive says that it does not.
+    No,
+    /// It was not told, or could not be asked.
+    #[default]
+    NotTold,
+}
+
+impl Support {
+    /// From a bit that the drive set or not.
+    pub const fn from_bit(bit: bool) -> Self {
+        if bit { Self::Yes } else { Self::No }
+    }
+
+    /// Whether the drive says so.
+    pub const fn is_yes(self) -> bool {
+        matches!(self, Self::Yes)
+    }
+}
+
+/// How the drive is, by its own account. A value that was not told is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Health {
+    /// Its own assessment: SMART status, NVMe critical warning zero, no failure prediction.
+    pub passed: Option<bool>,
+    /// Sectors that were remapped to spare ones (ATA attribute 5, SCSI grown defect list).
+    pub reallocated: Option<u64>,
+    /// Sectors that wait to be remapped (ATA attribute 197).
+    pub pending: Option<u64>,
+    /// Sectors that could not be read when the drive looked by itself (ATA attribute 198).
+    pub uncorrectable: Option<u64>,
+    /// NVMe media and data integrity errors.
+    pub media_errors: Option<u64>,
+    /// NVMe critical warning bits.
+    pub critical_warning: Option<u8>,
+    /// NVMe available spare, percent.
+    pub spare_percent: Option<u8>,
+    /// NVMe percentage used, or the ATA equivalent.
+    pub used_percent: Option<u8>,
+    /// Hours with power.
+    pub power_on_hours: Option<u64>,
+    /// Bytes that hosts wrote, where the drive counts them.
+    pub written_bytes: Option<u64>,
+}
+
+/// A page that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Page {
+    /// Which: `nvme identify controller`, `ata identify device`, `scsi vpd b1`, ...
+    pub name: String,
+    /// SHA-256 of its bytes.
+    pub sha256: Digest,
+    /// Its bytes as hexadecimal digits.
+    pub hex: String,
+}
+
+/// What Level 0 discovery told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct TcgFacts {
+    /// The subsystem class.
+    pub class: TcgClass,
+    /// Base ComID.
+    pub com_id: Option<u16>,
+    /// Locking feature: enabled, that is the Locking SP was activated.
+    pub locking_enabled: Support,
+    /// Some range is locked now.
+    pub locked: Support,
+    /// The medium is encrypted by the drive.
+    pub media_encryption: Support,
+    /// The shadow MBR is enabled: low blocks read as something else until it is done.
+    pub mbr_enabled: Support,
+    /// It is done.
+    pub mbr_done: Support,
+    /// SID authentication is blocked by the host's firmware until the power is cycled.
+    pub sid_blocked: Support,
+    /// SID still has its default value (MSID).
+    pub sid_is_default: Support,
+    /// Raw feature codes, in order.
+    pub features: Vec<u16>,
+}
+
+/// TCG security subsystem class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TcgClass {
+    /// Opal 1.
+    Opal1,
+    /// Opal 2.
+    Opal2,
+    /// Opalite.
+    Opalite,
+    /// Ruby.
+    Ruby,
+    /// Pyrite 1: no encryption of the medium.
+    Pyrite1,
+    /// Pyrite 2: no encryption of the medium.
+    Pyrite2,
+    /// Enterprise.
+    Enterprise,
+    /// Some other, or none told.
+    Other,
+}

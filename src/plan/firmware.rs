@@ -1,0 +1,71 @@
+//! The part of a plan that the drive carries out by itself: which commands, in which order, on which scope, and what
+//! can be read afterwards.
+use serde::{Deserialize, Serialize};
+
+use crate::command::DriveCommand;
+use crate::unit::BlockCount;
+use crate::unit::pattern::FixedBytes;
+
+/// What a drive is told to do to itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct FirmwarePlan {
+    /// The commands, in their order; never empty. The first that does not end confirmed ends the job.
+    pub steps: Vec<DriveCommand>,
+    /// Blocks that are written with unique random data before the first command and must be gone after each.
+    pub canaries: u32,
+    /// What reading shows after the last command.
+    pub expected: Expected,
+    /// What the commands reach.
+    pub reach: CommandReach,
+    /// The capacity that is restored before anything else; `None` when nothing is hidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<Restore>,
+}
+
+/// What reading shows after a command that sanitized a drive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Expected {
+    /// These bytes, repeated: every block is compared.
+    Bytes {
+        /// One period.
+        bytes: FixedBytes,
+    },
+    /// All zeros or all ones, whichever the first block shows: every block is compared with that.
+    Blank,
+    /// Anything but what was there: only the canaries can be compared.
+    Changed,
+}
+
+/// How far commands reach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CommandReach {
+    /// One unit or the whole drive.
+    pub scope: Scope,
+    /// Everything that loses its data, by name, this unit included: namespaces, logical units.
+    pub units: Vec<String>,
+    /// What keeps its data (RPMB, boot partitions), by name.
+    pub not_reached: Vec<String>,
+}
+
+/// One unit of a drive, or the whole drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// One namespace or logical unit.
+    Unit,
+    /// All of them, and capacity that belongs to none.
+    Drive,
+}
+
+/// Hidden capacity that is made addressable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Restore {
+    /// What the drive presents now.
+    pub presented: BlockCount,
+    /// What it has.
+    pub native: BlockCount,
+}
