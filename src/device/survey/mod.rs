@@ -1,12 +1,4 @@
-//! Asks a drive what it says about itself.
-use super::Capability;
-use crate::io::Channel;
-use crate::unit::Reason;
+//! Asks a drive, by its own commands, what it can do and how it is. What cannot be read is a gap in words, not an
+//! error: a policy reads "not told" out of it.
 
-/// Asks it.
-///
-/// # Errors
-/// When it does not answer.
-pub fn survey(_channel: &mut Channel) -> Result<Capability, Reason> {
-    Err(Reason::new(crate::unit::ReasonCode::FirmwareRefused, "not asked", "ask it"))
-}
+pub mod nvme;
