@@ -3,6 +3,8 @@
 //! Sources: SPC and SBC as second-hand in the project's facts (sg3_utils, openSeaChest, drive manuals); what is from
 //! memory says so.
 
+pub mod sense;
+
 use serde::{Deserialize, Serialize};
 
 use super::{AfterFailure, DriveOverwrite};
