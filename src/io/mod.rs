@@ -6,6 +6,7 @@ pub mod disk;
 pub mod fault;
 pub mod memory;
 mod presence;
+pub mod scsi;
 mod sync;
 mod uring;
 
@@ -16,6 +17,7 @@ pub use channel::{Channel, Data, NvmeAnswer, NvmePort, ScsiAnswer, ScsiPort};
 pub use disk::{Adapter, Tuning, reader, writer};
 pub use fault::{Fault, FaultKind, Treatment};
 pub use memory::MemoryDisk;
+pub use scsi::ScsiDevice;
 
 /// One read or write of consecutive blocks. It owns its buffer from submission to completion.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ pub mod open;
 pub mod passing;
 pub mod process;
 pub mod ring;
+pub mod sg;
 pub mod stat;
 
 pub use buffer::Buffer;
