@@ -104,10 +104,10 @@ impl Drive for Descriptor {
         Ok((port, adapter, opened))
     }
 
-    fn channel(&mut self) -> Way {
+    fn route(&mut self) -> Way {
         let file = self.0.try_clone().map_err(|error| no_channel(&error))?;
         match channel::open(file) {
-            Ok(Some(channel)) => Ok(channel),
+            Ok(Some(route)) => Ok(route),
             Ok(None) => Err(Reason::new(
                 ReasonCode::FirmwareRefused,
                 "the drive takes no commands of its own through this node",

@@ -6,7 +6,7 @@ use super::message::{Begin, Command, Event, Look, Opened, Order, Repair, Terms, 
 use crate::device::survey::survey;
 use crate::engine::firmware::{self, Watch};
 use crate::engine::{Observer, Pass, Settled, write_pass};
-use crate::io::{Adapter, BlockRead, BlockWrite, Channel};
+use crate::io::{Adapter, BlockRead, BlockWrite, Route};
 use crate::unit::{RangeSet, Reason};
 use crate::verify::{read_back, repair};
 
@@ -25,11 +25,11 @@ pub trait Drive {
     fn reader(&mut self, terms: &Terms) -> io::Result<(Box<dyn BlockRead>, Adapter, Opened)>;
 
     /// A way to give it commands of its own.
-    fn channel(&mut self) -> Way;
+    fn route(&mut self) -> Way;
 }
 
 /// A way to give the drive commands of its own, or why there is none.
-pub type Way = Result<Channel, Reason>;
+pub type Way = Result<Route, Reason>;
 
 /// Tells the parent, and is told by it.
 pub trait Teller {
@@ -113,8 +113,8 @@ fn repair_drive(drive: &mut dyn Drive, order: &Repair, teller: &mut dyn Teller) 
 
 fn look_before(drive: &mut dyn Drive, look: &Look, teller: &mut dyn Teller) -> io::Result<()> {
     let looked = drive
-        .channel()
-        .and_then(|mut channel| firmware::before(&mut channel, &look.command, teller.watch(&look.terms)));
+        .route()
+        .and_then(|mut route| firmware::before(&mut route.channel, &look.command, teller.watch(&look.terms)));
     teller.tell(&match looked {
         Ok(before) => Event::Looked { before },
         Err(reason) => Event::NotReady { reason },
@@ -123,9 +123,9 @@ fn look_before(drive: &mut dyn Drive, look: &Look, teller: &mut dyn Teller) -> i
 
 fn command_drive(drive: &mut dyn Drive, command: &Command, teller: &mut dyn Teller) -> io::Result<()> {
     let watch = teller.watch(&command.terms);
-    let report = match drive.channel() {
-        Ok(mut channel) => firmware::run(
-            &mut channel,
+    let report = match drive.route() {
+        Ok(mut route) => firmware::run(
+            &mut route.channel,
             &command.command,
             command.secret.as_ref(),
             command.start,
@@ -138,6 +138,6 @@ fn command_drive(drive: &mut dyn Drive, command: &Command, teller: &mut dyn Tell
 }
 
 fn survey_drive(drive: &mut dyn Drive, teller: &mut dyn Teller) -> io::Result<()> {
-    let capability = drive.channel().ok().and_then(|mut channel| survey(&mut channel).ok());
+    let capability = drive.route().ok().and_then(|mut route| survey(&mut route).ok());
     teller.tell(&Event::Surveyed { capability: capability.map(Box::new) })
 }

@@ -321,7 +321,7 @@ impl Drive for Bay {
         Ok((Box::new(self.node.open()), Adapter::IoUring, Opened::Anew))
     }
 
-    fn channel(&mut self) -> Way {
+    fn route(&mut self) -> Way {
         let text = "these drives take no commands of their own";
         Err(Reason::new(ReasonCode::FirmwareRefused, text, "use the campaign of commands"))
     }
