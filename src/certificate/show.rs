@@ -1,6 +1,7 @@
 //! A record in words, on one screen. It says what is claimed and what is not, and it invents nothing: a field
 //! that is absent is "not recorded". What is printed here is a rendering; only the envelope counts.
 mod conduct;
+mod firmware;
 
 use std::fmt::{self, Display, Write as _};
 
@@ -91,6 +92,10 @@ fn job(record: &Record, text: &mut Text) {
     }
     if let Some(plan) = &record.plan {
         conduct::rules(record, plan, text);
+    }
+    if let Some(done) = &record.firmware {
+        let plan = record.plan.as_ref().and_then(|plan| plan.firmware.as_ref());
+        firmware::firmware(plan, done, text);
     }
     for (index, one) in record.passes.iter().enumerate() {
         pass(index + 1, planned, one, text);

@@ -13,8 +13,11 @@ use super::helper::Seen;
 use super::identity::BackingFile;
 use super::resolve::Resolved;
 use super::root::SysRoot;
-use super::{DeviceNumber, DriveFacts, Identity, QueueLimits, Reach, Zoned, gather, probe, source};
-use crate::io::{Fault, FaultKind};
+use super::survey::survey;
+use super::{
+    Capability, Content, DeviceNumber, DriveFacts, Identity, QueueLimits, Reach, Zoned, gather, probe, source,
+};
+use crate::io::{Fault, FaultKind, channel};
 use crate::sys::open::{self, Access, Direct};
 use crate::sys::{ioctl, stat};
 use crate::unit::term::DriveKind;
@@ -286,8 +289,20 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         }
         Resolved::File { path } => file_facts(path, opened),
     };
+    let mut notes = Vec::new();
+    if facts.device.is_some() {
+        match ask(&opened.file) {
+            Ok(capability) => facts.capability = capability.map(Box::new),
+            Err(text) => notes.push(format!("{} was not asked what it can do: {text}", order.title())),
+        }
+    }
     let mut blockers = Vec::new();
-    if let Reach::Addressable(geometry) = &facts.reach {
+    let out_of_reach = facts.capability.as_ref().and_then(|capability| capability.out_of_reach());
+    if let Some(why) = out_of_reach {
+        // The kernel would try for minutes, and a drive at work on its own command must not be disturbed.
+        facts.content = vec![Content::unreadable(0)];
+        notes.push(format!("what {} carries was not looked at: {why}", order.title()));
+    } else if let Reach::Addressable(geometry) = &facts.reach {
         match probe::probe_file(&opened.file, geometry.bytes()) {
             Ok(content) => facts.content = content,
             Err(error) => blockers.push(Reason::new(
@@ -298,7 +313,6 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         }
     }
     sources.extend(source::content(&facts));
-    let mut notes = Vec::new();
     if opened.direct == Direct::Cached {
         let path = order.title();
         notes.push(format!(
@@ -306,6 +320,15 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         ));
     }
     Ok(Seen { facts, sources, blockers, notes })
+}
+
+/// What the drive says that it can do; `None` when its driver takes no commands.
+fn ask(file: &File) -> Result<Option<Capability>, String> {
+    let node = file.try_clone().map_err(|error| error.to_string())?;
+    match channel::open(node.into()).map_err(|error| error.to_string())? {
+        Some(mut route) => survey(&mut route).map(Some).map_err(|reason| reason.text),
+        None => Ok(None),
+    }
 }
 
 fn node_facts(

@@ -110,6 +110,13 @@ pub struct Content {
     pub partition: Option<u32>,
 }
 
+impl Content {
+    /// Something that cannot be read, at this byte.
+    pub const fn unreadable(offset: u64) -> Self {
+        Self { content_type: ContentType::Unreadable, offset, label: None, partition: None }
+    }
+}
+
 impl std::fmt::Display for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&word(self.content_type))?;

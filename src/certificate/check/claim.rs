@@ -83,29 +83,24 @@ fn claim_fits(record: &Record, out: &mut Vec<Finding>) {
     }
     let reachable = match (claim.technique, claim.method, plan.kind) {
         (Technique::Overwrite, Method::Clear, _) => true,
-        (Technique::Overwrite, Method::Destroy, _) => false,
         (Technique::Overwrite, Method::Purge, DriveKind::Flash | DriveKind::Unknown) => false,
         (
             Technique::Overwrite,
             Method::Purge,
             DriveKind::Rotating | DriveKind::LogicalVolume | DriveKind::TestObject,
         ) => true,
-        // A claim on a command of the drive rests on the record of that command, which no version before 1.2 has.
-        (
-            Technique::BlockErase
-            | Technique::CryptoErase
-            | Technique::SanitizeOverwrite
-            | Technique::SecurityErase
-            | Technique::SecurityEraseEnhanced
-            | Technique::Format
-            | Technique::FormatCrypto
-            | Technique::OpalRevert,
-            _,
-            _,
-        ) => false,
+        // What the record says of the command itself is checked apart.
+        (technique, Method::Clear | Method::Purge, _) => {
+            record.firmware.is_some()
+                && plan.commands().iter().any(|command| command.technique() == technique)
+        }
+        (_, Method::Destroy, _) => false,
     };
     if !reachable {
-        wrong(format!("no overwrite of a drive of kind {} reaches {}", word(plan.kind), word(claim.method)));
+        let (technique, kind, method) = (word(claim.technique), word(plan.kind), word(claim.method));
+        wrong(format!(
+            "{technique} of a drive of kind {kind} does not reach {method}, or was not carried out"
+        ));
     }
 }
 

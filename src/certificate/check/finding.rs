@@ -81,6 +81,8 @@ pub enum FindingCode {
     SampleSize,
     /// What was written is not what the plan asked for.
     Pattern,
+    /// What is said of the drive's own commands is not as planned, or does not bear the outcome out.
+    Firmware,
     /// The exceptions are not those of the counts.
     Exceptions,
     /// The drive at the end is not the drive at the beginning, or nobody looked.

@@ -8,6 +8,7 @@ pub mod complete;
 mod conduct;
 mod counts;
 pub mod finding;
+mod firmware;
 mod pattern;
 mod planned;
 mod sample;
@@ -180,6 +181,7 @@ pub fn recompute(record: &Record) -> Vec<Finding> {
     }
     claim::claim(record, &mut findings);
     planned::planned(record, &mut findings);
+    firmware::firmware(record, &mut findings);
     pattern::steps(record, &mut findings);
     counts::counts(record, &mut findings);
     conduct::interruptions(record, &mut findings);

@@ -114,7 +114,9 @@ fn policy(plan: &Plan, medium: Medium, out: &mut Vec<Finding>) {
     let rule = policy.rule(plan.policy.standard, medium, plan.technique, plan.method);
     let accepted = rule.filter(|rule| policy.reference(rule) == plan.policy).map(|rule| &rule.ruling);
     let fits = match accepted {
-        Some(Ruling::Accepted { passes: PassRule::AnyPattern }) => !plan.passes.is_empty(),
+        Some(Ruling::Accepted { passes: PassRule::AnyPattern }) => {
+            !plan.passes.is_empty() || plan.firmware.is_some()
+        }
         Some(Ruling::Accepted { passes: PassRule::PatternThenComplement }) => {
             plan.passes.windows(2).any(|pair| pair[0].pattern.is_complemented_by(&pair[1].pattern))
         }

@@ -30,6 +30,49 @@ pub struct Capability {
     pub gaps: Vec<String>,
 }
 
+impl Capability {
+    /// Why the drive's medium cannot be read now, by its own account; `None` when nothing speaks against it.
+    pub fn out_of_reach(&self) -> Option<&'static str> {
+        let nvme = |facts: &NvmeFacts| match facts.status.map(|status| status.state) {
+            Some(nvme::NvmeSanitizeState::InProgress) => Some("the drive is sanitizing itself"),
+            Some(nvme::NvmeSanitizeState::Failed) => Some("a sanitize operation of the drive has failed"),
+            Some(
+                nvme::NvmeSanitizeState::NeverSanitized
+                | nvme::NvmeSanitizeState::Succeeded
+                | nvme::NvmeSanitizeState::SucceededDeallocated
+                | nvme::NvmeSanitizeState::Reserved(_),
+            )
+            | None => None,
+        };
+        let ata = |facts: &AtaFacts| match facts.sanitize_state {
+            Some(ata::AtaSanitizeState::InProgress) => Some("the drive is sanitizing itself"),
+            Some(ata::AtaSanitizeState::Failed) => Some("a sanitize operation of the drive has failed"),
+            Some(
+                ata::AtaSanitizeState::Idle
+                | ata::AtaSanitizeState::Completed
+                | ata::AtaSanitizeState::Frozen
+                | ata::AtaSanitizeState::NotTold,
+            )
+            | None => facts
+                .security
+                .filter(|security| security.locked.is_yes())
+                .map(|_| "the drive is locked by a password"),
+        };
+        let scsi = |facts: &ScsiFacts| match facts.state {
+            scsi::ScsiState::Sanitizing => Some("the drive is sanitizing itself"),
+            scsi::ScsiState::Formatting => Some("the drive is being formatted"),
+            scsi::ScsiState::SanitizeFailed => Some("a sanitize operation of the drive has failed"),
+            scsi::ScsiState::FormatCorrupted => Some("a format of the drive was interrupted"),
+            scsi::ScsiState::Ready | scsi::ScsiState::SelfTesting | scsi::ScsiState::Other => None,
+        };
+        match &self.interface {
+            Interface::Nvme(facts) => nvme(facts),
+            Interface::Ata(facts) => ata(facts),
+            Interface::Scsi(facts) => scsi(facts),
+        }
+    }
+}
+
 /// By which commands a drive is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "facts", rename_all = "kebab-case")]

@@ -38,6 +38,14 @@ pub fn password(_command: &DriveCommand) -> Option<String> {
     None
 }
 
+/// Whether what a report quotes of the drive's answers bears out that the command was carried out and was ours.
+///
+/// # Errors
+/// What contradicts it, in words.
+pub fn audit(_command: &DriveCommand, _before: &Before, _report: &CommandReport) -> Result<(), String> {
+    Ok(())
+}
+
 /// The end of a command for which there is no way to the drive: one that was never sent was not started, of one that
 /// was nothing is known.
 pub fn no_way(start: Start, reason: Reason) -> CommandReport {

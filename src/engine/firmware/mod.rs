@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::unit::Reason;
 
-pub use dispatch::{before, bytes, no_way, password, run};
+pub use dispatch::{audit, before, bytes, no_way, password, run};
 
 /// Time, patience and an ear for a command that takes hours.
 pub trait Watch {
