@@ -82,7 +82,7 @@ const KEYS: [&str; 8] = [
 ];
 
 fn bytes(hex: &str) -> Vec<u8> {
-    hex.split_whitespace().map(|digits| u8::from_str_radix(digits, 16).unwrap()).collect()
+    hex.split_whitespace().map(|digits| u8::from_str_radix(digits, 16).expect("digits are hexadecimal")).collect()
 }
 
 /// What the independent decoder says.
@@ -91,7 +91,7 @@ fn told_by_sg3_utils(hex: &str) -> String {
         .args(hex.split_whitespace())
         .output()
         .expect("sg_decode_sense can be run: scripts/install-test-tools installs it");
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(output.stdout).expect("it prints text")
 }
 
 #[test]
@@ -146,7 +146,7 @@ const INQUIRY: &str = "000006022000000045585055 4e474520 53494d554c4154454420554
 
 impl Shim {
     fn build() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder for the shim");
         let built = Command::new("cc")
             .args(["-shared", "-fPIC", "-o"])
             .arg(folder.path().join("shim.so"))
@@ -154,15 +154,15 @@ impl Shim {
             .status()
             .expect("cc can be run: scripts/install-test-tools installs it");
         assert!(built.success());
-        std::fs::write(folder.path().join("node"), []).unwrap();
-        std::fs::write(folder.path().join("pattern"), [0xaa, 0x55, 0x00, 0x01]).unwrap();
+        std::fs::write(folder.path().join("node"), []).expect("an empty node");
+        std::fs::write(folder.path().join("pattern"), [0xaa, 0x55, 0x00, 0x01]).expect("a pattern");
         Self { folder }
     }
 
     /// Runs a program on the simulated node, which answers one operation code with data.
     fn run(&self, program: &str, arguments: &[&str], answer: (u8, &str)) -> Ran {
         let at = |name: &str| self.folder.path().join(name);
-        std::fs::write(at("log"), []).unwrap();
+        std::fs::write(at("log"), []).expect("an empty log");
         let output = Command::new(program)
             .args(arguments)
             .arg(at("node"))
@@ -175,17 +175,17 @@ impl Shim {
             .unwrap_or_else(|error| {
                 panic!("{program} can be run: scripts/install-test-tools installs it ({error})")
             });
-        let log = std::fs::read_to_string(at("log")).unwrap();
+        let log = std::fs::read_to_string(at("log")).expect("the log can be read");
         let sent = log.lines().filter_map(|line| line.split_once(' '));
         let sent = sent.map(|(block, data)| (block.to_owned(), data.to_owned())).collect();
         let printed = [output.stdout, output.stderr].concat();
-        Ran { sent, printed: String::from_utf8(printed).unwrap() }
+        Ran { sent, printed: String::from_utf8(printed).expect("it prints text") }
     }
 }
 
 /// Digits of a sample as bytes.
 fn sample(hex: &str) -> Vec<u8> {
-    from_hex(&hex.replace(' ', "")).unwrap()
+    from_hex(&hex.replace(' ', "")).expect("a sample is hexadecimal")
 }
 
 #[test]
@@ -342,15 +342,15 @@ fn operations_reservations_modes_and_units_are_read_as_sg3_utils_reads_them() {
 
 /// What a program prints about a page in a file.
 fn about_page(program: &str, arguments: &[&str], page: &[u8]) -> String {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder for the page");
     let digits: Vec<String> = page.iter().map(|byte| format!("{byte:02x}")).collect();
-    std::fs::write(folder.path().join("page"), digits.join(" ")).unwrap();
+    std::fs::write(folder.path().join("page"), digits.join(" ")).expect("a page");
     let output = Command::new(program)
         .args(arguments)
         .current_dir(folder.path())
         .output()
         .unwrap_or_else(|error| panic!("{program}: scripts/install-test-tools installs it ({error})"));
-    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    String::from_utf8([output.stdout, output.stderr].concat()).expect("it prints text")
 }
 
 #[test]
