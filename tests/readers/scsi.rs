@@ -82,7 +82,9 @@ const KEYS: [&str; 8] = [
 ];
 
 fn bytes(hex: &str) -> Vec<u8> {
-    hex.split_whitespace().map(|digits| u8::from_str_radix(digits, 16).expect("digits are hexadecimal")).collect()
+    hex.split_whitespace()
+        .map(|digits| u8::from_str_radix(digits, 16).expect("digits are hexadecimal"))
+        .collect()
 }
 
 /// What the independent decoder says.

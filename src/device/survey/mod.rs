@@ -1,4 +1,5 @@
-//! Asks a drive what it can do to itself and how it is, and fills in a [`Capability`](super::Capability). Only
-//! commands that change nothing.
+//! Asks a drive, by its own commands, what it can do and how it is. What cannot be read is a gap in words, not an
+//! error: a policy reads "not told" out of it.
 
+pub mod nvme;
 pub mod scsi;
