@@ -144,7 +144,7 @@ impl Ran {
 }
 
 /// INQUIRY data of a block device.
-const INQUIRY: &str = "000006022000000045585055 4e474520 53494d554c4154454420554e49542020 30303031";
+const INQUIRY: &str = "000006021f00000045585055 4e474520 53494d554c4154454420554e49542020 30303031";
 
 impl Shim {
     fn build() -> Self {
@@ -224,14 +224,14 @@ fn sanitize_is_written_as_sg_sanitize_writes_it() {
         assert_eq!(ran.command("48"), (to_hex(&ours.block()).as_str(), list.as_str()), "{arguments:?}");
     }
     // sg_sanitize sets IMMED there too, which the command does not need.
-    let ran = shim.run("sg_sanitize", &["-Q", "-F"], (0, ""));
+    let ran = shim.run("sg_sanitize", &["-Q", "-e", "-F"], (0, ""));
     assert_eq!(ran.command("48").0.replacen("489f", "481f", 1), to_hex(&EXIT_FAILURE_MODE_BLOCK));
 }
 
 #[test]
 fn format_unit_has_the_header_that_sg_format_writes() {
     let shim = Shim::build();
-    let ran = shim.run("sg_format", &["-Q", "-FFF", "-e", "-C", "0", "--ip-def", "-S"], (0, ""));
+    let ran = shim.run("sg_format", &["-Q", "-FFF", "-e", "-C", "0", "-S"], (0, ""));
     let ours = FormatUnit {
         pattern: [0; 4],
         protection: Protection::None,
@@ -240,14 +240,10 @@ fn format_unit_has_the_header_that_sg_format_writes() {
     };
     let (block, list) = ran.command("04");
     assert_eq!(block, to_hex(&ours.block()));
-    // The same header and security bit; sg_format asks for the unit's own pattern, we give one of four bytes.
+    // The same header and security bit; there sg_format takes the unit's own pattern, and we give one of four bytes.
     assert_eq!(list[..10], to_hex(&ours.parameter_list())[..10]);
     let protected = FormatUnit { protection: Protection::Type3, ..ours };
-    let ran = shim.run(
-        "sg_format",
-        &["-Q", "-FFF", "-e", "-C", "0", "-f", "3", "-P", "1", "--ip-def", "-S"],
-        (0, ""),
-    );
+    let ran = shim.run("sg_format", &["-Q", "-FFF", "-e", "-C", "0", "-f", "3", "-P", "1", "-S"], (0, ""));
     let (block, list) = ran.command("04");
     assert_eq!(
         (block, &list[..4]),
@@ -262,7 +258,7 @@ fn questions_are_asked_as_sg3_utils_asks_them() {
         shim.run(program, arguments, (0, "")).command(start).0.to_owned()
     };
     assert_eq!(asked("sg_turs", &[], "00"), to_hex(&ask::TEST_UNIT_READY));
-    assert_eq!(asked("sg_inq", &[], "12"), to_hex(&ask::inquiry(36)));
+    assert_eq!(asked("sg_inq", &[], "1200"), to_hex(&ask::inquiry(36)));
     assert_eq!(asked("sg_vpd", &["-p", "0xb1"], "1201"), to_hex(&ask::vital_product_data(0, 252)));
     assert_eq!(asked("sg_readcap", &[], "25"), to_hex(&ask::read_capacity_10()));
     assert_eq!(asked("sg_readcap", &["--16"], "9e"), to_hex(&ask::read_capacity_16(32)));
@@ -315,7 +311,7 @@ fn operations_reservations_modes_and_units_are_read_as_sg3_utils_reads_them() {
     ran.says(&format!("nominal timeout: {nominal} secs, recommended timeout: {recommended} secs"));
     let ran = shim.run("sg_opcodes", &["--opcode=0x48,2"], (0xa3, "00010000"));
     assert_eq!(Operation::decode(&sample("00010000")).unwrap().supported, Supported::No);
-    ran.says("Command is not supported");
+    ran.says("Command is NOT supported");
 
     let hex = "00000001 00000010 00000000abcd0000 00000000 00 03 0000";
     let ran = shim.run("sg_persist", &["--in", "--read-reservation"], (0x5e, hex));

@@ -79,14 +79,10 @@ fn what_reads_do_after_an_erase_is_told() {
 
 /// Everything that decodes what a unit sends; none may panic, and none may tell more than came.
 fn decode_all(bytes: &[u8]) {
-    drop((Inquiry::decode(bytes), Limits::decode(bytes), AtaInformation::decode(bytes)));
-    drop((
-        Mode::decode_6(bytes),
-        Mode::decode_10(bytes),
-        Operation::decode(bytes),
-        Reservation::decode(bytes),
-    ));
-    drop((exceptions(bytes), grown_defects(bytes), log_counter(bytes, 0x06, 0)));
+    let _names = (Inquiry::decode(bytes), Limits::decode(bytes), AtaInformation::decode(bytes));
+    let _modes = (Mode::decode_6(bytes), Mode::decode_10(bytes), Operation::decode(bytes));
+    let _held = (Reservation::decode(bytes), exceptions(bytes), grown_defects(bytes));
+    let _counted = log_counter(bytes, 0x06, 0);
     assert!(supported_pages(bytes).map_or(0, |pages| pages.len()) <= bytes.len());
     assert!(serial(bytes).map_or(0, |serial| serial.len()) <= bytes.len());
     let names = designators(bytes).unwrap_or_default();

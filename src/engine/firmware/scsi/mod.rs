@@ -7,6 +7,8 @@
 
 mod follow;
 mod send;
+#[cfg(all(test, feature = "sim"))]
+mod sim_tests;
 mod talk;
 #[cfg(test)]
 mod tests;
