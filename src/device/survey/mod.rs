@@ -2,6 +2,7 @@
 //! error: a policy reads "not told" out of it.
 
 pub mod nvme;
+pub mod scsi;
 
 use super::Capability;
 use crate::io::{Channel, Route};
