@@ -8,9 +8,9 @@
 
 pub mod areas;
 pub mod ata;
-pub mod security;
 #[cfg(test)]
 mod script;
+pub mod security;
 mod talk;
 
 use std::time::Duration;

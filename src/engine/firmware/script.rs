@@ -131,16 +131,14 @@ pub(super) fn sense(sense: Vec<u8>) -> ScsiAnswer {
 pub(super) fn registers(count: u16, lba: u64) -> ScsiAnswer {
     let ([high, low], lba) = (count.to_be_bytes(), lba.to_le_bytes());
     sense(vec![
-        0x72, 1, 0, 0x1d, 0, 0, 0, 14, 0x09, 0x0c, 1, 0, high, low, lba[3], lba[0], lba[4], lba[1], lba[5], lba[2],
-        0x40, 0x50,
+        0x72, 1, 0, 0x1d, 0, 0, 0, 14, 0x09, 0x0c, 1, 0, high, low, lba[3], lba[0], lba[4], lba[1], lba[5],
+        lba[2], 0x40, 0x50,
     ])
 }
 
 /// ABRT with this in LBA 7:0, in descriptor format.
 pub(super) fn abort(reason: u8) -> ScsiAnswer {
-    sense(vec![
-        0x72, 0x0b, 0, 0, 0, 0, 0, 14, 0x09, 0x0c, 1, 0x04, 0, 0, 0, reason, 0, 0, 0, 0, 0x40, 0x51,
-    ])
+    sense(vec![0x72, 0x0b, 0, 0, 0, 0, 0, 14, 0x09, 0x0c, 1, 0x04, 0, 0, 0, reason, 0, 0, 0, 0, 0x40, 0x51])
 }
 
 /// Fixed format of Linux: whether the upper part of COUNT is zero, and LBA 15:0.

@@ -63,9 +63,9 @@ fn followed(before_status: (u16, u64), steps: Vec<Step>) -> CommandReport {
 
 fn code(report: &CommandReport) -> ReasonCode {
     match &report.conclusion {
-        Conclusion::NotStarted { reason } | Conclusion::Failed { reason } | Conclusion::Unknown { reason } => {
-            reason.code
-        }
+        Conclusion::NotStarted { reason }
+        | Conclusion::Failed { reason }
+        | Conclusion::Unknown { reason } => reason.code,
         Conclusion::Confirmed | Conclusion::Claimed => panic!("{:?}", report.conclusion),
     }
 }
@@ -128,8 +128,7 @@ fn an_operation_that_ends_before_the_first_question_is_seen_in_the_answer_to_the
 #[test]
 fn ata_b15_and_b14_both_set_is_running() {
     let begun = Step::new(ERASE, registers(0x8000, 0xffff));
-    let report =
-        erased(vec![status(DONE), begun, status((0xc000, 0x1000)), status(DONE), identify(drive())]);
+    let report = erased(vec![status(DONE), begun, status((0xc000, 0x1000)), status(DONE), identify(drive())]);
     is_confirmed(&report, &[Proof::InProgressSeen]);
 }
 
@@ -319,8 +318,17 @@ fn a_lost_answer_to_the_command_is_decided_by_the_status() {
 fn a_drive_that_vanishes_for_a_minute_is_found_again_and_one_that_stays_away_is_unknown() {
     let gone = || asked(ScsiAnswer::NotCompleted { errno: 19 });
     let begun = || Step::new(ERASE, registers(0x4000, 0));
-    let steps =
-        vec![status(IDLE), begun(), running(1), gone(), gone(), gone(), running(9), status(DONE), identify(drive())];
+    let steps = vec![
+        status(IDLE),
+        begun(),
+        running(1),
+        gone(),
+        gone(),
+        gone(),
+        running(9),
+        status(DONE),
+        identify(drive()),
+    ];
     is_confirmed(&erased(steps), &[Proof::InProgressSeen, Proof::CompletedSetAnew]);
     let mut steps = vec![status(IDLE), begun(), running(1)];
     steps.extend(std::iter::repeat_with(gone).take(10));
