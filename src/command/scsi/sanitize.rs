@@ -4,6 +4,8 @@ use crate::command::{AfterFailure, DriveOverwrite, Invert};
 
 /// Operation code of SANITIZE.
 pub const SANITIZE: u8 = 0x48;
+/// Operation code of FORMAT UNIT.
+pub const FORMAT_UNIT: u8 = 0x04;
 /// Service action: overwrite.
 pub const OVERWRITE: u8 = 0x01;
 /// Service action: block erase.
@@ -119,7 +121,7 @@ impl FormatUnit {
             Protection::Type1 => 0x80,
             Protection::Type2 | Protection::Type3 => 0xc0,
         };
-        [0x04, information | 0x10, 0, 0, 0, 0]
+        [FORMAT_UNIT, information | 0x10, 0, 0, 0, 0]
     }
 
     /// The parameter list: short header without defects, and the pattern descriptor.

@@ -29,14 +29,31 @@ pub struct ScsiFacts {
     pub write_protected: Support,
     /// A persistent reservation is held.
     pub reserved: Support,
-    /// Other logical units of the target (REPORT LUNS), by number.
+    /// Logical units of the target (REPORT LUNS), by number, this one among them; empty when there is only one.
     pub other_units: Vec<u64>,
     /// Nominal rotation rate: 1 for no rotation, `None` when not told.
     pub rotation: Option<u16>,
-    /// Zones (VPD B1h bits 5:4): 0 none told, 1 host-aware, 2 device-managed.
+    /// Zones (VPD B1h bits 5:4): 0 none told, 1 host-aware, 2 device-managed; 3 host-managed, by its device type.
     pub zoned: u8,
     /// Vendor, product and revision of INQUIRY, trimmed.
     pub inquiry: [String; 3],
+}
+
+impl ScsiFacts {
+    /// What is out of the ordinary in how the unit is formatted, in words: blocks that `sd` does not address (520 or
+    /// 528 bytes), or protection information. Such a unit is reached by SCSI commands, and its format is kept.
+    pub fn unusual_format(&self) -> Option<String> {
+        let addressed = matches!(self.block_bytes, 512 | 1024 | 2048 | 4096);
+        match (addressed, self.protection) {
+            (true, 0) => None,
+            (true, kind) => Some(format!("protection information of type {kind}")),
+            (false, 0) => Some(format!("blocks of {} bytes", self.block_bytes)),
+            (false, kind) => Some(format!(
+                "blocks of {} bytes with protection information of type {kind}",
+                self.block_bytes
+            )),
+        }
+    }
 }
 
 /// SANITIZE of a logical unit.

@@ -10,6 +10,7 @@ pub mod areas;
 pub mod ata;
 #[cfg(test)]
 mod script;
+pub mod scsi;
 pub mod security;
 mod talk;
 
