@@ -259,6 +259,6 @@ fn words(reply: Reply) -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sim"))]
 #[path = "ata_tests.rs"]
 mod tests;

@@ -8,6 +8,8 @@
 
 pub mod areas;
 pub mod ata;
+#[cfg(all(test, feature = "sim"))]
+mod ata_on_sim;
 #[cfg(test)]
 mod script;
 pub mod scsi;
