@@ -3,6 +3,9 @@
 //! Sources: hdparm's `sgio.c` for the command block and the descriptor, Linux `libata-scsi.c` for the fixed
 //! format, both second-hand in the project's facts (standards.md 6.4, firmware-purge.md 3.1).
 
+use crate::command::scsi::sense::{
+    ATA_DESCRIPTOR_BYTES, AtaBytes, ILLEGAL_REQUEST, NO_SENSE, RECOVERED_ERROR, Sense,
+};
 use crate::io::ScsiAnswer;
 
 /// Bytes of an ATA PASS-THROUGH (16) command block.
@@ -229,6 +232,8 @@ impl SenseCodes {
 
 const GOOD: u8 = 0x00;
 const CHECK_CONDITION: u8 = 0x02;
+/// ABORTED COMMAND: Linux makes it of ABRT.
+const ABORTED_COMMAND: u8 = 0x0b;
 
 /// What an answer to an ATA PASS-THROUGH says.
 pub fn reply(answer: &ScsiAnswer) -> Reply {
@@ -242,21 +247,23 @@ fn answered(status: u8, sense: &[u8]) -> Reply {
     if status != GOOD && status != CHECK_CONDITION {
         return Reply::Status(status);
     }
-    let Some(codes) = codes(sense) else {
+    let Ok(sense) = Sense::decode(sense) else {
         return if status == GOOD { Reply::Done { registers: None } } else { Reply::Status(status) };
     };
-    if sense.first().is_some_and(|first| matches!(first & 0x7f, 0x71 | 0x73)) {
-        // Deferred: it is about an earlier command, and this one was not carried out.
+    let (asc, ascq) = sense.code.unwrap_or((0, 0));
+    let codes = SenseCodes { key: sense.key, asc, ascq };
+    if !sense.is_current() {
+        // It is about an earlier command, and this one was not carried out.
         return Reply::Sense(codes);
     }
-    match registers(sense, codes) {
+    match sense.ata.and_then(|bytes| registers(bytes, codes)) {
         Some(registers) if !registers.is_plausible() => without_registers(codes, Came::Implausible),
         Some(registers) if registers.has_failed() => Reply::Aborted { registers: Some(registers) },
         Some(registers) => match codes {
             _ if codes.is_information() => Reply::Done { registers: Some(registers) },
-            SenseCodes { key: 0 | 1, .. } => Reply::Done { registers: Some(registers) },
+            SenseCodes { key: NO_SENSE | RECOVERED_ERROR, .. } => Reply::Done { registers: Some(registers) },
             // An error by its sense with registers of a success: neither can be taken for the answer.
-            SenseCodes { key: 0x0b, .. } => Reply::Unavailable,
+            SenseCodes { key: ABORTED_COMMAND, .. } => Reply::Unavailable,
             _ => Reply::Sense(codes),
         },
         None => without_registers(codes, Came::Nothing),
@@ -275,101 +282,53 @@ const fn without_registers(codes: SenseCodes, came: Came) -> Reply {
         return Reply::Unavailable;
     }
     match codes.key {
-        // No sense and recovered error.
-        0 | 1 => match came {
+        NO_SENSE | RECOVERED_ERROR => match came {
             Came::Nothing => Reply::Done { registers: None },
             Came::Implausible => Reply::Unavailable,
         },
-        5 => Reply::Refused(codes),
-        0x0b => Reply::Aborted { registers: None },
+        ILLEGAL_REQUEST => Reply::Refused(codes),
+        ABORTED_COMMAND => Reply::Aborted { registers: None },
         _ => Reply::Sense(codes),
     }
 }
 
-fn codes(sense: &[u8]) -> Option<SenseCodes> {
-    match sense.first()? & 0x7f {
-        0x70 | 0x71 => Some(SenseCodes {
-            key: sense.get(2)? & 0x0f,
-            asc: sense.get(12).copied().unwrap_or(0),
-            ascq: sense.get(13).copied().unwrap_or(0),
-        }),
-        0x72 | 0x73 => {
-            Some(SenseCodes { key: sense.get(1)? & 0x0f, asc: *sense.get(2)?, ascq: *sense.get(3)? })
-        }
-        _ => None,
+fn registers(bytes: AtaBytes, codes: SenseCodes) -> Option<Registers> {
+    match bytes {
+        AtaBytes::Descriptor(descriptor) => Some(status_return(&descriptor)),
+        // Refused by the translation layer itself: these bytes are INFORMATION then, not registers. Old kernels put
+        // registers elsewhere under such codes (standards.md 6.4).
+        AtaBytes::Fixed { .. } if matches!(codes.asc, 0x20..=0x26) => None,
+        AtaBytes::Fixed { information, specific } => Some(fixed(information, specific)),
     }
 }
 
-fn registers(sense: &[u8], codes: SenseCodes) -> Option<Registers> {
-    match sense.first()? & 0x7f {
-        0x70 => fixed(sense, codes),
-        0x72 => descriptor(sense),
-        _ => None,
-    }
-}
-
-/// The ATA Status Return descriptor (09h, length 0Ch).
-fn descriptor(sense: &[u8]) -> Option<Registers> {
-    let length = usize::from(*sense.get(7)?);
-    let mut rest = sense.get(8..)?;
-    rest = &rest[..length.min(rest.len())];
-    while let [kind, additional, ..] = *rest {
-        let bytes = usize::from(additional) + 2;
-        if kind == 0x09 && additional == 0x0c {
-            return rest.get(..14).map(status_return);
-        }
-        rest = rest.get(bytes..)?;
-    }
-    None
-}
-
-fn status_return(descriptor: &[u8]) -> Registers {
-    let at = |index: usize| descriptor.get(index).copied().unwrap_or(0);
-    let extended = at(2) & 0x01 != 0;
-    let (count_high, lba_high) = if extended {
-        (Upper::Told(at(4)), Upper::Told(u32::from_be_bytes([0, at(10), at(8), at(6)])))
+/// The ATA Status Return descriptor.
+const fn status_return(descriptor: &[u8; ATA_DESCRIPTOR_BYTES]) -> Registers {
+    let [_, _, flags, error, count_high, count_low, lba @ .., device, status] = *descriptor;
+    let [lba_24, lba_0, lba_32, lba_8, lba_40, lba_16] = lba;
+    let (count_high, lba_high) = if flags & 0x01 != 0 {
+        (Upper::Told(count_high), Upper::Told(u32::from_be_bytes([0, lba_40, lba_32, lba_24])))
     } else {
         (Upper::NotTold, Upper::NotTold)
     };
-    Registers {
-        error: at(3),
-        status: at(13),
-        device: at(12),
-        count_low: at(5),
-        count_high,
-        lba_low: u32::from_be_bytes([0, at(11), at(9), at(7)]),
-        lba_high,
-    }
+    let lba_low = u32::from_be_bytes([0, lba_16, lba_8, lba_0]);
+    Registers { error, status, device, count_low, count_high, lba_low, lba_high }
 }
 
 /// Registers in fixed format sense: only the lower parts, and whether the upper ones are zero.
-fn fixed(sense: &[u8], codes: SenseCodes) -> Option<Registers> {
-    // Refused by the translation layer itself: these bytes are INFORMATION then, not registers. Old kernels put
-    // registers elsewhere under such codes (standards.md 6.4).
-    if matches!(codes, SenseCodes { asc: 0x20..=0x26, .. }) {
-        return None;
-    }
-    let at = |index: usize| sense.get(index).copied();
-    let flags = at(8)?;
-    let upper = |bit: u8| flags & bit != 0;
-    let extended = upper(0x80);
-    Some(Registers {
-        error: at(3)?,
-        status: at(4)?,
-        device: at(5)?,
-        count_low: at(6)?,
-        count_high: match (extended, upper(0x40)) {
-            (true, true) => Upper::NonZero,
-            (true, false) => Upper::Told(0),
-            (false, _) => Upper::NotTold,
-        },
-        lba_low: u32::from_be_bytes([0, at(11)?, at(10)?, at(9)?]),
-        lba_high: match (extended, upper(0x20)) {
-            (true, true) => Upper::NonZero,
-            (true, false) => Upper::Told(0),
-            (false, _) => Upper::NotTold,
-        },
-    })
+const fn fixed(information: [u8; 4], specific: [u8; 4]) -> Registers {
+    let [error, status, device, count_low] = information;
+    let [flags, lba_0, lba_8, lba_16] = specific;
+    let (count_high, lba_high) = if flags & 0x80 == 0 {
+        (Upper::NotTold, Upper::NotTold)
+    } else {
+        (
+            if flags & 0x40 == 0 { Upper::Told(0) } else { Upper::NonZero },
+            if flags & 0x20 == 0 { Upper::Told(0) } else { Upper::NonZero },
+        )
+    };
+    let lba_low = u32::from_be_bytes([0, lba_16, lba_8, lba_0]);
+    Registers { error, status, device, count_low, count_high, lba_low, lba_high }
 }
 
 #[cfg(test)]

@@ -6,7 +6,15 @@
 //! started* allows another command in its place. What a status read says is decoded in this order: did the read
 //! itself work, are its fields valid, is something running, did it fail, did it succeed, and was that ours.
 
+pub mod areas;
+pub mod ata;
+#[cfg(all(test, feature = "sim"))]
+mod ata_on_sim;
+#[cfg(test)]
+mod script;
 pub mod scsi;
+pub mod security;
+mod talk;
 mod dispatch;
 
 use std::time::Duration;
