@@ -135,6 +135,28 @@ reason_codes! {
     NotResumable => Request,
     /// The drive carries something that was not there when the job began.
     ContentChanged => InUse,
+    /// The drive did not accept a command of its own, and nothing was started.
+    FirmwareRefused => Capability,
+    /// A sanitize operation or a format that is not ours runs on the drive.
+    FirmwareBusy => InUse,
+    /// The drive says that its own command failed.
+    FirmwareFailed => Medium,
+    /// The drive's own command was started, or may have been, and its end is not known.
+    FirmwareUnknown => Medium,
+    /// The drive said that its own command was done, and blocks that must be gone are still there.
+    FirmwareLied => Medium,
+    /// The drive is frozen: it takes no security or sanitize command until its power is cycled.
+    Frozen => Capability,
+    /// The drive is locked with a password or by TCG.
+    Locked => Capability,
+    /// A part of the drive's capacity is hidden from reading and writing.
+    HiddenArea => Capability,
+    /// No technique that would be a purge can be carried out on this drive: it is to be destroyed.
+    PurgeUnavailable => Capability,
+    /// The command reaches more than the drive that was named, and that was not accepted.
+    ScopeNotAccepted => Policy,
+    /// The drive did not accept the credential (PSID, password) that was given.
+    WrongCredential => Request,
 }
 
 /// One reason: a code to match on, and sentences that name the drive, the obstacle and the way out.
