@@ -21,8 +21,10 @@ pub mod probe;
 pub mod procfs;
 pub mod resolve;
 pub mod root;
+pub mod security;
 pub mod source;
 pub mod stack;
+pub mod survey;
 pub mod sysfs;
 pub mod thermometer;
 

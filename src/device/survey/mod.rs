@@ -1,0 +1,3 @@
+//! Asks a drive what it can do: commands that read only.
+
+pub mod tcg;
