@@ -264,3 +264,67 @@ fn told_by_scsi(answer: &ScsiAnswer, route: Route) -> (String, DeliveryEnd) {
         ScsiAnswer::NotCompleted { errno } => (format!("not completed, errno {errno}"), DeliveryEnd::Lost),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::ScsiPort;
+
+    /// Answers in their order, with this much data for each that is good.
+    struct Script(Vec<ScsiAnswer>, Vec<Vec<u8>>);
+
+    impl ScsiPort for Script {
+        fn execute(&mut self, block: &[u8], data: Data<'_>, _: Duration) -> ScsiAnswer {
+            self.1.push(block.to_vec());
+            if let Data::FromDrive(buffer) = data {
+                buffer[3] = 0x3C; // 64 bytes of discovery, the last 16 a TPer feature.
+                buffer[49..52].copy_from_slice(&[1, 0x10, 12]);
+            }
+            self.0.remove(0)
+        }
+    }
+
+    fn check(sense: &[u8]) -> ScsiAnswer {
+        ScsiAnswer::Answered { status: 2, sense: sense.to_vec(), moved: 0 }
+    }
+
+    fn good(moved: u32) -> ScsiAnswer {
+        ScsiAnswer::Answered { status: 0, sense: Vec::new(), moved }
+    }
+
+    fn discovered(answers: Vec<ScsiAnswer>) -> Discovered {
+        discover(&mut Channel::Scsi(Box::new(Script(answers, Vec::new()))))
+    }
+
+    const ATTENTION: [u8; 8] = [0x72, 6, 0x29, 0, 0, 0, 0, 0];
+    const NO_COMMAND: [u8; 18] = [0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0];
+    const NO_FIELD: [u8; 8] = [0x72, 5, 0x24, 0, 0, 0, 0, 0];
+
+    #[test]
+    fn a_unit_attention_is_no_answer() {
+        let found = discovered(vec![check(&ATTENTION), check(&ATTENTION), good(64)]);
+        assert_eq!(found.result.unwrap().0, Route::Scsi);
+        let found = discovered(vec![check(&ATTENTION); 8]);
+        assert_eq!(found.result.unwrap_err(), NoDiscovery::Refused, "not for ever");
+    }
+
+    #[test]
+    fn the_second_route_is_tried_when_the_first_is_refused() {
+        let found = discovered(vec![check(&NO_COMMAND), good(512)]);
+        assert_eq!(found.result.unwrap().0, Route::Ata);
+        let found = discovered(vec![check(&NO_COMMAND), check(&NO_COMMAND)]);
+        assert_eq!(found.result.unwrap_err(), NoDiscovery::NoTcg);
+        let found = discovered(vec![check(&NO_FIELD), check(&NO_FIELD)]);
+        assert_eq!(found.result.unwrap_err(), NoDiscovery::ByKernel, "refused as a TRUSTED command only");
+    }
+
+    #[test]
+    fn an_answer_that_is_lost_or_short_is_not_filled_up() {
+        let found = discovered(vec![ScsiAnswer::NotCompleted { errno: 110 }]);
+        assert_eq!(found.result.unwrap_err(), NoDiscovery::Lost);
+        let short = NoDiscovery::NotUsable(NotUsable::ShortHeader { bytes: 40 });
+        assert_eq!(discovered(vec![good(40)]).result.unwrap_err(), short);
+        let empty = NoDiscovery::NotUsable(NotUsable::Empty);
+        assert_eq!(discovered(vec![good(0)]).result.unwrap_err(), empty);
+    }
+}

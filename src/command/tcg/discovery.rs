@@ -229,6 +229,11 @@ impl Discovery {
         self.data(0x0404)?.get(2).copied()
     }
 
+    /// Feature 0404h: whether the drive is still removing data (bit 0 of its second byte, after sedutil).
+    pub fn is_removing(&self) -> bool {
+        self.data(0x0404).and_then(|data| data.get(1)).is_some_and(|flags| flags & 1 != 0)
+    }
+
     /// The class that the drive is of, with the first of its ComIDs.
     pub fn class(&self) -> Option<(Class, u16)> {
         Class::ALL.into_iter().find_map(|class| {
@@ -303,6 +308,18 @@ mod tests {
         let mut no_tper = opal();
         no_tper[49] = 0xEE;
         assert_eq!(Discovery::decode(&no_tper), Err(NotUsable::NoTper));
+    }
+
+    /// Feature 0404h after sedutil's structure: reserved, flags, mechanisms.
+    #[test]
+    fn data_removal_is_read() {
+        let mut bytes = opal();
+        assert!(!Discovery::decode(&bytes).unwrap().is_removing());
+        bytes[116..123].copy_from_slice(&[4, 4, 0x10, 3, 0, 1, 0x06]);
+        bytes[3] = 119;
+        let discovery = Discovery::decode(&bytes).unwrap();
+        assert!(discovery.is_removing());
+        assert_eq!(discovery.data_removal(), Some(0x06), "block erase and cryptographic erase");
     }
 
     #[test]

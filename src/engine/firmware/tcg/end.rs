@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::talk::Heard;
-use super::{Authority, Conclusion, Job, Known, Locking, MethodStatus, Proof, method, reason};
+use super::talk::{Heard, REVERT_PATIENCE};
+use super::{Authority, Conclusion, Discovery, Job, Known, Locking, MethodStatus, Proof, method, reason};
 use crate::command::tcg::method::LifeCycle;
 
 /// Note on a drive that does not encrypt its medium.
@@ -92,11 +92,17 @@ impl Job<'_> {
     /// Discovery until it shows an open drive or the patience is over.
     fn after(&mut self, patience: Duration) -> After {
         let from = self.talk.watch().now();
+        let mut patience = patience;
         loop {
-            let seen = match self.talk.discover().map(|discovery| discovery.locking()) {
-                Ok(Some(locking)) if locking.is_open() => return After::Open,
-                Ok(Some(_)) => After::Closed,
-                Ok(None) => After::NotTold("discovery has no Locking feature any more".to_owned()),
+            let discovered = self.talk.discover();
+            if discovered.as_ref().is_ok_and(Discovery::is_removing) {
+                patience = REVERT_PATIENCE;
+            }
+            let seen = match discovered.map(|discovery| (discovery.is_removing(), discovery.locking())) {
+                Ok((true, _)) => After::NotTold("it says that it is still removing data".to_owned()),
+                Ok((false, Some(locking))) if locking.is_open() => return After::Open,
+                Ok((false, Some(_))) => After::Closed,
+                Ok((false, None)) => After::NotTold("discovery has no Locking feature any more".to_owned()),
                 Err(no) => After::NotTold(no.to_string()),
             };
             if self.talk.watch().now().saturating_sub(from) >= patience {

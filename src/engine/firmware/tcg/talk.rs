@@ -242,19 +242,15 @@ impl<'a> Talk<'a> {
     /// The life cycle of the Locking SP, where anybody may read it.
     pub(super) fn life_cycle(&mut self, session: SessionNumbers) -> Option<LifeCycle> {
         let cell = (method::LOCKING_SP, method::COLUMN_LIFE_CYCLE);
-        match self.get("life cycle of the Locking SP", session, cell, Privacy::Open)? {
-            Token::Unsigned(value) => Some(LifeCycle::of(value)),
-            _ => None,
-        }
+        let value = self.get("life cycle of the Locking SP", session, cell, Privacy::Open)?;
+        if let Token::Unsigned(value) = value { Some(LifeCycle::of(value)) } else { None }
     }
 
     /// The drive's default credential.
     pub(super) fn msid(&mut self, session: SessionNumbers) -> Option<Vec<u8>> {
         let cell = (method::C_PIN_MSID, method::COLUMN_PIN);
-        match self.get("default credential", session, cell, Privacy::Received)? {
-            Token::Bytes(bytes) => Some(bytes),
-            _ => None,
-        }
+        let value = self.get("default credential", session, cell, Privacy::Received)?;
+        if let Token::Bytes(bytes) = value { Some(bytes) } else { None }
     }
 
     /// Ends a session; what comes back changes nothing.

@@ -7,6 +7,7 @@ use crate::io::{Data, NvmeAnswer, NvmePort, ScsiAnswer, ScsiPort};
 use crate::sim::controller::keys::{Lock, MediaKeys};
 use crate::sim::controller::opal::{Activation, SidBlock, SimClass, SimTper, TperQuirk, TperSpec};
 use crate::sim::controller::security::{SecurityProtocol, SecurityRefusal};
+use crate::sim::controller::{NvmeSim, NvmeSpec, Shape};
 use crate::unit::digest::to_hex;
 use crate::unit::reason::{Reason, ReasonCode};
 
@@ -329,6 +330,16 @@ fn a_revert_that_takes_for_ever_ends_unknown() {
 }
 
 #[test]
+fn a_drive_that_is_still_removing_data_is_not_done() {
+    let mut bench = Bench::with(&[TperQuirk::RemovesData { discoveries: 60 }]);
+    assert_eq!(bench.psid().conclusion, Conclusion::Confirmed);
+    assert!(bench.watch.now >= Duration::from_secs(120));
+    let mut bench = Bench::with(&[TperQuirk::RemovesData { discoveries: u32::MAX }]);
+    let report = bench.psid();
+    assert_eq!(unknown(&report), ReasonCode::FirmwareUnknown);
+}
+
+#[test]
 fn a_status_of_the_revert_is_told() {
     let mut bench = Bench::with(&[TperQuirk::RevertFails { status: 0x3F }]);
     let report = bench.psid();
@@ -436,4 +447,63 @@ fn a_psid_is_taken_as_people_type_it_and_nonsense_costs_no_try() {
     assert_eq!(not_started(&report).code, ReasonCode::WrongCredential);
     assert!(report.exchanges.is_empty(), "nothing was sent");
     assert_eq!(bench.tper.credentials_tried(), 0);
+}
+
+/// Through the simulated NVMe subsystem, where the keys stand before real cells: what the oracle finds afterwards.
+fn residue_after(quirks: Vec<TperQuirk>, activation: Activation) -> (Conclusion, bool) {
+    let shape = Shape { command_ms: 0, ..Shape::small(512, 64).used() };
+    let sim = NvmeSim::new(NvmeSpec::new(shape));
+    let tper = SimTper::new(TperSpec { quirks, activation, ..TperSpec::default() }, sim.keys());
+    sim.set_security(Box::new(tper));
+    let mut channel = Channel::Nvme(Box::new(sim.port()));
+    let mut watch = TestWatch::default();
+    let was = before(&mut channel, &mut watch);
+    let secret = Secret(PSID.to_vec());
+    let report = run(&mut channel, &AS_PSID, Some(&secret), Start::Send, &was, &mut watch);
+    let residue = sim.oracle().residue();
+    (report.conclusion, residue.addressable.is_empty() && residue.unaddressable_cells == 0)
+}
+
+#[test]
+fn what_is_left_in_the_cells_is_what_the_conclusion_allows_for() {
+    let active = Activation::Active;
+    assert_eq!(residue_after(vec![], active), (Conclusion::Confirmed, true));
+    let (conclusion, clean) = residue_after(vec![TperQuirk::RevertDoesNothing], active);
+    assert!(matches!(conclusion, Conclusion::Failed { .. }) && !clean);
+    let kept = vec![TperQuirk::KeepsKeysWhenInactive];
+    assert_eq!(residue_after(kept, Activation::Inactive), (Conclusion::Claimed, false), "no purge by itself");
+}
+
+#[test]
+fn the_survey_tells_what_the_drive_is_before_and_after() {
+    use crate::device::capability::{Support, TcgClass};
+    use crate::device::survey::tcg::survey;
+
+    let mut bench = Bench::over(Way::Ata, TperSpec::default());
+    let told = survey(&mut bench.channel);
+    let facts = told.facts.unwrap();
+    assert_eq!((facts.class, facts.com_id), (TcgClass::Opal2, Some(0x07FE)));
+    assert_eq!(
+        (facts.locking_enabled, facts.locked, facts.media_encryption),
+        (Support::Yes, Support::Yes, Support::Yes)
+    );
+    assert_eq!(
+        (facts.mbr_enabled, facts.sid_blocked, facts.sid_is_default),
+        (Support::No, Support::No, Support::No)
+    );
+    assert_eq!(facts.features, [0x0001, 0x0002, 0x0203, 0x0402]);
+    assert_eq!((told.pages.len(), told.gaps.len()), (1, 0));
+    assert_eq!(bench.psid().conclusion, Conclusion::Confirmed);
+    let facts = survey(&mut bench.channel).facts.unwrap();
+    assert_eq!(
+        (facts.locking_enabled, facts.locked, facts.sid_is_default),
+        (Support::No, Support::No, Support::Yes)
+    );
+
+    let told = survey(&mut Bench::with(&[TperQuirk::EmptyDiscovery]).channel);
+    assert!(told.facts.is_none() && told.gaps[0].starts_with("TCG is not usable"), "{:?}", told.gaps);
+    let told = survey(&mut Bench::over(Way::NoTcg, TperSpec::default()).channel);
+    assert!(told.facts.is_none() && told.gaps.is_empty(), "no TCG is no gap");
+    let told = survey(&mut Bench::over(Way::AtaKept, TperSpec::default()).channel);
+    assert!(told.gaps[0].contains("libata.allow_tpm=1"));
 }

@@ -73,6 +73,11 @@ pub enum TperQuirk {
         /// Answers that say "not yet".
         polls: u32,
     },
+    /// After a revert the drive goes on removing data for so many discoveries.
+    RemovesData {
+        /// Discoveries that tell so.
+        discoveries: u32,
+    },
     /// A revert is answered with this status, and nothing is done.
     RevertFails {
         /// The status.

@@ -43,6 +43,7 @@ pub(super) struct Tper {
     wrong_psid: u32,
     wrong_sid: u32,
     stale: bool,
+    removing: u32,
     pub(super) keys_destroyed: u32,
     pub(super) credentials_tried: u32,
     pub(super) stack_resets: u32,
@@ -62,6 +63,7 @@ impl Tper {
             wrong_psid: 0,
             wrong_sid: 0,
             stale,
+            removing: 0,
             keys_destroyed: 0,
             credentials_tried: 0,
             stack_resets: 0,
@@ -141,7 +143,7 @@ impl Tper {
         }
     }
 
-    fn discovery(&self) -> Vec<u8> {
+    fn discovery(&mut self) -> Vec<u8> {
         if self.has(TperQuirk::EmptyDiscovery) {
             return vec![0; 48];
         }
@@ -168,6 +170,10 @@ impl Tper {
         feature([0, 2], [locking, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         feature(class, [high, low, 0, 1, 0, 0, 4, 0, 8, 0, 0, 0]);
         feature([4, 2], [sid, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        if self.removing > 0 {
+            self.removing -= 1;
+            feature([4, 4], [0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        }
         out[3] = u8::try_from(out.len() - 4).unwrap_or(u8::MAX);
         if self.has(TperQuirk::LongDiscovery) {
             out[0] = 0x7F;
@@ -248,9 +254,8 @@ impl Tper {
         if self.session.is_some() || self.has(TperQuirk::BusyForever) {
             return Some(3);
         }
-        self.spec.quirks.iter().find_map(|quirk| match quirk {
-            TperQuirk::StaleSession { status } if self.stale => Some(*status),
-            _ => None,
+        self.spec.quirks.iter().filter(|_| self.stale).find_map(|quirk| {
+            if let TperQuirk::StaleSession { status } = quirk { Some(*status) } else { None }
         })
     }
 
@@ -316,9 +321,8 @@ impl Tper {
 
     fn revert(&mut self, tper: u32, host: u32) -> Waiting {
         self.reverts += 1;
-        let failure = self.spec.quirks.iter().find_map(|quirk| match quirk {
-            TperQuirk::RevertFails { status } => Some(*status),
-            _ => None,
+        let failure = self.spec.quirks.iter().find_map(|quirk| {
+            if let TperQuirk::RevertFails { status } = quirk { Some(*status) } else { None }
         });
         if let Some(status) = failure {
             return self.answer(tper, host, &speech::ended(&[], status));
@@ -336,10 +340,10 @@ impl Tper {
         let closes = self.has(TperQuirk::RevertClosesSession);
         let stream = if closes { vec![0xFA] } else { speech::ended(&[], 0) };
         let answer = speech::say(self.spec.com_id, tper, host, &stream);
-        let polls = self.spec.quirks.iter().find_map(|quirk| match quirk {
-            TperQuirk::RevertTakes { polls } => Some(*polls),
-            _ => None,
-        });
+        let polls =
+            self.spec.quirks.iter().find_map(|quirk| {
+                if let TperQuirk::RevertTakes { polls } = quirk { Some(*polls) } else { None }
+            });
         Waiting::AtWork(polls.unwrap_or(0), answer)
     }
 
@@ -352,6 +356,7 @@ impl Tper {
             self.keys.destroy();
             self.keys_destroyed += 1;
         }
+        self.removing = self.spec.quirks.iter().find_map(removal).unwrap_or(0);
         self.spec.activation = Activation::Inactive;
         self.keys.set_lock(Lock::Open);
         self.spec.sid = if self.has(TperQuirk::SidUnknownAfterRevert) {
@@ -360,4 +365,8 @@ impl Tper {
             self.spec.msid.clone()
         };
     }
+}
+
+fn removal(quirk: &TperQuirk) -> Option<u32> {
+    if let TperQuirk::RemovesData { discoveries } = quirk { Some(*discoveries) } else { None }
 }
