@@ -80,7 +80,7 @@ impl Door {
             Data::None => panic!("a security command has data"),
         };
         match result {
-            Ok(bytes) => Crossed::Done(u32::try_from(bytes).unwrap()),
+            Ok(bytes) => Crossed::Done(u32::try_from(bytes).unwrap_or(u32::MAX)),
             Err(refusal) => Crossed::Refused(refusal),
         }
     }
