@@ -21,6 +21,7 @@ pub mod probe;
 pub mod procfs;
 pub mod resolve;
 pub mod root;
+pub mod security;
 pub mod source;
 pub mod stack;
 pub mod survey;

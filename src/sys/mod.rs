@@ -7,6 +7,7 @@ pub mod buffer;
 pub mod clock;
 pub mod ioctl;
 pub mod loopdev;
+pub mod opal;
 pub mod nvme;
 pub mod open;
 pub mod passing;

@@ -1,3 +1,5 @@
+//! Asks a drive what it can do: commands that read only.
+pub mod tcg;
 //! Asks a drive, by its own commands, what it can do and how it is. What cannot be read is a gap in words, not an
 //! error: a policy reads "not told" out of it.
 

@@ -6,6 +6,7 @@
 //! started* allows another command in its place. What a status read says is decoded in this order: did the read
 //! itself work, are its fields valid, is something running, did it fail, did it succeed, and was that ours.
 
+pub mod tcg;
 pub mod areas;
 pub mod ata;
 #[cfg(all(test, feature = "sim"))]

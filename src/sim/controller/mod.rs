@@ -13,6 +13,7 @@ mod job;
 pub mod keys;
 mod media;
 pub mod nvme;
+pub mod opal;
 mod oracle;
 pub mod quirk;
 pub mod scsi;
