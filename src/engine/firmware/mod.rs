@@ -6,6 +6,8 @@
 //! started* allows another command in its place. What a status read says is decoded in this order: did the read
 //! itself work, are its fields valid, is something running, did it fail, did it succeed, and was that ours.
 
+pub mod nvme;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
