@@ -19,6 +19,11 @@ impl NvmeDevice {
         Self { node }
     }
 
+    /// The node, for somebody else.
+    pub fn into_node(self) -> OwnedFd {
+        self.node
+    }
+
     /// Number of the namespace behind the node. It is not the one in the node's name.
     ///
     /// # Errors

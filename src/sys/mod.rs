@@ -12,6 +12,7 @@ pub mod open;
 pub mod passing;
 pub mod process;
 pub mod ring;
+pub mod sg;
 pub mod stat;
 
 pub use buffer::Buffer;

@@ -6,6 +6,7 @@
 //! started* allows another command in its place. What a status read says is decoded in this order: did the read
 //! itself work, are its fields valid, is something running, did it fail, did it succeed, and was that ours.
 
+mod dispatch;
 pub mod nvme;
 
 use std::time::Duration;
@@ -13,6 +14,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::unit::Reason;
+
+pub use dispatch::{before, bytes, no_way, password, run};
 
 /// Time, patience and an ear for a command that takes hours.
 pub trait Watch {
@@ -112,7 +115,7 @@ pub struct Exchange {
 }
 
 /// What a drive was like right before a command, so that what is there afterwards can be told from it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Before {
     /// The exchanges that asked for it.
@@ -144,8 +147,10 @@ pub enum Start {
     Follow,
 }
 
-/// A credential that a command needs, such as a PSID. It is never printed, kept or serialized into a record.
-#[derive(Clone, PartialEq, Eq)]
+/// A credential that a command needs, such as a PSID. It is never printed, and serialized only into an order to a
+/// worker, never into a journal or a record.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Secret(pub Vec<u8>);
 
 impl std::fmt::Debug for Secret {
