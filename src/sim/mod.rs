@@ -10,6 +10,7 @@
 mod behaviour;
 pub mod cells;
 pub mod clock;
+pub mod controller;
 pub mod dice;
 pub mod drive;
 pub mod fault;
