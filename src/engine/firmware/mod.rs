@@ -17,6 +17,7 @@ pub mod scsi;
 pub mod security;
 mod talk;
 mod dispatch;
+pub mod nvme;
 
 use std::time::Duration;
 
