@@ -13,9 +13,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use expunge::sim::controller::{NvmeSim, NvmeSpec, Shape};
+use expunge::sim::controller::{AtaTraits, NvmeSim, NvmeSpec, ScsiSim, ScsiSpec, Shape};
 use host::machine::{Console, Disk, Emulated, Image, Machine};
 use host::nvme_tcp::NvmeServer;
+use host::scsi::ScsiServer;
 
 const USAGE: &str = "usage: vm-lab shell | vm-lab run COMMAND";
 
@@ -51,15 +52,25 @@ fn lab(line: Option<&str>) -> io::Result<u8> {
         std::fs::File::create(&file)?.set_len(32 << 20)?;
         disks.push(Disk::new(kind, &file, serial));
     }
-    let nvme = NvmeServer::start("nvme", NvmeSim::new(NvmeSpec::new(quick(Shape::small(512, 16_384)))))?;
+    let [nvme, scsi, solid, magnetic] = [1, 2, 3, 4].map(shape);
+    let nvme = NvmeServer::start("nvme", NvmeSim::new(NvmeSpec::new(nvme)))?;
+    let served = |name: &str, spec| ScsiServer::start(name, BLOCKS * 512, 512, ScsiSim::new(spec));
+    let scsi = served("scsi", ScsiSpec::scsi(scsi))?;
+    let solid = served("ata-ssd", ScsiSpec::ata(solid, AtaTraits::solid()))?;
+    let magnetic = served("ata-hdd", ScsiSpec::ata(magnetic, AtaTraits::magnetic()))?;
     let console = if line.is_some() { Console::Kept } else { Console::Terminal };
     let mut machine = Machine::boot(&image, &disks, console)?;
-    for command in [nvme.attach_command()] {
+    let drives = [&scsi, &solid, &magnetic].map(ScsiServer::attach_command);
+    for command in [nvme.attach_command()].into_iter().chain(drives) {
         let ran = machine.run(&command)?;
         if ran.code != 0 {
             return Err(io::Error::other(format!("{command}: {}", ran.stderr)));
         }
     }
+    // The kernel looks at new disks in its own time.
+    machine.run(
+        "for wait in $(seq 100); do [ $(ls -d /sys/block/sd* | wc -l) = 5 ] && break; sleep 0.1; done",
+    )?;
     let Some(line) = line else {
         machine.leave_to_person()?;
         return Ok(0);
@@ -70,9 +81,12 @@ fn lab(line: Option<&str>) -> io::Result<u8> {
     Ok(u8::try_from(ran.code).unwrap_or(1))
 }
 
-/// Times that a person waits for.
-fn quick(shape: Shape) -> Shape {
-    Shape { erase_ms: 10_000, crypto_ms: 2_000, pass_ms: 15_000, ..shape }
+/// Blocks of a simulated drive: 8 MiB.
+const BLOCKS: u64 = 16_384;
+
+/// A used drive of a number, with times that a person waits for.
+fn shape(drive: u64) -> Shape {
+    Shape { drive, erase_ms: 10_000, crypto_ms: 2_000, pass_ms: 15_000, ..Shape::small(512, BLOCKS).used() }
 }
 
 /// A program that cargo built beside this one.
