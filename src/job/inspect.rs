@@ -79,6 +79,7 @@ pub fn run(
         }
     };
     let means = Means {
+        secret: None,
         link: &mut worker,
         tuning: tuning(wish, &facts.queue, inspection.geometry.block_size),
         thermometer: crate::device::thermometer::find(&host.root, &facts.kernel_name),
@@ -98,9 +99,14 @@ pub fn run(
             finish(host, signer, self_test, inspection, &clock, started, run)
         }
         (_, Ending::Stopped) => ended_early(Vec::new(), Exit::Aborted),
-        (_, Ending::DriveGone(reason) | Ending::GivenUp(reason) | Ending::Refused(reason)) => {
-            ended_early(vec![reason], Exit::Failed)
-        }
+        (
+            _,
+            Ending::DriveGone(reason)
+            | Ending::GivenUp(reason)
+            | Ending::Refused(reason)
+            | Ending::CommandNotStarted(reason)
+            | Ending::CommandFailed(reason),
+        ) => ended_early(vec![reason], Exit::Failed),
         (_, Ending::Lost(reason)) => ended_early(vec![reason], Exit::Unknown),
         (None, Ending::Completed) => ended_early(Vec::new(), Exit::Unknown),
     }
@@ -115,7 +121,7 @@ fn sample(inspection: &Inspection) -> Result<(crate::unit::RangeSet, Option<Stri
     let sample = Sample::new(&inspection.verification, &inspection.geometry, seed)
         .map_err(|error| Reason::new(BadRequest, error.to_string(), "choose --verify full"))?;
     let seed = match inspection.verification {
-        VerificationPlan::Full { .. } | VerificationPlan::None => None,
+        VerificationPlan::Full { .. } | VerificationPlan::Canaries | VerificationPlan::None => None,
         VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => Some(to_hex(&seed)),
     };
     Ok((sample.to_set(), seed))

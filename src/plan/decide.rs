@@ -112,7 +112,8 @@ fn claim(method: Method, rule: &Rule, geometry: &Geometry, verification: &Verifi
         VerificationPlan::None => None,
         VerificationPlan::Full { .. }
         | VerificationPlan::SampledR1 { .. }
-        | VerificationPlan::Sampled { .. } => Some(Claim {
+        | VerificationPlan::Sampled { .. }
+        | VerificationPlan::Canaries => Some(Claim {
             method,
             technique: Technique::Overwrite,
             standard: rule.standard,

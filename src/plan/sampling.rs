@@ -130,6 +130,10 @@ pub fn describe(plan: &VerificationPlan, geometry: &Geometry) -> String {
         VerificationPlan::Sampled { confidence, fraction, strata } => {
             describe_sampled(*confidence, *fraction, *strata, blocks)
         }
+        VerificationPlan::Canaries => {
+            "only the canaries are read: what else the drive holds after its command is not known beforehand"
+                .to_owned()
+        }
         VerificationPlan::None => "nothing is read back, so nothing is shown".to_owned(),
     }
 }

@@ -10,10 +10,12 @@ pub mod loopdev;
 // What serves simulated drives in the lab's machine.
 #[cfg(feature = "sim")]
 pub mod mapping;
+pub mod nvme;
 pub mod open;
 pub mod passing;
 pub mod process;
 pub mod ring;
+pub mod sg;
 pub mod stat;
 
 pub use buffer::Buffer;

@@ -144,6 +144,7 @@ fn due_limits(plan: &Plan, drive: &DriveRecord) -> Vec<LimitCode> {
         VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => {
             due.push(LimitCode::SampledVerification);
         }
+        VerificationPlan::Canaries => {}
         VerificationPlan::None => due.push(LimitCode::NotVerified),
         VerificationPlan::Full { .. } => {}
     }
