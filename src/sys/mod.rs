@@ -7,6 +7,9 @@ pub mod buffer;
 pub mod clock;
 pub mod ioctl;
 pub mod loopdev;
+// What serves simulated drives in the lab's machine.
+#[cfg(feature = "sim")]
+pub mod mapping;
 pub mod opal;
 pub mod nvme;
 pub mod open;

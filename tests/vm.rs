@@ -1,0 +1,16 @@
+//! The lab: a Debian kernel under qemu, with disks that qemu emulates and simulated drives behind the kernel's own
+//! drivers. Each test boots a machine once or twice and asks much of it. What is tested is the way to the models and
+//! what other programs make of them; no hardware is.
+#![allow(clippy::unwrap_used, reason = "in tests a panic is the answer")]
+
+#[path = "vm/bed.rs"]
+mod bed;
+#[allow(dead_code, reason = "booting by hand uses more of it")]
+#[path = "vm/host/mod.rs"]
+mod host;
+#[path = "vm/nvme.rs"]
+mod nvme;
+#[path = "vm/plain.rs"]
+mod plain;
+#[path = "vm/support.rs"]
+mod support;
