@@ -9,6 +9,7 @@ pub mod ata;
 pub mod nvme;
 pub mod scsi;
 pub mod tcg;
+mod written;
 
 use serde::{Deserialize, Serialize};
 

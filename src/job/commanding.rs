@@ -14,7 +14,7 @@ use super::ending::{lost, step_ended};
 use super::entry::Entry;
 use super::listen::Happening;
 use crate::command::DriveCommand;
-use crate::engine::firmware::{self, Before, CommandReport, Conclusion, News, Start};
+use crate::engine::firmware::{Before, CommandReport, Conclusion, News, Start};
 use crate::plan::firmware::{Expected, FirmwarePlan};
 use crate::plan::{Plan, Rules};
 use crate::unit::{BlockCount, Lba, LbaRange, Pattern, PatternKey, RangeSet};
@@ -115,10 +115,10 @@ impl Talk<'_> {
         if self.stop_was_asked() {
             return Err(Broken(Ending::Stopped));
         }
-        step.bytes = firmware::bytes(&command);
+        step.bytes = command.written();
         step.tally.before = before.clone();
         let at = self.now();
-        let password = firmware::password(&command);
+        let password = command.password();
         let bytes = step.bytes.clone();
         self.keep(&Entry::Commanding { at, step: number, command, bytes, password, before })?;
         step.sent = Some(at);

@@ -10,8 +10,8 @@ pub mod loopdev;
 // What serves simulated drives in the lab's machine.
 #[cfg(feature = "sim")]
 pub mod mapping;
-pub mod opal;
 pub mod nvme;
+pub mod opal;
 pub mod open;
 pub mod passing;
 pub mod process;

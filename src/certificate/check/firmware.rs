@@ -54,7 +54,7 @@ fn steps(
         if step.tally.command != *command {
             say("it is not the planned one".to_owned());
         }
-        if step.sent.is_some() && step.bytes != firmware::bytes(&step.tally.command) {
+        if step.sent.is_some() && step.bytes != step.tally.command.written() {
             say("its bytes are not those of the command".to_owned());
         }
         if !accounts_for(&step.tally, &plan.geometry) {
@@ -89,7 +89,7 @@ fn proven(step: &StepRecord, plan: &Plan, say: &mut dyn FnMut(String)) {
         say("the outcome is done, but it was not sent, or its end is not known".to_owned());
     }
     if let Some(report) = &step.tally.report
-        && let Err(why) = firmware::audit(&step.tally.command, &step.tally.before, report)
+        && let Err(why) = firmware::audit(&step.tally.command, report)
     {
         say(why);
     }

@@ -6,18 +6,18 @@
 //! started* allows another command in its place. What a status read says is decoded in this order: did the read
 //! itself work, are its fields valid, is something running, did it fail, did it succeed, and was that ours.
 
-pub mod tcg;
 pub mod areas;
 pub mod ata;
 #[cfg(all(test, feature = "sim"))]
 mod ata_on_sim;
+mod dispatch;
+pub mod nvme;
 #[cfg(test)]
 mod script;
 pub mod scsi;
 pub mod security;
 mod talk;
-mod dispatch;
-pub mod nvme;
+pub mod tcg;
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::unit::Reason;
 
-pub use dispatch::{audit, before, bytes, no_way, password, run};
+pub use dispatch::{audit, before, no_way, run};
 
 /// Time, patience and an ear for a command that takes hours.
 pub trait Watch {
