@@ -259,7 +259,7 @@ fn questions_are_asked_as_sg3_utils_asks_them() {
     };
     assert_eq!(asked("sg_turs", &[], "00"), to_hex(&ask::TEST_UNIT_READY));
     assert_eq!(asked("sg_inq", &[], "1200"), to_hex(&ask::inquiry(36)));
-    assert_eq!(asked("sg_vpd", &["-p", "0xb1"], "1201"), to_hex(&ask::vital_product_data(0, 252)));
+    assert_eq!(asked("sg_vpd", &["-p", "0xb1", "-f"], "1201"), to_hex(&ask::vital_product_data(0xb1, 252)));
     assert_eq!(asked("sg_readcap", &[], "25"), to_hex(&ask::read_capacity_10()));
     assert_eq!(asked("sg_readcap", &["--16"], "9e"), to_hex(&ask::read_capacity_16(32)));
     assert_eq!(asked("sg_luns", &[], "a0"), to_hex(&ask::report_luns(8192)));
