@@ -10,7 +10,7 @@ fn hdparm(page: &[u8; 512]) -> String {
     let words: Vec<String> =
         page.chunks_exact(2).map(|pair| format!("{:02x}{:02x}", pair[1], pair[0])).collect();
     let text: Vec<String> = words.chunks(8).map(|line| line.join(" ")).collect();
-    let path = format!("{}:/sbin:/usr/sbin", std::env::var("PATH").unwrap());
+    let path = format!("{}:/sbin:/usr/sbin", std::env::var("PATH").expect("a path"));
     let mut child = Command::new("hdparm")
         .arg("--Istdin")
         .env("PATH", path)
@@ -18,9 +18,11 @@ fn hdparm(page: &[u8; 512]) -> String {
         .stdout(Stdio::piped())
         .spawn()
         .expect("hdparm is installed (scripts/install-test-tools)");
-    child.stdin.take().unwrap().write_all((text.join("\n") + "\n").as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    String::from_utf8(output.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all((text.join("\n") + "\n").as_bytes()).expect("hdparm reads its input");
+    drop(stdin);
+    let output = child.wait_with_output().expect("hdparm ends");
+    String::from_utf8(output.stdout).expect("text").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn page(words: &[(usize, u16)], texts: &[(usize, &str)]) -> [u8; 512] {

@@ -6,7 +6,7 @@ use crate::sim::controller::{AtaTraits, ScsiSim, ScsiSpec, Shape};
 
 fn told(shape: Shape, traits: AtaTraits) -> (AtaFacts, Capability) {
     let sim = ScsiSim::new(ScsiSpec::ata(shape, traits));
-    let capability = survey(&mut sim.port(), None).unwrap();
+    let capability = survey(&mut sim.port(), None).expect("the drive answers");
     let Interface::Ata(facts) = &capability.interface else { panic!("{:?}", capability.interface) };
     ((**facts).clone(), capability)
 }
