@@ -11,6 +11,8 @@ mod refusal;
 mod sanitize;
 mod talk;
 
+#[cfg(all(test, feature = "sim"))]
+mod simulated;
 #[cfg(test)]
 mod tests;
 
