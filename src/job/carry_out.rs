@@ -310,7 +310,7 @@ impl Talk<'_> {
         let sample = Sample::new(&plan.verification, &plan.geometry, seed)
             .map_err(|error| Broken(lost(format!("the planned sample does not fit the drive: {error}"))))?;
         let seed_text = match plan.verification {
-            VerificationPlan::Full { .. } | VerificationPlan::None => None,
+            VerificationPlan::Full { .. } | VerificationPlan::Canaries | VerificationPlan::None => None,
             VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => Some(to_hex(&seed)),
         };
         let mut wanted = sample.to_set();

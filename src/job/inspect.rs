@@ -115,7 +115,7 @@ fn sample(inspection: &Inspection) -> Result<(crate::unit::RangeSet, Option<Stri
     let sample = Sample::new(&inspection.verification, &inspection.geometry, seed)
         .map_err(|error| Reason::new(BadRequest, error.to_string(), "choose --verify full"))?;
     let seed = match inspection.verification {
-        VerificationPlan::Full { .. } | VerificationPlan::None => None,
+        VerificationPlan::Full { .. } | VerificationPlan::Canaries | VerificationPlan::None => None,
         VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => Some(to_hex(&seed)),
     };
     Ok((sample.to_set(), seed))

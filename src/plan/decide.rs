@@ -112,7 +112,8 @@ fn claim(method: Method, rule: &Rule, geometry: &Geometry, verification: &Verifi
         VerificationPlan::None => None,
         VerificationPlan::Full { .. }
         | VerificationPlan::SampledR1 { .. }
-        | VerificationPlan::Sampled { .. } => Some(Claim {
+        | VerificationPlan::Sampled { .. }
+        | VerificationPlan::Canaries => Some(Claim {
             method,
             technique: Technique::Overwrite,
             standard: rule.standard,
@@ -293,7 +294,7 @@ fn not_reachable(request: &Request, medium: Medium, policy: &Policy, method: Met
 fn why_not(request: &Request, medium: Medium, policy: &Policy, method: Method) -> String {
     match policy.rule(request.standard, medium, Technique::Overwrite, method).map(|rule| &rule.ruling) {
         Some(Ruling::NotReachable { why }) => why.clone(),
-        Some(Ruling::Accepted { .. }) => {
+        Some(Ruling::Accepted { .. } | Ruling::ByDrive { .. }) => {
             "pass counts never turn an overwrite by the host into a purge".to_owned()
         }
         None => format!("policy {} has no row for it under {}", policy.name, word(request.standard)),

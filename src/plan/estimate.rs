@@ -115,6 +115,7 @@ fn chosen_words(plan: &VerificationPlan) -> String {
         VerificationPlan::Sampled { confidence, fraction, .. } => {
             verification_words(VerificationChoice::Sampled { confidence: *confidence, fraction: *fraction })
         }
+        VerificationPlan::Canaries => "canaries".to_owned(),
         VerificationPlan::None => verification_words(VerificationChoice::None),
     }
 }
@@ -127,7 +128,7 @@ fn cost(choice: String, plan: &VerificationPlan, geometry: &Geometry, rates: Rat
             (runs.saturating_mul(run_blocks.0), runs)
         }
         VerificationPlan::Sampled { strata, .. } => (strata, strata),
-        VerificationPlan::None => (0, 0),
+        VerificationPlan::Canaries | VerificationPlan::None => (0, 0),
     };
     let bytes = blocks.saturating_mul(geometry.block_size.bytes_u64());
     let seeking = seeks.saturating_mul(rates.seek_microseconds) / 1_000_000;

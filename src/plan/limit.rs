@@ -105,7 +105,7 @@ fn sampled(planned: &Planned<'_>) -> Option<String> {
         VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => {
             Some(describe(planned.verification, planned.geometry))
         }
-        VerificationPlan::Full { .. } | VerificationPlan::None => None,
+        VerificationPlan::Full { .. } | VerificationPlan::Canaries | VerificationPlan::None => None,
     }
 }
 
@@ -116,7 +116,8 @@ fn not_verified(verification: &VerificationPlan) -> Option<String> {
         }
         VerificationPlan::Full { .. }
         | VerificationPlan::SampledR1 { .. }
-        | VerificationPlan::Sampled { .. } => None,
+        | VerificationPlan::Sampled { .. }
+        | VerificationPlan::Canaries => None,
     }
 }
 

@@ -130,6 +130,11 @@ pub fn describe(plan: &VerificationPlan, geometry: &Geometry) -> String {
         VerificationPlan::Sampled { confidence, fraction, strata } => {
             describe_sampled(*confidence, *fraction, *strata, blocks)
         }
+        VerificationPlan::Canaries => {
+            "only the canaries are compared: blocks whose content was known before must be \
+                                       gone; of the others nothing can be told"
+                .to_owned()
+        }
         VerificationPlan::None => "nothing is read back, so nothing is shown".to_owned(),
     }
 }

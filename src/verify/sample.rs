@@ -89,7 +89,7 @@ impl Sample {
             return Err(DoesNotFit::NoBlocks);
         }
         let draws = match *plan {
-            VerificationPlan::None => Draws::Nothing,
+            VerificationPlan::Canaries | VerificationPlan::None => Draws::Nothing,
             VerificationPlan::Full { .. } => Draws::Everything,
             VerificationPlan::Sampled { strata, .. } => {
                 if !(1..=capacity.0).contains(&strata) {

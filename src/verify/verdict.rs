@@ -187,16 +187,18 @@ fn judge_completed(
         (VerificationPlan::None, None) => {
             Verdict::without_evidence(Outcome::Written, Vec::new(), Disposition::Quarantined, Exit::Success)
         }
-        (VerificationPlan::None, Some(_)) | (_, None) => Verdict::without_evidence(
-            Outcome::Unknown,
-            vec![Reason::new(
-                ReasonCode::WorkerDied,
-                "the verification that was reported is not the one that was planned",
-                "treat the drive as not sanitized and report this as a defect",
-            )],
-            Disposition::Quarantined,
-            Exit::Unknown,
-        ),
+        (VerificationPlan::None | VerificationPlan::Canaries, Some(_)) | (_, None) => {
+            Verdict::without_evidence(
+                Outcome::Unknown,
+                vec![Reason::new(
+                    ReasonCode::WorkerDied,
+                    "the verification that was reported is not the one that was planned",
+                    "treat the drive as not sanitized and report this as a defect",
+                )],
+                Disposition::Quarantined,
+                Exit::Unknown,
+            )
+        }
         (_, Some(tally)) => judge_read_back(plan, tally, reading),
     }
 }
@@ -208,7 +210,7 @@ fn judge_completed(
 fn wants_what_was_planned(plan: &Plan, passes: &[PassTally], tally: &VerificationTally) -> bool {
     let capacity = u128::from(plan.geometry.capacity.0);
     let drawn = match plan.verification {
-        VerificationPlan::None => return true,
+        VerificationPlan::Canaries | VerificationPlan::None => return true,
         VerificationPlan::Full { .. } => capacity,
         VerificationPlan::SampledR1 { subsections, run_blocks } => {
             u128::from(subsections) * 2 * u128::from(run_blocks.0)

@@ -224,7 +224,7 @@ pub(crate) fn finished(plan: Plan) -> RecordInput {
         VerificationPlan::Full { .. } => Some(CAPACITY),
         VerificationPlan::SampledR1 { subsections, run_blocks } => Some(subsections * 2 * run_blocks.0),
         VerificationPlan::Sampled { strata, .. } => Some(*strata),
-        VerificationPlan::None => None,
+        VerificationPlan::Canaries | VerificationPlan::None => None,
     };
     let sample = Sample::new(&plan.verification, &geometry(), [0xAB; 32]).ok();
     // A plan that nobody could have made has no list; what it says of itself is all there is.

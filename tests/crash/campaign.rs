@@ -311,7 +311,7 @@ impl Look<'_> {
         let plan = &self.world.shape.plan;
         let seed = seed.and_then(from_hex).and_then(|bytes| bytes.try_into().ok()).unwrap_or([0; 32]);
         let wanted = match plan.verification {
-            VerificationPlan::None => RangeSet::new(),
+            VerificationPlan::Canaries | VerificationPlan::None => RangeSet::new(),
             VerificationPlan::Full { .. }
             | VerificationPlan::Sampled { .. }
             | VerificationPlan::SampledR1 { .. } => {

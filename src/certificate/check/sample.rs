@@ -62,7 +62,7 @@ fn drawn_again(
 ) -> Option<Digest> {
     let seed: Seed = match &verification.plan {
         // Their lists do not depend on a seed.
-        VerificationPlan::Full { .. } | VerificationPlan::None => [0; 32],
+        VerificationPlan::Full { .. } | VerificationPlan::Canaries | VerificationPlan::None => [0; 32],
         VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => {
             from_hex(verification.seed.as_deref()?)?.try_into().ok()?
         }
@@ -86,7 +86,7 @@ fn sizes(verification: &VerificationRecord, capacity: u64, unwritten: u64, out: 
             }
             return 0;
         }
-        VerificationPlan::None => return 0,
+        VerificationPlan::Canaries | VerificationPlan::None => return 0,
         VerificationPlan::SampledR1 { subsections, run_blocks } => {
             if let Some(why) = r1_too_small(*subsections, run_blocks.0, capacity) {
                 wrong(why);

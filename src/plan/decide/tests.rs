@@ -531,7 +531,7 @@ proptest! {
                         prop_assert!(2 * subsections * run_blocks.0 < geometry.capacity.0);
                     }
                     VerificationPlan::Sampled { strata, .. } => prop_assert!(strata < geometry.capacity.0),
-                    VerificationPlan::Full { .. } | VerificationPlan::None => {}
+                    VerificationPlan::Full { .. } | VerificationPlan::Canaries | VerificationPlan::None => {}
                 }
                 let json = serde_json::to_string(&plan).unwrap();
                 let read: Plan = serde_json::from_str(&json).unwrap();
