@@ -84,6 +84,7 @@ fn talk_and_keep(
     let patterns = vec![Pattern::byte(0); plan.passes.len()];
     let mut worker = Worker::start(&program, drive.as_fd()).expect("a shell can be started");
     let means = Means {
+        secret: None,
         link: &mut worker,
         tuning: Tuning { depth: 1, transfer_bytes: 4096, adapter: None },
         thermometer: None,
@@ -95,7 +96,8 @@ fn talk_and_keep(
     };
     let run = carry_out(plan, &patterns, Course::default(), means);
     let tallies: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
-    let verdict = judge(plan, &tallies, run.verification.as_ref().map(|read| &read.tally), None, &run.ending);
+    let verdict =
+        judge(plan, &[], &tallies, run.verification.as_ref().map(|read| &read.tally), None, &run.ending);
     (run, verdict)
 }
 
@@ -122,7 +124,9 @@ fn why(run: &Run) -> String {
         Ending::Lost(reason)
         | Ending::DriveGone(reason)
         | Ending::GivenUp(reason)
-        | Ending::Refused(reason) => reason.text.clone(),
+        | Ending::Refused(reason)
+        | Ending::CommandNotStarted(reason)
+        | Ending::CommandFailed(reason) => reason.text.clone(),
         Ending::Completed | Ending::Stopped => String::new(),
     }
 }

@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::provenance::Provenance;
 use super::time::UtcTime;
 use crate::device::facts::DeviceNumber;
-use crate::device::{DriveFacts, Identity};
+use crate::device::{Capability, DriveFacts, Identity};
 use crate::engine::{HeatTally, PassTally};
 use crate::plan::{Claim, Limit, PassSpec, Plan, VerificationPlan};
 use crate::unit::term::{Disposition, DriveKind, Outcome};
 use crate::unit::{BlockCount, Digest, Geometry, Pattern, RangeSet, Reason};
-use crate::verify::{RepairTally, VerificationTally};
+use crate::verify::{RepairTally, StepTally, VerificationTally};
 
 /// Version of the records' content, major and minor.
-pub const SCHEMA_VERSION: &str = "1.1";
+pub const SCHEMA_VERSION: &str = "1.2";
 
 /// The record of a job on one drive. Fields that are `None` were not recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,9 @@ pub struct Record {
     pub plan: Option<Plan>,
     /// Digest of the plan.
     pub plan_digest: Option<Digest>,
+    /// What the drive was told to do to itself, when it was. Since version 1.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<FirmwareRecord>,
     /// The passes that were begun, in their order.
     pub passes: Vec<PassRecord>,
     /// The verification, when it was begun.
@@ -116,6 +119,35 @@ impl DriveRecord {
     }
 }
 
+/// What a drive was told to do to itself, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FirmwareRecord {
+    /// The commands that were begun, in their order.
+    pub steps: Vec<StepRecord>,
+    /// What the drive said about itself before, pages included.
+    pub before: Option<Box<Capability>>,
+    /// What it said afterwards; `None` when it was not asked or did not answer.
+    pub after: Option<Box<Capability>>,
+}
+
+/// One command of a drive as it was carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepRecord {
+    /// Its bytes as they were to be sent: command descriptor blocks or submission queue entries, in order, in
+    /// hexadecimal digits.
+    pub bytes: Vec<String>,
+    /// The command, what it came to, and the canaries.
+    pub tally: StepTally,
+    /// When its canaries were begun, or else it.
+    pub started: UtcTime,
+    /// When it was about to be sent; `None` when it never was.
+    pub sent: Option<UtcTime>,
+    /// When it was over; `None` when that was never known.
+    pub ended: Option<UtcTime>,
+}
+
 /// One pass as it was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -141,6 +173,10 @@ pub struct VerificationRecord {
     pub plan: VerificationPlan,
     /// Seed of the sample, in hexadecimal digits, drawn after the last flush; `None` for a full reading.
     pub seed: Option<String>,
+    /// With what blocks were compared, where that is not the last pass: what a command of the drive leaves behind.
+    /// Since version 1.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Pattern>,
     /// In which order blocks were read, in words.
     pub order: String,
     /// What the verification came to.

@@ -220,7 +220,7 @@ fn verification(read: &VerificationRecord, text: &mut Text) {
             "a sample: {strata} single blocks and both ends; had {fraction} of all blocks kept old content, \
              it would have been found with probability {confidence}"
         ),
-        VerificationPlan::Canaries => "the canaries".to_owned(),
+        VerificationPlan::Canaries => "the canaries only".to_owned(),
         VerificationPlan::None => "nothing".to_owned(),
     };
     let tally = &read.tally;

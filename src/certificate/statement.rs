@@ -13,8 +13,8 @@ use super::encoding::ambiguous_number;
 use super::inspection::{Inspection, InspectionInput};
 use super::provenance::Provenance;
 use super::record::{
-    Conduct, DriveRecord, Exceptions, Interruption, PassRecord, Record, SCHEMA_VERSION, Validation,
-    VerificationRecord,
+    Conduct, DriveRecord, Exceptions, FirmwareRecord, Interruption, PassRecord, Record, SCHEMA_VERSION,
+    Validation, VerificationRecord,
 };
 use crate::device::Identity;
 use crate::plan::{Limit, Plan};
@@ -126,6 +126,8 @@ pub struct RecordInput {
     pub drive: DriveRecord,
     /// The plan; `None` for a drive that could not be planned for (dead, unsupported format).
     pub plan: Option<Plan>,
+    /// What the drive was told to do to itself.
+    pub firmware: Option<FirmwareRecord>,
     /// The passes that were begun.
     pub passes: Vec<PassRecord>,
     /// The verification, when it was begun.
@@ -191,6 +193,7 @@ pub fn build(input: RecordInput, verdict: &Verdict) -> Result<Statement, BuildFa
         plan: input.plan,
         exceptions: Exceptions::of(&input.passes, input.verification.as_ref()),
         drive: input.drive,
+        firmware: input.firmware,
         passes: input.passes,
         verification: input.verification,
         interruptions: input.interruptions,

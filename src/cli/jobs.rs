@@ -70,6 +70,7 @@ impl Job {
             (State::Recorded, Some((outcome, _))) => word(*outcome),
             (
                 State::Intended
+                | State::Commanding { .. }
                 | State::Writing { .. }
                 | State::Verifying
                 | State::Verified
@@ -87,6 +88,12 @@ impl Job {
             State::Refused | State::Intended => "nothing written".to_owned(),
             State::Recorded if story.resumable().is_err() => "recorded".to_owned(),
             State::Judged => "no record yet".to_owned(),
+            State::Commanding { step } => {
+                let sent = story.course.begun.as_ref().is_some_and(|begun| begun.sent.is_some());
+                let state = if sent { "sent, end not known" } else { "not sent" };
+                let planned = story.plan.as_ref().map_or(0, |plan| plan.commands().len());
+                format!("command {} of {planned} {state}", step + 1)
+            }
             State::Writing { .. } | State::Verifying | State::Verified | State::Recorded => self.far(story),
         }
     }

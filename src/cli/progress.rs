@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::certificate::show::plain;
+use crate::engine::firmware::News;
 use crate::engine::{HeatTally, Pace, Phase, Progress};
 use crate::job::listen::{Happening, Listener};
 use crate::plan::estimate::{duration_text, size_text};
@@ -62,6 +63,8 @@ struct DriveLine {
     silent: Duration,
     /// What its worker was seen to be doing meanwhile.
     whereabouts: Option<String>,
+    /// What a command of the drive is doing.
+    command: Option<String>,
     /// What is to be known of its heat.
     heat: Option<String>,
     ended: Option<String>,
@@ -91,6 +94,7 @@ impl Board {
             window: VecDeque::new(),
             silent: Duration::ZERO,
             whereabouts: None,
+            command: None,
             heat: None,
             ended: None,
             line_printed: None,
@@ -159,7 +163,7 @@ impl Board {
 impl DriveLine {
     fn is_due(&self, now: Instant) -> bool {
         let printed = self.line_printed.is_some_and(|printed| now.duration_since(printed) < LINE_EVERY);
-        self.at.is_some() && self.ended.is_none() && !printed
+        (self.at.is_some() || self.command.is_some()) && self.ended.is_none() && !printed
     }
 
     fn bytes(&self, blocks: u64) -> u64 {
@@ -167,6 +171,7 @@ impl DriveLine {
     }
 
     fn take(&mut self, progress: Progress, now: Instant) {
+        self.command = None;
         if self.at.map(|at| stretch(at.at)) != Some(stretch(progress.at)) {
             // What an earlier sitting wrote was not written now.
             self.phase_began = (now, self.bytes(progress.done.0));
@@ -194,6 +199,9 @@ impl DriveLine {
         let title = &self.title;
         if let Some(ended) = &self.ended {
             return format!("{title}: {ended}");
+        }
+        if let Some(command) = &self.command {
+            return format!("{title}: {command}");
         }
         let Some(at) = self.at else { return format!("{title}: starting") };
         let phase = self.phase(at.at);
@@ -258,6 +266,15 @@ fn heat_text(pace: Pace, tally: &HeatTally) -> Option<String> {
     }
 }
 
+/// Where a command of the drive stands. It cannot be stopped, so what matters is that it moves.
+fn command_text(step: u32, news: &News) -> String {
+    let percent = news.progress.map_or_else(String::new, |parts| {
+        let tenths = u64::from(parts).saturating_mul(1000) / 65536;
+        format!(" {}.{} %", tenths / 10, tenths % 10)
+    });
+    format!("command {}{percent}: {}", step.saturating_add(1), plain(&news.text))
+}
+
 /// Writes one line of JSON to stdout, whole.
 pub fn print_json(value: &serde_json::Value) {
     let mut line = value.to_string();
@@ -289,6 +306,7 @@ impl DriveListener<'_> {
                 let is_new = line.phase_told.replace(progress.at) != Some(progress.at);
                 is_new || !within(line.line_printed, 1)
             }
+            Happening::Command { .. } => !within(line.line_printed, 1),
             // Not held back by progress, which is told far more often.
             Happening::Heat { pace, .. } => {
                 let is_new = line.heat_told.is_none_or(|(_, told)| told != *pace);
@@ -304,6 +322,9 @@ impl DriveListener<'_> {
         }
         let body = match happening {
             Happening::Progress(progress) => json!({"event": "progress", "progress": progress}),
+            Happening::Command { step, news } => {
+                json!({"event": "command", "step": step, "news": news})
+            }
             Happening::PassEnded { tally } => json!({"event": "pass-ended", "tally": tally}),
             Happening::Verified { tally } => json!({"event": "verified", "tally": tally}),
             Happening::Heat { pace, tally } => json!({"event": "heat", "pace": pace, "tally": tally}),
@@ -330,6 +351,10 @@ impl Listener for DriveListener<'_> {
         let Some(line) = drives.get_mut(self.index) else { return };
         match happening {
             Happening::Progress(progress) => line.take(*progress, now),
+            Happening::Command { step, news } => {
+                line.silent = Duration::ZERO;
+                line.command = Some(command_text(*step, news));
+            }
             Happening::Silence { silent, whereabouts } => {
                 line.silent = *silent;
                 line.whereabouts = whereabouts.map(plain);

@@ -98,6 +98,7 @@ fn side_by_side(way: &Way<'_>, tasks: Vec<Task>) -> Vec<Fate> {
     let absolute = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());
     let temperature_file = pace.temperature_file.as_ref().map(absolute);
     let shared = Shared {
+        secret: None,
         host,
         signer: &signer,
         self_test,

@@ -23,6 +23,7 @@ pub mod resolve;
 pub mod root;
 pub mod source;
 pub mod stack;
+pub mod survey;
 pub mod sysfs;
 pub mod thermometer;
 

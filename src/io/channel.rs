@@ -4,9 +4,13 @@
 //!
 //! An answer says what came back and nothing of what it means: that a *status read* went well is not that the
 //! drive is well (firmware-purge facts, rule 3), so meaning is given to these bytes by `command` alone.
+use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::{NvmeDevice, ScsiDevice};
 
 /// Bytes of an NVMe submission queue entry.
 pub const NVME_ENTRY_BYTES: usize = 64;
@@ -89,6 +93,45 @@ pub enum Channel {
     Nvme(Box<dyn NvmePort>),
     /// To a SCSI logical unit, or an ATA drive behind a translation layer.
     Scsi(Box<dyn ScsiPort>),
+}
+
+/// A way to a drive, and for which namespace of it the node stands.
+#[derive(Debug)]
+pub struct Route {
+    /// The way.
+    pub channel: Channel,
+    /// Number of the namespace, asked of the kernel: the one in the node's name is another. `None` for SCSI.
+    pub nsid: Option<u32>,
+}
+
+/// INQUIRY for 36 bytes (SPC): any logical unit answers it, whatever state it is in.
+const INQUIRY: [u8; 6] = [0x12, 0, 0, 0, 36, 0];
+
+/// How long an INQUIRY may take.
+const INQUIRY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The way to the drive behind an open node. What the node is called plays no part: its driver is asked which
+/// commands it takes. `None` when it takes none (loop devices, virtual disks).
+///
+/// # Errors
+/// When the driver takes SCSI commands and the unit does not answer the simplest of them.
+pub fn open(node: OwnedFd) -> io::Result<Option<Route>> {
+    let nvme = NvmeDevice::new(node);
+    if let Ok(nsid) = nvme.namespace_id() {
+        return Ok(Some(Route { channel: Channel::Nvme(Box::new(nvme)), nsid: Some(nsid) }));
+    }
+    let mut scsi = ScsiDevice::new(nvme.into_node());
+    let mut answer = [0; 36];
+    match scsi.execute(&INQUIRY, Data::FromDrive(&mut answer), INQUIRY_TIMEOUT) {
+        ScsiAnswer::Answered { .. } => Ok(Some(Route { channel: Channel::Scsi(Box::new(scsi)), nsid: None })),
+        ScsiAnswer::NotCompleted { errno: libc::ENOTTY | libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS } => {
+            Ok(None)
+        }
+        ScsiAnswer::NotCompleted { errno } => Err(io::Error::from_raw_os_error(errno)),
+        ScsiAnswer::Transport { host, driver } => Err(io::Error::other(format!(
+            "INQUIRY failed on the way (host status {host:02x}h, driver status {driver:02x}h)"
+        ))),
+    }
 }
 
 impl std::fmt::Debug for Channel {

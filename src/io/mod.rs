@@ -5,17 +5,21 @@ pub mod channel;
 pub mod disk;
 pub mod fault;
 pub mod memory;
+pub mod nvme;
 mod presence;
+pub mod scsi;
 mod sync;
 mod uring;
 
 use crate::sys::Buffer;
 use crate::unit::{Geometry, LbaRange};
 
-pub use channel::{Channel, Data, NvmeAnswer, NvmePort, ScsiAnswer, ScsiPort};
+pub use channel::{Channel, Data, NvmeAnswer, NvmePort, Route, ScsiAnswer, ScsiPort};
 pub use disk::{Adapter, Tuning, reader, writer};
 pub use fault::{Fault, FaultKind, Treatment};
 pub use memory::MemoryDisk;
+pub use nvme::NvmeDevice;
+pub use scsi::ScsiDevice;
 
 /// One read or write of consecutive blocks. It owns its buffer from submission to completion.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Carries a plan out through a worker: the conversation, from the first order to the last report.
 //!
 //! ```text
-//! (look at what was written) ─▶ Begin ─▶ Ready ─▶ ((Progress | Checkpoint)* Pass){n} ─▶ draw the seed
+//! (commands of the drive, see commanding.rs) ─▶ (look at what was written) ─▶ Begin ─▶ Ready ─▶ ((Progress | Checkpoint)* Pass){n} ─▶ draw the seed
 //!   ─▶ Verify ─▶ Ready ─▶ Progress* Verified ─▶ (Repair ─▶ Ready ─▶ Repaired)
 //!      at any place: stop, gone, given up, silence ─▶ the end
 //! ```
@@ -18,7 +18,9 @@ use super::probe;
 use super::shares::Seat;
 use super::speed::Speedometer;
 use crate::certificate::record::{Conduct, HeatRecord, Probe, WentOn};
+use crate::certificate::time::UtcTime;
 use crate::device::thermometer::Thermometer;
+use crate::engine::firmware::Secret;
 use crate::engine::{HeatTally, Pace, PassTally, Progress};
 use crate::io::Tuning;
 use crate::plan::{Plan, RuleName, Rules, VerificationPlan};
@@ -48,6 +50,8 @@ pub struct Means<'a> {
     pub thermometer: Option<Thermometer>,
     /// The drive's place among those that share limits of bandwidth.
     pub seat: Option<Seat>,
+    /// The credential that a command of the drive needs.
+    pub secret: Option<Secret>,
     /// Set when somebody wants the job to stop.
     pub stop: &'a AtomicBool,
     /// The job's clock.
@@ -59,21 +63,24 @@ pub struct Means<'a> {
 }
 
 /// Why the conversation cannot go on.
-struct Broken(Ending);
+pub(super) struct Broken(pub(super) Ending);
 
 /// Writes what is left of all passes of a plan and verifies the last. Total: whatever happens has an ending.
 pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means<'_>) -> Run {
     let mut talk = Talk::new(plan.geometry, plan.rules(), course.spent, means);
     let mut run = Run {
+        steps: course.steps,
         passes: course.passes,
         verification: course.verification,
         probe: None,
         ending: Ending::Completed,
+        capability: None,
         conduct: Conduct::default(),
     };
     let rest = Rest { written: course.written, started: course.pass_started };
     let result = talk
-        .take_up(plan, course.given_up, &mut run)
+        .purge(plan, course.begun, &mut run)
+        .and_then(|()| talk.take_up(plan, course.given_up, &mut run))
         .and_then(|()| talk.look(plan, patterns, course.trust, rest, &mut run))
         .and_then(|rest| talk.write(plan, patterns, rest, &mut run))
         .and_then(|()| talk.verify(plan, patterns, course.seed.as_deref(), &mut run))
@@ -81,6 +88,7 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
     if let Err(Broken(ending)) = result {
         run.ending = ending;
     }
+    talk.look_after(plan, &mut run);
     run.conduct = talk.conduct;
     run
 }
@@ -106,10 +114,10 @@ pub fn inspect(
 /// What of the next pass is done.
 struct Rest {
     written: RangeSet,
-    started: Option<crate::certificate::time::UtcTime>,
+    started: Option<UtcTime>,
 }
 
-struct Talk<'a> {
+pub(super) struct Talk<'a> {
     geometry: Geometry,
     rules: Rules,
     spent: Duration,
@@ -117,6 +125,8 @@ struct Talk<'a> {
     means: Means<'a>,
     stop_sent: Option<Instant>,
     heard: Instant,
+    /// Until when nothing need be heard: the drive is at work on a command that answers when it is done.
+    quiet: Option<Instant>,
     conduct: Conduct,
     speed: Speedometer,
     /// The last pace that was ordered.
@@ -134,6 +144,7 @@ impl<'a> Talk<'a> {
             means,
             stop_sent: None,
             heard: now,
+            quiet: None,
             conduct: Conduct::default(),
             speed: Speedometer::new(now),
             pace: None,
@@ -142,7 +153,37 @@ impl<'a> Talk<'a> {
 }
 
 impl Talk<'_> {
-    fn terms(&self) -> Terms {
+    pub(super) const fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    pub(super) fn now(&self) -> UtcTime {
+        self.means.clock.now()
+    }
+
+    pub(super) const fn stop_was_asked(&self) -> bool {
+        self.stop_sent.is_some()
+    }
+
+    pub(super) fn secret(&self) -> Option<Secret> {
+        self.means.secret.clone()
+    }
+
+    pub(super) fn tell(&mut self, happening: &Happening<'_>) {
+        self.means.listener.hear(happening);
+    }
+
+    /// A command that answers only when it is done: for so long, silence is no sign of anything.
+    pub(super) fn expect_quiet(&mut self, seconds: Option<u64>) {
+        let until = seconds.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
+        self.quiet = until.or(self.quiet);
+    }
+
+    pub(super) const fn end_quiet(&mut self) {
+        self.quiet = None;
+    }
+
+    pub(super) fn terms(&self) -> Terms {
         let spent = self.spent + self.began.elapsed();
         Terms {
             geometry: self.geometry,
@@ -279,8 +320,14 @@ impl Talk<'_> {
                 }
                 Event::Pass { tally, settled } => return Ok((tally, settled)),
                 Event::Broken { text } => return Err(Broken(lost(text))),
-                Event::Verified { .. } | Event::Repaired { .. } => {
-                    return Err(Broken(lost("the worker process verified what was not written".into())));
+                Event::Verified { .. }
+                | Event::Repaired { .. }
+                | Event::Looked { .. }
+                | Event::NotReady { .. }
+                | Event::News(_)
+                | Event::Commanded { .. }
+                | Event::Surveyed { .. } => {
+                    return Err(Broken(lost("the worker process did something else than write".into())));
                 }
             }
         }
@@ -293,11 +340,17 @@ impl Talk<'_> {
         begun: Option<&str>,
         run: &mut Run,
     ) -> Result<(), Broken> {
-        if plan.verification == VerificationPlan::None || run.verification.is_some() {
+        let nothing = matches!(plan.verification, VerificationPlan::None | VerificationPlan::Canaries);
+        if nothing || run.verification.is_some() {
             return Ok(());
         }
-        let Some(pattern) = patterns.last() else {
-            return Err(Broken(lost("a plan without passes cannot be verified".into())));
+        let (pattern, expected) = match (patterns.last(), &plan.firmware) {
+            (Some(pattern), _) => (pattern.clone(), None),
+            (None, Some(firmware)) => match self.left_behind(firmware)? {
+                Some(pattern) => (pattern.clone(), Some(pattern)),
+                None => return Ok(()),
+            },
+            (None, None) => return Err(Broken(lost("a plan without passes cannot be verified".into()))),
         };
         // Drawn only now, after the last flush: nobody knew before where the tool would look. A reading that was begun
         // before an interruption keeps its seed: it must not be tried until a sample misses what is wrong.
@@ -322,8 +375,10 @@ impl Talk<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        self.keep(&Entry::Verifying { at: self.means.clock.now(), seed: seed_text.clone() })?;
-        let (verification, settled) = self.read(pattern, wanted, seed_text)?;
+        let at = self.means.clock.now();
+        self.keep(&Entry::Verifying { at, seed: seed_text.clone(), expected: expected.clone() })?;
+        let (mut verification, settled) = self.read(&pattern, wanted, seed_text)?;
+        verification.expected = expected;
         self.keep(&Entry::Verified {
             at: verification.ended,
             tally: verification.tally.clone(),
@@ -336,7 +391,7 @@ impl Talk<'_> {
         self.settled(settled)
     }
 
-    fn read(
+    pub(super) fn read(
         &mut self,
         pattern: &Pattern,
         wanted: RangeSet,
@@ -359,12 +414,21 @@ impl Talk<'_> {
                     }
                     let ended = self.means.clock.now();
                     let (adapter, opened) = in_use.unzip();
-                    let run = VerificationRun { seed, adapter, opened, tally, repair: None, started, ended };
+                    let (expected, repair) = (None, None);
+                    let run =
+                        VerificationRun { seed, adapter, opened, expected, tally, repair, started, ended };
                     return Ok((run, settled));
                 }
                 Event::Broken { text } => return Err(Broken(lost(text))),
-                Event::Pass { .. } | Event::Checkpoint { .. } | Event::Repaired { .. } => {
-                    return Err(Broken(lost("the worker process wrote when it was to read".into())));
+                Event::Pass { .. }
+                | Event::Checkpoint { .. }
+                | Event::Repaired { .. }
+                | Event::Looked { .. }
+                | Event::NotReady { .. }
+                | Event::News(_)
+                | Event::Commanded { .. }
+                | Event::Surveyed { .. } => {
+                    return Err(Broken(lost("the worker process did something else than read".into())));
                 }
             }
         }
@@ -391,14 +455,21 @@ impl Talk<'_> {
         if self.stop_sent.is_some() { Err(Broken(Ending::Stopped)) } else { Ok(()) }
     }
 
-    fn repaired(&mut self) -> Result<RepairTally, Broken> {
+    pub(super) fn repaired(&mut self) -> Result<RepairTally, Broken> {
         loop {
             match self.hear()? {
                 Event::Ready { .. } | Event::Waiting | Event::Heat { .. } => {}
                 Event::Progress(progress) => self.progress(progress),
                 Event::Repaired { tally } => return Ok(tally),
                 Event::Broken { text } => return Err(Broken(lost(text))),
-                Event::Pass { .. } | Event::Checkpoint { .. } | Event::Verified { .. } => {
+                Event::Pass { .. }
+                | Event::Checkpoint { .. }
+                | Event::Verified { .. }
+                | Event::Looked { .. }
+                | Event::NotReady { .. }
+                | Event::News(_)
+                | Event::Commanded { .. }
+                | Event::Surveyed { .. } => {
                     return Err(Broken(lost("the worker process did not repair when it was to".into())));
                 }
             }
@@ -406,7 +477,7 @@ impl Talk<'_> {
     }
 
     /// What the end of a sweep means for the job.
-    fn settled(&self, settled: Ended) -> Result<(), Broken> {
+    pub(super) fn settled(&self, settled: Ended) -> Result<(), Broken> {
         match settled {
             // That is in the counts of the read-back.
             Ended::Complete | Ended::GivenUp { rule: RuleName::Differences } => Ok(()),
@@ -418,7 +489,7 @@ impl Talk<'_> {
         }
     }
 
-    fn order(&mut self, order: &Order) -> Result<(), Broken> {
+    pub(super) fn order(&mut self, order: &Order) -> Result<(), Broken> {
         self.heard = Instant::now();
         self.means
             .link
@@ -427,12 +498,12 @@ impl Talk<'_> {
     }
 
     /// An entry that cannot be kept ends the job: what is not durable must not be acted on (P6).
-    fn keep(&mut self, entry: &Entry) -> Result<(), Broken> {
+    pub(super) fn keep(&mut self, entry: &Entry) -> Result<(), Broken> {
         self.means.keeper.keep(entry).map_err(|error| Broken(state_failed(&error)))
     }
 
     /// The next event, however long it takes within reason; passes a wish to stop on.
-    fn hear(&mut self) -> Result<Event, Broken> {
+    pub(super) fn hear(&mut self) -> Result<Event, Broken> {
         loop {
             if self.means.stop.load(Ordering::Relaxed) && self.stop_sent.is_none() {
                 self.stop_sent = Some(Instant::now());
@@ -452,7 +523,7 @@ impl Talk<'_> {
         }
     }
 
-    fn progress(&mut self, progress: Progress) {
+    pub(super) fn progress(&mut self, progress: Progress) {
         let bytes = self.geometry.byte_length(progress.done);
         if let (Some(rate), Some(seat)) =
             (self.speed.take(Instant::now(), progress.at, bytes), &self.means.seat)
@@ -485,6 +556,10 @@ impl Talk<'_> {
 
     fn silence(&mut self) -> Result<(), Broken> {
         let silent = self.heard.elapsed();
+        if self.quiet.is_some_and(|until| Instant::now() < until) {
+            self.tell(&Happening::Silence { silent, whereabouts: None });
+            return Ok(());
+        }
         let millis = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
         self.conduct.longest_silence_millis = self.conduct.longest_silence_millis.max(millis);
         let place = (silent >= SILENCE_LOOKED_AT).then(|| self.means.link.whereabouts());
@@ -514,6 +589,6 @@ impl Talk<'_> {
     }
 }
 
-fn random(seed: &mut [u8]) -> Result<(), Broken> {
+pub(super) fn random(seed: &mut [u8]) -> Result<(), Broken> {
     getrandom::fill(seed).map_err(|error| Broken(lost(format!("the kernel gave no random numbers: {error}"))))
 }

@@ -5,16 +5,17 @@ use std::io;
 use uuid::Uuid;
 
 use super::clock::Clock;
-use super::course::{PassRun, VerificationRun};
+use super::course::{PassRun, StepRun, VerificationRun};
 use super::dirs::Directories;
 use super::host;
 use crate::certificate::key::{KeyFault, SigningKey};
 use crate::certificate::provenance::{ExpectedSigner, Given, KEY_SELF_MADE, Provenance, SelfTest, new_nonce};
-use crate::certificate::record::{PassRecord, VerificationRecord};
+use crate::certificate::record::{FirmwareRecord, PassRecord, StepRecord, VerificationRecord};
 use crate::certificate::sign::{UnexpectedSigner, sign};
 use crate::certificate::statement::{BuildFault, Statement};
 use crate::certificate::store::{StoredRecord, store};
 use crate::certificate::time::UtcTime;
+use crate::device::Capability;
 use crate::io::Adapter;
 use crate::plan::{Plan, VerificationPlan};
 use crate::unit::{Digest, Geometry};
@@ -197,6 +198,25 @@ pub fn pass_records(plan: &Plan, passes: &[PassRun]) -> Vec<PassRecord> {
         .collect()
 }
 
+/// What the drive was told to do to itself, as the record has it.
+pub fn firmware_record(
+    steps: &[StepRun],
+    before: Option<Box<Capability>>,
+    after: Option<Box<Capability>>,
+) -> FirmwareRecord {
+    let steps = steps
+        .iter()
+        .map(|step| StepRecord {
+            bytes: step.bytes.clone(),
+            tally: step.tally.clone(),
+            started: step.started,
+            sent: step.sent,
+            ended: step.ended,
+        })
+        .collect();
+    FirmwareRecord { steps, before, after }
+}
+
 /// The verification as the record has it.
 pub fn verification_record(
     plan: &VerificationPlan,
@@ -206,6 +226,7 @@ pub fn verification_record(
     VerificationRecord {
         plan: plan.clone(),
         seed: run.seed.clone(),
+        expected: run.expected.clone(),
         order: reading_order(run.adapter, run.opened, geometry),
         tally: run.tally.clone(),
         repair: run.repair.clone(),

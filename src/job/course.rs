@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use crate::certificate::record::{Conduct, Probe, WentOn};
 use crate::certificate::time::UtcTime;
+use crate::device::Capability;
 use crate::engine::PassTally;
 use crate::io::Adapter;
 use crate::plan::RuleName;
 use crate::unit::{Pattern, RangeSet};
-use crate::verify::{Ending, RepairTally, VerificationTally};
+use crate::verify::{Ending, RepairTally, StepTally, VerificationTally};
 use crate::worker::message::Opened;
 
 /// One pass as it was carried out.
@@ -23,6 +24,21 @@ pub struct PassRun {
     pub ended: UtcTime,
 }
 
+/// One command of the drive as it was carried out, or as far as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepRun {
+    /// What it came to.
+    pub tally: StepTally,
+    /// Its bytes, as they were to be sent: command descriptor blocks or submission queue entries, in order.
+    pub bytes: Vec<String>,
+    /// When its canaries were begun, or else when it was.
+    pub started: UtcTime,
+    /// When it was about to be sent; `None` while nothing was.
+    pub sent: Option<UtcTime>,
+    /// When it was over, canaries read.
+    pub ended: Option<UtcTime>,
+}
+
 /// The verification as it was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerificationRun {
@@ -32,6 +48,8 @@ pub struct VerificationRun {
     pub adapter: Option<Adapter>,
     /// Over which descriptor, once known.
     pub opened: Option<Opened>,
+    /// With what blocks were compared, where that is not the last pass: what a command of the drive leaves behind.
+    pub expected: Option<Pattern>,
     /// What it came to.
     pub tally: VerificationTally,
     /// What became of the blocks that were wrong.
@@ -45,6 +63,10 @@ pub struct VerificationRun {
 /// What of a job is done before a sitting begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Course {
+    /// Commands of the drive that are over.
+    pub steps: Vec<StepRun>,
+    /// The command that was begun and is not over.
+    pub begun: Option<Box<StepRun>>,
     /// Passes that are over.
     pub passes: Vec<PassRun>,
     /// Blocks of the next pass that are written and durable.
@@ -77,6 +99,8 @@ pub enum Trust {
 /// All that was carried out on one drive.
 #[derive(Clone, Debug)]
 pub struct Run {
+    /// Commands of the drive that were begun.
+    pub steps: Vec<StepRun>,
     /// Passes that were begun and reported.
     pub passes: Vec<PassRun>,
     /// The verification, when it was reported.
@@ -85,6 +109,8 @@ pub struct Run {
     pub probe: Option<(Probe, WentOn)>,
     /// How it came to its end.
     pub ending: Ending,
+    /// What the drive said about itself afterwards, when it had been told to sanitize itself.
+    pub capability: Option<Box<Capability>>,
     /// How the drive was driven.
     pub conduct: Conduct,
 }

@@ -3,6 +3,7 @@ use crate::io::{Fault, FaultKind};
 use crate::plan::{RuleName, Rules};
 use crate::unit::{Reason, ReasonCode};
 use crate::verify::Ending;
+use crate::verify::steps::StepWord;
 
 /// The worker process ended, or said what it must not say.
 pub(super) fn lost(text: String) -> Ending {
@@ -29,6 +30,16 @@ pub(super) fn state_failed(error: &std::io::Error) -> Ending {
         format!("the journal could not be written: {error}"),
         "treat the drive as not sanitized; make room or repair the state directory, then resume the job",
     ))
+}
+
+/// What a command of the drive came to ends the job, unless it is proven.
+pub(super) fn step_ended(word: StepWord) -> Result<(), Ending> {
+    match word {
+        StepWord::Proven => Ok(()),
+        StepWord::NotStarted(reason) => Err(Ending::CommandNotStarted(reason)),
+        StepWord::Failed(reason) => Err(Ending::CommandFailed(reason)),
+        StepWord::Unknown(reason) => Err(Ending::Lost(reason)),
+    }
 }
 
 /// The drive vanished.

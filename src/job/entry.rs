@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::record::{Probe, WentOn};
 use crate::certificate::time::UtcTime;
+use crate::command::DriveCommand;
 use crate::device::DriveFacts;
 use crate::engine::PassTally;
+use crate::engine::firmware::{Before, CommandReport};
 use crate::io::Adapter;
 use crate::journal::{Journal, Store};
 use crate::plan::Plan;
@@ -74,6 +76,60 @@ pub enum Entry {
         /// Bytes of every pass, keys included.
         passes: Vec<Pattern>,
     },
+    /// Blocks with unique data are about to be written, which a command of the drive must make vanish.
+    Planting {
+        /// When.
+        at: UtcTime,
+        /// Number of the command, from 0.
+        step: u32,
+        /// What they will hold.
+        pattern: Pattern,
+        /// The blocks.
+        blocks: RangeSet,
+    },
+    /// They hold it: written, flushed and read.
+    Planted {
+        /// When.
+        at: UtcTime,
+        /// Number of the command, from 0.
+        step: u32,
+        /// Those of the blocks that do.
+        planted: RangeSet,
+    },
+    /// A command is about to be sent to the drive: from here on it may be at work.
+    Commanding {
+        /// When.
+        at: UtcTime,
+        /// Its number, from 0.
+        step: u32,
+        /// The command.
+        command: DriveCommand,
+        /// Its bytes, in order, as hexadecimal digits.
+        bytes: Vec<String>,
+        /// The password that it sets: published, so that anybody can unlock the drive after a crash.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password: Option<String>,
+        /// What the drive was like right before.
+        before: Before,
+    },
+    /// The command came to an end, or its end could not be established.
+    Commanded {
+        /// When.
+        at: UtcTime,
+        /// Its number, from 0.
+        step: u32,
+        /// What it came to.
+        report: Box<CommandReport>,
+    },
+    /// The blocks with unique data were read after the command.
+    CanariesRead {
+        /// When.
+        at: UtcTime,
+        /// Number of the command, from 0.
+        step: u32,
+        /// What was found.
+        tally: VerificationTally,
+    },
     /// Blocks of a pass that the drive has made durable since the last such entry.
     Checkpoint {
         /// When.
@@ -99,6 +155,9 @@ pub enum Entry {
         at: UtcTime,
         /// Seed of the sample.
         seed: Option<String>,
+        /// With what blocks are compared, where that is not the last pass.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected: Option<Pattern>,
     },
     /// Reading back has ended.
     Verified {
@@ -170,6 +229,11 @@ impl Entry {
             Self::Refused { at, .. }
             | Self::Intent { at, .. }
             | Self::Armed { at, .. }
+            | Self::Planting { at, .. }
+            | Self::Planted { at, .. }
+            | Self::Commanding { at, .. }
+            | Self::Commanded { at, .. }
+            | Self::CanariesRead { at, .. }
             | Self::Checkpoint { at, .. }
             | Self::PassEnded { at, .. }
             | Self::Verifying { at, .. }

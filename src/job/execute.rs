@@ -10,7 +10,7 @@ use super::arm::draw_patterns;
 use super::carry_out::{Means, carry_out};
 use super::clock::Clock;
 use super::conclude::{
-    Circumstances, RecordFault, Signer, pass_records, sign_and_store, verification_record,
+    Circumstances, RecordFault, Signer, firmware_record, pass_records, sign_and_store, verification_record,
 };
 use super::course::{Course, Run};
 use super::entry::{Entry, Keeper as _};
@@ -21,12 +21,13 @@ use super::shares::{Limits, Seat, Shares};
 use super::tuning::{Wish, tuning};
 use super::{ending, host};
 use crate::certificate::provenance::{Given, SelfTest};
-use crate::certificate::record::{Bandwidth, Conduct, DriveRecord, Interruption};
+use crate::certificate::record::{Bandwidth, Conduct, DriveRecord, FirmwareRecord, Interruption};
 use crate::certificate::statement::{BuildFault, RecordInput, Statement, build};
 use crate::certificate::store::StoredRecord;
 use crate::certificate::time::UtcTime;
 use crate::device::thermometer::{self, Thermometer};
-use crate::device::{Claimed, DriveFacts, Identity, bus_of};
+use crate::device::{Capability, Claimed, DriveFacts, Identity, bus_of};
+use crate::engine::firmware::Secret;
 use crate::journal::{Journal, Store};
 use crate::plan::{Limit, LimitCode, Plan};
 use crate::unit::term::{DriveKind, Exit};
@@ -96,6 +97,8 @@ pub struct Shared<'a> {
     pub signer: &'a Signer,
     /// The self-test that ran for this command.
     pub self_test: &'a SelfTest,
+    /// The credential that the one drive's command needs (a PSID).
+    pub secret: Option<&'a Secret>,
     /// Set when somebody wants all jobs to stop.
     pub stop: &'a AtomicBool,
     /// How drives are driven.
@@ -220,10 +223,12 @@ pub(super) fn sit(
     let tallies: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
     let read = run.verification.as_ref();
     let repair = read.and_then(|run| run.repair.as_ref());
-    let verdict = judge(&plan, &tallies, read.map(|run| &run.tally), repair, &run.ending);
+    let steps: Vec<_> = run.steps.iter().map(|step| step.tally.clone()).collect();
+    let verdict = judge(&plan, &steps, &tallies, read.map(|run| &run.tally), repair, &run.ending);
     let work = Work {
         drive: DriveRecord::new(&facts, after),
         plan: Some(&plan),
+        capability: facts.capability.clone(),
         run: Some(&run),
         interruptions,
         limits: notes.iter().map(|note| observation_limit(note)).collect(),
@@ -255,10 +260,12 @@ fn drive(
         Ok(worker) => worker,
         Err(error) => {
             return Run {
+                steps: course.steps,
                 passes: course.passes,
                 verification: course.verification,
                 probe: None,
                 ending: ending::lost(format!("the worker process could not be started: {error}")),
+                capability: None,
                 conduct: Conduct::default(),
             };
         }
@@ -268,6 +275,7 @@ fn drive(
         tuning: tuning(shared.wish, &claimed.facts().queue, plan.geometry.block_size),
         thermometer: thermometer(shared, claimed.facts()),
         seat: seat(shared, claimed.facts()),
+        secret: shared.secret.cloned(),
         stop: shared.stop,
         clock: &sitting.clock,
         listener,
@@ -357,7 +365,8 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
     keep(&mut journal, &intent).map_err(not_begun)?;
     let limits = dead_limits(facts.kind);
     let drive = DriveRecord::new(&facts, None);
-    let work = Work { drive, plan: None, run: None, interruptions: Vec::new(), limits };
+    let capability = facts.capability.clone();
+    let work = Work { drive, plan: None, capability, run: None, interruptions: Vec::new(), limits };
     let circumstances = |journal| Circumstances {
         job: &job,
         clock: &clock,
@@ -379,6 +388,8 @@ pub struct Work<'a> {
     pub drive: DriveRecord,
     /// The plan; `None` for a drive that cannot be sanitized.
     pub plan: Option<&'a Plan>,
+    /// What the drive said about itself before.
+    pub capability: Option<Box<Capability>>,
     /// What was carried out.
     pub run: Option<&'a Run>,
     /// Times in which the job did not run.
@@ -388,6 +399,12 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
+    fn firmware(&self) -> Option<FirmwareRecord> {
+        self.plan.and_then(|plan| plan.firmware.as_ref())?;
+        let steps = self.run.map(|run| run.steps.as_slice()).unwrap_or_default();
+        Some(firmware_record(steps, self.capability.clone(), self.run.and_then(|run| run.capability.clone())))
+    }
+
     fn input(&self, circumstances: &Circumstances<'_>) -> Result<RecordInput, RecordFault> {
         let verification = self.plan.zip(self.run).and_then(|(plan, run)| {
             let read = run.verification.as_ref()?;
@@ -400,6 +417,7 @@ impl Work<'_> {
         Ok(RecordInput {
             drive: self.drive.clone(),
             plan: self.plan.cloned(),
+            firmware: self.firmware(),
             passes,
             verification,
             interruptions: self.interruptions.clone(),
@@ -458,7 +476,14 @@ fn unproven(work: &Work<'_>, verdict: Verdict, trouble: &str) -> Verdict {
         (Some(plan), Exit::Success) => {
             let text = format!("the work went well, but there is no record of it: {trouble}");
             let remedy = "make room or repair the directories of state and records, and run the job again";
-            judge(plan, &[], None, None, &Ending::Lost(Reason::new(ReasonCode::StateFailed, text, remedy)))
+            judge(
+                plan,
+                &[],
+                &[],
+                None,
+                None,
+                &Ending::Lost(Reason::new(ReasonCode::StateFailed, text, remedy)),
+            )
         }
         (_, _) => verdict,
     }
@@ -480,7 +505,7 @@ fn inconsistent(work: &Work<'_>, findings: &[&str]) -> Verdict {
         "treat the drive as not sanitized and report this as a defect",
     );
     match work.plan {
-        Some(plan) => judge(plan, &[], None, None, &Ending::Lost(reason)),
+        Some(plan) => judge(plan, &[], &[], None, None, &Ending::Lost(reason)),
         None => Verdict::unsanitizable(vec![reason]),
     }
 }

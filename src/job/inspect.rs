@@ -79,6 +79,7 @@ pub fn run(
         }
     };
     let means = Means {
+        secret: None,
         link: &mut worker,
         tuning: tuning(wish, &facts.queue, inspection.geometry.block_size),
         thermometer: crate::device::thermometer::find(&host.root, &facts.kernel_name),
@@ -98,9 +99,14 @@ pub fn run(
             finish(host, signer, self_test, inspection, &clock, started, run)
         }
         (_, Ending::Stopped) => ended_early(Vec::new(), Exit::Aborted),
-        (_, Ending::DriveGone(reason) | Ending::GivenUp(reason) | Ending::Refused(reason)) => {
-            ended_early(vec![reason], Exit::Failed)
-        }
+        (
+            _,
+            Ending::DriveGone(reason)
+            | Ending::GivenUp(reason)
+            | Ending::Refused(reason)
+            | Ending::CommandNotStarted(reason)
+            | Ending::CommandFailed(reason),
+        ) => ended_early(vec![reason], Exit::Failed),
         (_, Ending::Lost(reason)) => ended_early(vec![reason], Exit::Unknown),
         (None, Ending::Completed) => ended_early(Vec::new(), Exit::Unknown),
     }

@@ -1,6 +1,7 @@
 //! What a job tells while it runs.
 use std::time::Duration;
 
+use crate::engine::firmware::News;
 use crate::engine::{HeatTally, Pace, PassTally, Progress};
 use crate::verify::VerificationTally;
 
@@ -9,6 +10,13 @@ use crate::verify::VerificationTally;
 pub enum Happening<'a> {
     /// Counters moved.
     Progress(Progress),
+    /// A command of the drive is at work.
+    Command {
+        /// Its number, from 0.
+        step: u32,
+        /// Where it stands.
+        news: &'a News,
+    },
     /// A pass ended.
     PassEnded {
         /// What it came to.

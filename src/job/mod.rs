@@ -11,6 +11,7 @@
 pub mod arm;
 pub mod carry_out;
 pub mod clock;
+mod commanding;
 pub mod conclude;
 pub mod course;
 pub mod dirs;

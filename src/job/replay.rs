@@ -1,5 +1,7 @@
 //! Reads a job's journal back: what was meant, how far it came, and whether it can be gone on with. Pure: it is
 //! told by its entries alone, and what makes no sense is refused, never guessed.
+mod steps;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +25,11 @@ pub enum State {
     Refused,
     /// It was meant; nothing was written.
     Intended,
+    /// Keys are drawn, the drive is being sanitized by commands of its own.
+    Commanding {
+        /// Number of the command, from 0.
+        step: usize,
+    },
     /// Keys are drawn, a pass is being written.
     Writing {
         /// Number of the pass, from 0.
@@ -87,8 +94,11 @@ pub struct Story {
     /// The last record.
     pub record: Option<Stored>,
     boot: Option<String>,
+    armed: bool,
     sitting_began: UtcTime,
-    verifying: Option<(UtcTime, Option<String>)>,
+    verifying: Option<(UtcTime, Option<String>, Option<Pattern>)>,
+    /// Blocks whose planting was begun.
+    planting: Option<(Pattern, RangeSet)>,
 }
 
 /// Entries that no job of ours writes in this order.
@@ -156,8 +166,10 @@ impl Story {
             verdict_at: 0,
             record: None,
             boot: None,
+            armed: false,
             sitting_began: at,
             verifying: None,
+            planting: None,
         };
         match entry {
             Entry::Refused { job, reasons, .. } => {
@@ -205,18 +217,26 @@ impl Story {
                 Ok(())
             }
             Entry::Armed { at, passes } if self.state == State::Intended => self.arm(at, passes),
+            Entry::Planting { at, step, pattern, blocks } => self.planting(at, step, pattern, blocks),
+            Entry::Planted { step, planted, .. } => self.planted(step, planted),
+            Entry::Commanding { at, step, command, bytes, before, .. } => {
+                self.commanding(at, step, command, bytes, before)
+            }
+            Entry::Commanded { at, step, report } => self.commanded(at, step, *report),
+            Entry::CanariesRead { at, step, tally } => self.canaries_read(at, step, tally),
             Entry::Checkpoint { pass, written, .. } => self.checkpoint(pass, &written),
             Entry::PassEnded { at, tally, settled } => self.end_pass(at, tally, settled),
-            Entry::Verifying { at, seed } if self.state == State::Verifying => {
+            Entry::Verifying { at, seed, expected } if self.state == State::Verifying => {
                 self.course.seed.clone_from(&seed);
-                self.verifying = Some((at, seed));
+                self.verifying = Some((at, seed, expected));
                 Ok(())
             }
             Entry::Verified { at, tally, settled, adapter, opened } => {
-                let Some((started, seed)) = self.verifying.take() else {
+                let Some((started, seed, expected)) = self.verifying.take() else {
                     return Err("a read-back ended that was not begun".to_owned());
                 };
-                let run = VerificationRun { seed, adapter, opened, tally, repair: None, started, ended: at };
+                let (repair, ended) = (None, at);
+                let run = VerificationRun { seed, adapter, opened, expected, tally, repair, started, ended };
                 self.end_reading(run, settled);
                 Ok(())
             }
@@ -264,12 +284,14 @@ impl Story {
 
     fn arm(&mut self, at: UtcTime, patterns: Vec<Pattern>) -> Result<(), String> {
         let planned = self.plan.as_ref().map_or(0, |plan| plan.passes.len());
-        if patterns.len() != planned || patterns.is_empty() {
+        let commands = self.plan.as_ref().map_or(0, |plan| plan.commands().len());
+        if patterns.len() != planned || patterns.len() + commands == 0 {
             return Err(format!("{} passes were armed, {planned} were planned", patterns.len()));
         }
         self.patterns = patterns;
         self.course.pass_started = Some(at);
-        self.enter_pass();
+        self.armed = true;
+        self.enter_step();
         Ok(())
     }
 
@@ -316,6 +338,7 @@ impl Story {
             State::Writing { pass } => Some(pass),
             State::Refused
             | State::Intended
+            | State::Commanding { .. }
             | State::Verifying
             | State::Verified
             | State::Judged
@@ -364,9 +387,10 @@ impl Story {
         self.sitting_began = at;
         self.course.trust = Trust::Interrupted;
         self.verifying = None;
+        self.planting = None;
         self.verdict = None;
         self.record = None;
-        if self.patterns.is_empty() {
+        if !self.armed {
             self.state = State::Intended;
         } else if self.course.verification.as_ref().is_some_and(|run| !run.tally.is_clean()) {
             // What was found wrong stays found, whatever a second reading would say: a repair that the journal does
@@ -376,7 +400,7 @@ impl Story {
             // Nobody held the drive meanwhile: that it was right before shows nothing about it now.
             self.course.verification = None;
             self.read_settled = None;
-            self.enter_pass();
+            self.enter_step();
         }
         Ok(())
     }
@@ -438,6 +462,7 @@ impl Story {
             }
             (
                 State::Intended
+                | State::Commanding { .. }
                 | State::Writing { .. }
                 | State::Verifying
                 | State::Verified

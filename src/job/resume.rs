@@ -115,6 +115,7 @@ fn adopt(
     for litter in &left.temporary {
         std::fs::remove_file(litter).map_err(failed)?;
     }
+    let steps: Vec<_> = story.course.steps.iter().map(|step| step.tally.clone()).collect();
     let tallies: Vec<_> = story.course.passes.iter().map(|pass| pass.tally.clone()).collect();
     let read = story.course.verification.as_ref();
     let repair = read.and_then(|run| run.repair.as_ref());
@@ -122,7 +123,7 @@ fn adopt(
         .course
         .given_up
         .map_or(Ending::Completed, |rule| Ending::GivenUp(super::ending::given_up(rule, &plan.rules())));
-    let verdict = judge(plan, &tallies, read.map(|run| &run.tally), repair, &ending);
+    let verdict = judge(plan, &steps, &tallies, read.map(|run| &run.tally), repair, &ending);
     let Some(record) = left.record.filter(|_| verdict.outcome() == *outcome) else { return Ok(None) };
     // The name of the record may be only in memory yet: the program may have been killed before it was durable.
     std::fs::File::open(&host.directories.records).and_then(|folder| folder.sync_all()).map_err(failed)?;

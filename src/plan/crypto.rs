@@ -14,6 +14,7 @@ pub enum CryptoCondition {
     /// Nothing was ever stored in plain text: encryption was on before the first data came.
     EncryptedFromFirstWrite,
     /// At least 128 bits of strength, and a random number generator with as much entropy as the key is long.
+    #[serde(rename = "strength-of-128-bits")]
     StrengthOf128Bits,
     /// The command destroys the key that encrypts the data, and every copy of it on the drive.
     KeysDestroyed,

@@ -115,7 +115,7 @@ fn chosen_words(plan: &VerificationPlan) -> String {
         VerificationPlan::Sampled { confidence, fraction, .. } => {
             verification_words(VerificationChoice::Sampled { confidence: *confidence, fraction: *fraction })
         }
-        VerificationPlan::Canaries => "canaries".to_owned(),
+        VerificationPlan::Canaries => "the canaries only".to_owned(),
         VerificationPlan::None => verification_words(VerificationChoice::None),
     }
 }

@@ -131,8 +131,7 @@ pub fn describe(plan: &VerificationPlan, geometry: &Geometry) -> String {
             describe_sampled(*confidence, *fraction, *strata, blocks)
         }
         VerificationPlan::Canaries => {
-            "only the canaries are compared: blocks whose content was known before must be \
-                                       gone; of the others nothing can be told"
+            "only the canaries are read: what else the drive holds after its command is not known beforehand"
                 .to_owned()
         }
         VerificationPlan::None => "nothing is read back, so nothing is shown".to_owned(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::firmware::FirmwarePlan;
 use super::request::Ratio;
 use super::rules::Rules;
+use crate::command::DriveCommand;
 use crate::device::{Content, ContentType, Identity};
 use crate::unit::digest::{from_hex, to_hex};
 use crate::unit::pattern::FixedBytes;
@@ -61,6 +62,11 @@ impl Plan {
     /// The rules of the job.
     pub fn rules(&self) -> Rules {
         self.rules.clone().unwrap_or_else(|| Rules::of_kind(self.kind))
+    }
+
+    /// The commands that the drive carries out by itself.
+    pub fn commands(&self) -> &[DriveCommand] {
+        self.firmware.as_ref().map_or(&[], |firmware| &firmware.steps)
     }
 
     /// SHA-256 of the canonical JSON of the plan.
@@ -243,8 +249,8 @@ pub enum VerificationPlan {
         /// Number of strata and draws.
         strata: u64,
     },
-    /// Only blocks whose content was known before are read: the drive sanitizes itself in a way that leaves nothing
-    /// to compare the others with.
+    /// Only the canaries are compared: what the drive leaves behind after its command is not known beforehand, as
+    /// after a cryptographic erase.
     Canaries,
     /// Nothing is read back.
     None,

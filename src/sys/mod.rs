@@ -7,10 +7,12 @@ pub mod buffer;
 pub mod clock;
 pub mod ioctl;
 pub mod loopdev;
+pub mod nvme;
 pub mod open;
 pub mod passing;
 pub mod process;
 pub mod ring;
+pub mod sg;
 pub mod stat;
 
 pub use buffer::Buffer;

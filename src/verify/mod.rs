@@ -4,11 +4,13 @@
 pub mod read_back;
 pub mod repair;
 pub mod sample;
+pub mod steps;
 pub mod tally;
 pub mod verdict;
 
 pub use read_back::{ReadBackEnd, read_back};
 pub use repair::{RepairTally, repair};
 pub use sample::{Sample, Seed};
+pub use steps::{Canaries, StepTally};
 pub use tally::VerificationTally;
 pub use verdict::{Ending, Evidence, Verdict, judge};

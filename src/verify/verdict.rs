@@ -2,6 +2,7 @@
 //! a record of success can be built from nothing else.
 use serde::Serialize;
 
+use super::steps::{self, Compared, StepTally, StepWord, step_word};
 use super::{RepairTally, VerificationTally};
 use crate::engine::{FlushState, PassTally};
 use crate::plan::{Claim, Plan, VerificationPlan};
@@ -21,6 +22,10 @@ pub enum Ending {
     GivenUp(Reason),
     /// The drive or its path refuses to go on.
     Refused(Reason),
+    /// The drive did not begin a command of its own that the plan needs: nothing was destroyed by it.
+    CommandNotStarted(Reason),
+    /// A command of the drive failed, or the drive lied about it.
+    CommandFailed(Reason),
     /// It is not known what happened since the last report.
     Lost(Reason),
 }
@@ -93,6 +98,7 @@ impl Verdict {
 /// where everything asked for was written, made durable and read back right is `done` (P3, P5).
 pub fn judge(
     plan: &Plan,
+    steps: &[StepTally],
     passes: &[PassTally],
     verification: Option<&VerificationTally>,
     repair: Option<&RepairTally>,
@@ -136,8 +142,67 @@ pub fn judge(
             reasons.extend(write_reasons(passes));
             Verdict::without_evidence(Outcome::Failed, reasons, Disposition::Quarantined, Exit::Failed)
         }
-        Ending::Completed => judge_completed(plan, passes, verification, repair),
+        Ending::CommandNotStarted(reason) => Verdict::unsanitizable(vec![reason.clone()]),
+        Ending::CommandFailed(reason) => Verdict::without_evidence(
+            Outcome::Failed,
+            vec![reason.clone()],
+            Disposition::ToDestroy,
+            Exit::Failed,
+        ),
+        Ending::Completed => match steps_fault(plan, steps) {
+            Some(verdict) => verdict,
+            None => judge_completed(plan, passes, verification, repair),
+        },
     }
+}
+
+/// What the commands of the drive came to, when that is not what the plan needs. Every step that was planned must be
+/// there, as planned and in its order, and be proven.
+fn steps_fault(plan: &Plan, steps: &[StepTally]) -> Option<Verdict> {
+    let planned = plan.firmware.as_ref().map_or(&[][..], |firmware| &firmware.steps);
+    let as_planned = steps.len() == planned.len()
+        && steps.iter().zip(planned).all(|(step, planned)| step.command == *planned)
+        && steps.iter().all(|step| steps::accounts_for(step, &plan.geometry));
+    if !as_planned {
+        return Some(unknown(
+            "the commands that were reported are not those of the plan, or their counts do not fit the drive",
+        ));
+    }
+    let compared = match plan.verification {
+        VerificationPlan::Full { .. }
+        | VerificationPlan::SampledR1 { .. }
+        | VerificationPlan::Sampled { .. } => Compared::Blocks,
+        VerificationPlan::Canaries | VerificationPlan::None => Compared::CanariesOnly,
+    };
+    steps.iter().find_map(|step| match step_word(step, compared) {
+        StepWord::Proven => None,
+        StepWord::NotStarted(reason) => Some(Verdict::unsanitizable(vec![reason])),
+        StepWord::Failed(reason) => Some(Verdict::without_evidence(
+            Outcome::Failed,
+            vec![reason],
+            Disposition::ToDestroy,
+            Exit::Failed,
+        )),
+        StepWord::Unknown(reason) => Some(Verdict::without_evidence(
+            Outcome::Unknown,
+            vec![reason],
+            Disposition::Quarantined,
+            Exit::Unknown,
+        )),
+    })
+}
+
+fn unknown(text: &str) -> Verdict {
+    Verdict::without_evidence(
+        Outcome::Unknown,
+        vec![Reason::new(
+            ReasonCode::WorkerDied,
+            text,
+            "treat the drive as not sanitized and report this as a defect",
+        )],
+        Disposition::Quarantined,
+        Exit::Unknown,
+    )
 }
 
 fn judge_completed(
@@ -153,29 +218,10 @@ fn judge_completed(
     // A tally is clean when all it wanted is right, so what it wanted has to be what the plan asks for.
     let as_planned = verification.is_none_or(|tally| wants_what_was_planned(plan, passes, tally));
     if accounted && !as_planned {
-        return Verdict::without_evidence(
-            Outcome::Unknown,
-            vec![Reason::new(
-                ReasonCode::WorkerDied,
-                "the read-back that was reported covers other blocks than the plan asks for",
-                "treat the drive as not sanitized and report this as a defect",
-            )],
-            Disposition::Quarantined,
-            Exit::Unknown,
-        );
+        return unknown("the read-back that was reported covers other blocks than the plan asks for");
     }
     if !accounted {
-        let reason = Reason::new(
-            ReasonCode::WorkerDied,
-            "the counts of the job do not add up to the capacity of the drive",
-            "treat the drive as not sanitized and report this as a defect",
-        );
-        return Verdict::without_evidence(
-            Outcome::Unknown,
-            vec![reason],
-            Disposition::Quarantined,
-            Exit::Unknown,
-        );
+        return unknown("the counts of the job do not add up to the capacity of the drive");
     }
     let writing = write_reasons(passes);
     let reading = verification.map(|tally| read_reasons(tally, repair)).unwrap_or_default();
@@ -187,17 +233,12 @@ fn judge_completed(
         (VerificationPlan::None, None) => {
             Verdict::without_evidence(Outcome::Written, Vec::new(), Disposition::Quarantined, Exit::Success)
         }
+        // Every step was proven by its canaries before it came to this.
+        (VerificationPlan::Canaries, None) if plan.firmware.is_some() && plan.passes.is_empty() => {
+            done(plan).unwrap_or_else(|| unknown("a plan without a claim was carried out"))
+        }
         (VerificationPlan::None | VerificationPlan::Canaries, Some(_)) | (_, None) => {
-            Verdict::without_evidence(
-                Outcome::Unknown,
-                vec![Reason::new(
-                    ReasonCode::WorkerDied,
-                    "the verification that was reported is not the one that was planned",
-                    "treat the drive as not sanitized and report this as a defect",
-                )],
-                Disposition::Quarantined,
-                Exit::Unknown,
-            )
+            unknown("the verification that was reported is not the one that was planned")
         }
         (_, Some(tally)) => judge_read_back(plan, tally, reading),
     }
@@ -210,7 +251,7 @@ fn judge_completed(
 fn wants_what_was_planned(plan: &Plan, passes: &[PassTally], tally: &VerificationTally) -> bool {
     let capacity = u128::from(plan.geometry.capacity.0);
     let drawn = match plan.verification {
-        VerificationPlan::Canaries | VerificationPlan::None => return true,
+        VerificationPlan::None | VerificationPlan::Canaries => return true,
         VerificationPlan::Full { .. } => capacity,
         VerificationPlan::SampledR1 { subsections, run_blocks } => {
             u128::from(subsections) * 2 * u128::from(run_blocks.0)
@@ -223,18 +264,24 @@ fn wants_what_was_planned(plan: &Plan, passes: &[PassTally], tally: &Verificatio
     drawn > 0 && wanted <= drawn + ends && wanted + u128::from(unwritten) >= drawn
 }
 
+/// Success, with what the plan claims; the only place that makes [`Evidence`].
+fn done(plan: &Plan) -> Option<Verdict> {
+    let claim = plan.claim.clone()?;
+    Some(Verdict {
+        outcome: Outcome::Done,
+        reasons: Vec::new(),
+        evidence: Some(Evidence { claim }),
+        disposition: Disposition::Releasable,
+        exit: Exit::Success,
+    })
+}
+
 fn judge_read_back(plan: &Plan, tally: &VerificationTally, reading: Vec<Reason>) -> Verdict {
     if reading.is_empty()
         && tally.is_clean()
-        && let Some(claim) = &plan.claim
+        && let Some(verdict) = done(plan)
     {
-        return Verdict {
-            outcome: Outcome::Done,
-            reasons: Vec::new(),
-            evidence: Some(Evidence { claim: claim.clone() }),
-            disposition: Disposition::Releasable,
-            exit: Exit::Success,
-        };
+        return verdict;
     }
     let reasons = if reading.is_empty() {
         vec![Reason::new(

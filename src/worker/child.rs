@@ -11,13 +11,14 @@ use nix::sys::signal::Signal;
 
 use super::message::{Event, LINE_BYTES_MAX, Opened, Order, Terms};
 use super::reins::{Reins, Rider};
-use super::serve::{Drive, Teller, serve};
+use super::serve::{Drive, Teller, Way, serve};
 use super::warmth;
+use crate::engine::firmware::{News, Watch};
 use crate::engine::{Admission, Observer, Phase, Progress};
-use crate::io::{Adapter, BlockRead, BlockWrite, reader, writer};
+use crate::io::{Adapter, BlockRead, BlockWrite, channel, reader, writer};
 use crate::sys::open::reopen_to_read;
 use crate::sys::process::{close_inherited, ignore};
-use crate::unit::RangeSet;
+use crate::unit::{RangeSet, Reason, ReasonCode};
 
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -61,7 +62,12 @@ fn listen(socket: UnixStream, reins: Arc<Reins>) -> Receiver<Order> {
             match order {
                 Order::Stop => reins.stop(),
                 Order::Pace { bytes_per_second } => reins.set_pace(bytes_per_second),
-                Order::Begin(_) | Order::Verify(_) | Order::Repair(_) => {}
+                Order::Begin(_)
+                | Order::Verify(_)
+                | Order::Repair(_)
+                | Order::Look(_)
+                | Order::Command(_)
+                | Order::Survey => {}
             }
             if sender.send(order).is_err() {
                 break;
@@ -97,6 +103,27 @@ impl Drive for Descriptor {
         let (port, adapter) = reader(file, terms.geometry, terms.tuning)?;
         Ok((port, adapter, opened))
     }
+
+    fn route(&mut self) -> Way {
+        let file = self.0.try_clone().map_err(|error| no_channel(&error))?;
+        match channel::open(file) {
+            Ok(Some(route)) => Ok(route),
+            Ok(None) => Err(Reason::new(
+                ReasonCode::FirmwareRefused,
+                "the drive takes no commands of its own through this node",
+                "attach it directly, not through a bridge, a RAID controller or a virtual disk",
+            )),
+            Err(error) => Err(no_channel(&error)),
+        }
+    }
+}
+
+fn no_channel(error: &io::Error) -> Reason {
+    Reason::new(
+        ReasonCode::FirmwareRefused,
+        format!("the drive cannot be given commands: {error}"),
+        "run as root, outside of a container that forbids raw commands",
+    )
 }
 
 struct Speaker {
@@ -134,6 +161,30 @@ impl Teller for Speaker {
         }
         self
     }
+
+    fn watch(&mut self, terms: &Terms) -> &mut dyn Watch {
+        let spent = Duration::from_millis(terms.spent_millis);
+        self.began = Instant::now().checked_sub(spent).unwrap_or_else(Instant::now).min(self.began);
+        self
+    }
+}
+
+impl Watch for Speaker {
+    fn now(&mut self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn rest(&mut self, time: Duration) {
+        Observer::rest(self, time);
+    }
+
+    fn should_stop(&mut self) -> bool {
+        self.rider.reins().is_stopped()
+    }
+
+    fn tell(&mut self, news: &News) {
+        self.tell_or_stop(&Event::News(news.clone()));
+    }
 }
 
 impl Speaker {
@@ -151,7 +202,7 @@ impl Speaker {
 
     /// An event that only matters to somebody who listens.
     fn tell_or_stop(&mut self, event: &Event) {
-        if self.tell(event).is_err() {
+        if Teller::tell(self, event).is_err() {
             self.rider.reins().stop();
         }
     }
@@ -178,7 +229,7 @@ impl Observer for Speaker {
 
     fn rest(&mut self, time: Duration) {
         let end = Instant::now() + time;
-        while !self.should_stop() {
+        while !Observer::should_stop(self) {
             let now = Instant::now();
             if self.waiting_told.is_none_or(|told| now.duration_since(told) >= WAITING_EVERY) {
                 self.waiting_told = Some(now);
@@ -193,7 +244,7 @@ impl Observer for Speaker {
     }
 
     fn admit(&mut self, bytes: u64) -> Admission {
-        let now = self.now();
+        let now = Observer::now(self);
         self.rider.admit(now, bytes)
     }
 

@@ -1,11 +1,14 @@
 //! What parent and worker tell each other.
 use serde::{Deserialize, Serialize};
 
+use crate::command::DriveCommand;
+use crate::device::Capability;
 use crate::device::thermometer::Thermometer;
+use crate::engine::firmware::{Before, CommandReport, News, Secret, Start};
 use crate::engine::{HeatTally, Pace, PassTally, Progress, Settled};
 use crate::io::{Adapter, Fault, Tuning};
 use crate::plan::{RuleName, Rules};
-use crate::unit::{Geometry, Pattern, RangeSet};
+use crate::unit::{Geometry, Pattern, RangeSet, Reason};
 use crate::verify::{RepairTally, VerificationTally};
 
 /// Longest line either side accepts, in bytes. The longest is a tally of a drive with very many bad areas.
@@ -21,6 +24,12 @@ pub enum Order {
     Verify(Verify),
     /// Read, write and read once more what a reading found wrong.
     Repair(Repair),
+    /// Look at what the drive is like right before this command.
+    Look(Look),
+    /// Have the drive carry out this command, or follow one that it was given before.
+    Command(Box<Command>),
+    /// Ask the drive once more what it says about itself.
+    Survey,
     /// Keep below so many bytes a second from now on; `None` for no limit.
     Pace {
         /// The limit, at least 1.
@@ -84,6 +93,32 @@ pub struct Repair {
     pub wrong: RangeSet,
 }
 
+/// A look before a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// What to keep to.
+    pub terms: Terms,
+    /// The command that is to follow.
+    pub command: DriveCommand,
+}
+
+/// A command to the drive itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// What to keep to.
+    pub terms: Terms,
+    /// The command.
+    pub command: DriveCommand,
+    /// Whether it is sent or followed.
+    pub start: Start,
+    /// What the drive was like before it was sent.
+    pub before: Before,
+    /// The credential that it needs, if any. It passes between two processes of ours and is kept nowhere.
+    pub secret: Option<Secret>,
+}
+
 /// From the worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
@@ -131,6 +166,28 @@ pub enum Event {
     Repaired {
         /// What it came to.
         tally: RepairTally,
+    },
+    /// What the drive is like before a command.
+    Looked {
+        /// The exchanges that asked for it.
+        before: Before,
+    },
+    /// The command must not be sent: what the drive is like forbids it, or could not be found out.
+    NotReady {
+        /// Why.
+        reason: Reason,
+    },
+    /// Where a command stands.
+    News(News),
+    /// A command has come to an end, well or badly.
+    Commanded {
+        /// What it came to.
+        report: Box<CommandReport>,
+    },
+    /// What the drive says about itself now; `None` when it has no commands of its own or did not answer.
+    Surveyed {
+        /// What it says.
+        capability: Option<Box<Capability>>,
     },
     /// The worker cannot go on for a reason that is not the drive's.
     Broken {

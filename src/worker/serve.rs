@@ -2,10 +2,12 @@
 //! worked on by the same code.
 use std::io;
 
-use super::message::{Begin, Event, Opened, Order, Repair, Terms, Verify};
+use super::message::{Begin, Command, Event, Look, Opened, Order, Repair, Terms, Verify};
+use crate::device::survey::survey;
+use crate::engine::firmware::{self, Watch};
 use crate::engine::{Observer, Pass, Settled, write_pass};
-use crate::io::{Adapter, BlockRead, BlockWrite};
-use crate::unit::RangeSet;
+use crate::io::{Adapter, BlockRead, BlockWrite, Route};
+use crate::unit::{RangeSet, Reason};
 use crate::verify::{read_back, repair};
 
 /// Opens ports to the one drive.
@@ -21,7 +23,13 @@ pub trait Drive {
     /// # Errors
     /// When it cannot be made.
     fn reader(&mut self, terms: &Terms) -> io::Result<(Box<dyn BlockRead>, Adapter, Opened)>;
+
+    /// A way to give it commands of its own.
+    fn route(&mut self) -> Way;
 }
+
+/// A way to give the drive commands of its own, or why there is none.
+pub type Way = Result<Route, Reason>;
 
 /// Tells the parent, and is told by it.
 pub trait Teller {
@@ -33,6 +41,9 @@ pub trait Teller {
 
     /// The observer of work under these terms.
     fn observer(&mut self, terms: &Terms) -> &mut dyn Observer;
+
+    /// Time and patience for a command of the drive under these terms.
+    fn watch(&mut self, terms: &Terms) -> &mut dyn Watch;
 }
 
 /// Carries orders out until there are no more.
@@ -49,6 +60,9 @@ pub fn serve(
             Order::Begin(begin) => write_passes(drive, &begin, teller),
             Order::Verify(verify) => verify_drive(drive, &verify, teller),
             Order::Repair(order) => repair_drive(drive, &order, teller),
+            Order::Look(look) => look_before(drive, &look, teller),
+            Order::Command(command) => command_drive(drive, &command, teller),
+            Order::Survey => survey_drive(drive, teller),
             Order::Pace { .. } | Order::Stop => Ok(()),
         };
         if let Err(error) = result {
@@ -95,4 +109,35 @@ fn repair_drive(drive: &mut dyn Drive, order: &Repair, teller: &mut dyn Teller) 
     let observer = teller.observer(terms);
     let tally = repair(port.as_mut(), &mut buffers, pattern, wrong, &terms.rules, observer)?;
     teller.tell(&Event::Repaired { tally })
+}
+
+fn look_before(drive: &mut dyn Drive, look: &Look, teller: &mut dyn Teller) -> io::Result<()> {
+    let looked = drive
+        .route()
+        .and_then(|mut route| firmware::before(&mut route.channel, &look.command, teller.watch(&look.terms)));
+    teller.tell(&match looked {
+        Ok(before) => Event::Looked { before },
+        Err(reason) => Event::NotReady { reason },
+    })
+}
+
+fn command_drive(drive: &mut dyn Drive, command: &Command, teller: &mut dyn Teller) -> io::Result<()> {
+    let watch = teller.watch(&command.terms);
+    let report = match drive.route() {
+        Ok(mut route) => firmware::run(
+            &mut route.channel,
+            &command.command,
+            command.secret.as_ref(),
+            command.start,
+            &command.before,
+            watch,
+        ),
+        Err(reason) => firmware::no_way(command.start, reason),
+    };
+    teller.tell(&Event::Commanded { report: Box::new(report) })
+}
+
+fn survey_drive(drive: &mut dyn Drive, teller: &mut dyn Teller) -> io::Result<()> {
+    let capability = drive.route().ok().and_then(|mut route| survey(&mut route).ok());
+    teller.tell(&Event::Surveyed { capability: capability.map(Box::new) })
 }

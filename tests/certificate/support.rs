@@ -231,6 +231,7 @@ pub(crate) fn finished(plan: Plan) -> RecordInput {
     let drawn = |wanted| sample.as_ref().map_or(wanted, |sample| sample.wanted().0);
     let digest = sample.as_ref().map_or(Digest::of(b"ranges"), Sample::digest);
     let verification = wanted.map(drawn).map(|wanted| VerificationRecord {
+        expected: None,
         plan: plan.verification.clone(),
         seed: (wanted < CAPACITY).then(|| "ab".repeat(32)),
         order: "ascending".into(),
@@ -240,6 +241,7 @@ pub(crate) fn finished(plan: Plan) -> RecordInput {
         ended: time(90),
     });
     RecordInput {
+        firmware: None,
         drive: DriveRecord::new(&facts(plan.kind), Some((identity(), geometry()))),
         passes: passes.collect(),
         verification,
@@ -279,7 +281,7 @@ pub(crate) fn verdict(job: &RecordInput, ending: &Ending) -> Verdict {
     let tallies: Vec<PassTally> = job.passes.iter().map(|pass| pass.tally.clone()).collect();
     let read = job.verification.as_ref();
     let repair = read.and_then(|read| read.repair.as_ref());
-    judge(plan, &tallies, read.map(|read| &read.tally), repair, ending)
+    judge(plan, &[], &tallies, read.map(|read| &read.tally), repair, ending)
 }
 
 pub(crate) fn statement(job: RecordInput) -> Statement {
@@ -420,6 +422,7 @@ pub(crate) fn inspection(mismatched: &[LbaRange]) -> InspectionInput {
         drive: DriveRecord::new(&facts(DriveKind::Rotating), Some((identity(), geometry()))),
         expected: Pattern::byte(0),
         verification: VerificationRecord {
+            expected: None,
             plan: FULL,
             seed: None,
             order: "ascending".into(),

@@ -269,6 +269,13 @@ impl Look<'_> {
             Some(Entry::Intent { .. } | Entry::Refused { .. }) => Point::Intended,
             Some(Entry::Armed { .. }) if untouched => Point::Armed,
             Some(Entry::Armed { .. }) => Point::Writing,
+            Some(
+                Entry::Planting { .. }
+                | Entry::Planted { .. }
+                | Entry::Commanding { .. }
+                | Entry::Commanded { .. }
+                | Entry::CanariesRead { .. },
+            ) => panic!("these drives take no commands of their own"),
             Some(Entry::Checkpoint { .. }) => Point::Checkpointed,
             Some(Entry::PassEnded { .. }) => Point::PassEnded,
             Some(Entry::Verifying { .. }) => Point::Verifying,
@@ -298,7 +305,7 @@ impl Look<'_> {
         let read = course.verification.as_ref();
         let repair = read.and_then(|read| read.repair.as_ref());
         let tally: Option<&VerificationTally> = read.map(|read| &read.tally);
-        let verdict = judge(&world.shape.plan, &tallies, tally, repair, &Ending::Completed);
+        let verdict = judge(&world.shape.plan, &[], &tallies, tally, repair, &Ending::Completed);
         let told = story.verdict.as_ref().is_some_and(|(outcome, _)| *outcome == Outcome::Done);
         if verdict.outcome() == Outcome::Done || told {
             let seed = read.and_then(|read| read.seed.clone());

@@ -13,14 +13,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use expunge::engine::firmware::{News, Watch};
 use expunge::engine::{Admission, Observer, Progress};
 use expunge::io::{Adapter, BlockRead, BlockWrite, Completion, Fault, Transfer};
 use expunge::sim::{Dice, SimDrive, SimNode};
 use expunge::sys::Buffer;
-use expunge::unit::{Geometry, Pattern, RangeSet};
+use expunge::unit::{Geometry, Pattern, RangeSet, Reason, ReasonCode};
 use expunge::worker::message::{Event, Opened, Order, Terms};
 use expunge::worker::parent::{Link, Report};
-use expunge::worker::serve::{Drive, Teller, serve};
+use expunge::worker::serve::{Drive, Teller, Way, serve};
 
 use crate::world::Defect;
 
@@ -319,6 +320,11 @@ impl Drive for Bay {
     fn reader(&mut self, _terms: &Terms) -> io::Result<(Box<dyn BlockRead>, Adapter, Opened)> {
         Ok((Box::new(self.node.open()), Adapter::IoUring, Opened::Anew))
     }
+
+    fn route(&mut self) -> Way {
+        let text = "these drives take no commands of their own";
+        Err(Reason::new(ReasonCode::FirmwareRefused, text, "use the campaign of commands"))
+    }
 }
 
 /// Tells the parent; its clock is the drive's.
@@ -344,6 +350,29 @@ impl Teller for Speaker {
         let spent = Duration::from_millis(terms.spent_millis);
         self.began = self.time().saturating_sub(spent);
         self
+    }
+
+    fn watch(&mut self, terms: &Terms) -> &mut dyn Watch {
+        self.began = self.time().saturating_sub(Duration::from_millis(terms.spent_millis));
+        self
+    }
+}
+
+impl Watch for Speaker {
+    fn now(&mut self) -> Duration {
+        self.time().saturating_sub(self.began)
+    }
+
+    fn rest(&mut self, time: Duration) {
+        self.node.pass_time(time);
+    }
+
+    fn should_stop(&mut self) -> bool {
+        self.baton.borrow().stopped
+    }
+
+    fn tell(&mut self, news: &News) {
+        self.baton.borrow_mut().tell(Event::News(news.clone()));
     }
 }
 

@@ -321,6 +321,7 @@ impl World {
             tuning: Tuning { depth: 1, transfer_bytes: 4096, adapter: None },
             thermometer: None,
             seat: None,
+            secret: None,
             stop: &self.hooks.stop,
             clock: &clock,
             listener: &mut Deaf,
@@ -339,10 +340,12 @@ impl World {
         let tallies: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
         let read = run.verification.as_ref();
         let repair = read.and_then(|read| read.repair.as_ref());
-        let verdict = judge(&self.shape.plan, &tallies, read.map(|read| &read.tally), repair, &run.ending);
+        let verdict =
+            judge(&self.shape.plan, &[], &tallies, read.map(|read| &read.tally), repair, &run.ending);
         let work = Work {
             drive: DriveRecord::new(&facts, after),
             plan: Some(&self.shape.plan),
+            capability: None,
             run: Some(&run),
             interruptions,
             limits: Vec::new(),

@@ -232,7 +232,7 @@ impl Run {
             ending = Ending::Lost(Reason::new(ReasonCode::IdentityChanged, text, ""));
         }
         let (read, repair) = (self.verification.as_ref(), self.repair.as_ref());
-        self.ended = judge(plan, &self.passes, read, repair, &ending).into();
+        self.ended = judge(plan, &[], &self.passes, read, repair, &ending).into();
     }
 
     /// What a program would tell that takes what it has repaired for right.

@@ -4,6 +4,14 @@
 //! Sources: ACS and SAT as second-hand in the project's facts (hdparm, openSeaChest, libata, drive manuals); what is
 //! from memory says so.
 
+pub mod areas;
+pub mod identify;
+pub mod log;
+pub mod sanitize;
+pub mod sat;
+pub mod security;
+pub mod smart;
+
 use serde::{Deserialize, Serialize};
 
 use super::{AfterFailure, DriveOverwrite};

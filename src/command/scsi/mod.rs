@@ -3,7 +3,21 @@
 //! Sources: SPC and SBC as second-hand in the project's facts (sg3_utils, openSeaChest, drive manuals); what is from
 //! memory says so.
 
+pub mod answer;
+pub mod ask;
+pub mod bytes;
+pub mod inquiry;
+pub mod sanitize;
+pub mod sense;
+pub mod told;
+
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
+
+pub use bytes::Malformed;
+pub use sense::Sense;
 
 use super::{AfterFailure, DriveOverwrite};
 

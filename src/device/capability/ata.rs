@@ -2,6 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Support;
+pub use crate::command::ata::security::EraseTime;
 
 /// An ATA drive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,24 +88,6 @@ pub struct AtaSecurityFacts {
     pub enhanced_time: EraseTime,
     /// Word 92.
     pub master_id: Option<u16>,
-}
-
-/// How long the drive says that an erase takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum EraseTime {
-    /// Not told.
-    NotTold,
-    /// About so many minutes.
-    Minutes {
-        /// Minutes.
-        minutes: u32,
-    },
-    /// More than that.
-    MoreThan {
-        /// Minutes.
-        minutes: u32,
-    },
 }
 
 /// How many blocks a drive has, three ways. Each is a number of blocks, not the last address.

@@ -6,11 +6,15 @@
 //! started* allows another command in its place. What a status read says is decoded in this order: did the read
 //! itself work, are its fields valid, is something running, did it fail, did it succeed, and was that ours.
 
+mod dispatch;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::unit::Reason;
+
+pub use dispatch::{before, bytes, no_way, password, run};
 
 /// Time, patience and an ear for a command that takes hours.
 pub trait Watch {
@@ -110,7 +114,7 @@ pub struct Exchange {
 }
 
 /// What a drive was like right before a command, so that what is there afterwards can be told from it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Before {
     /// The exchanges that asked for it.
@@ -142,8 +146,10 @@ pub enum Start {
     Follow,
 }
 
-/// A credential that a command needs, such as a PSID. It is never printed, kept or serialized into a record.
-#[derive(Clone, PartialEq, Eq)]
+/// A credential that a command needs, such as a PSID. It is never printed, and serialized only into an order to a
+/// worker, never into a journal or a record.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Secret(pub Vec<u8>);
 
 impl std::fmt::Debug for Secret {

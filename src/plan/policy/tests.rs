@@ -61,7 +61,7 @@ fn the_digest_covers_every_row_and_survives_a_file() {
     }
 }
 
-/// Digests on records of the versions that wrote them. The first was printed by version 1.1 (`docs/commands.md`).
+/// Digests on records of the versions that wrote them. The first was printed by version 1.1 in its documentation.
 #[test]
 fn the_digests_of_policies_on_records_do_not_change() {
     let first = "9721dca26fe74ed175f84c0136e27c1867c5151a1d2c1371a8c120ed669d5428";

@@ -1,0 +1,299 @@
+//! Has the drive sanitize itself, as part of carrying a plan out: canaries, a look, the command and its end, the
+//! canaries again. What may have been sent is in the journal before it is.
+//!
+//! ```text
+//! Planting ─▶ Planted ─▶ (look) ─▶ Commanding ─▶ News* ─▶ Commanded ─▶ CanariesRead ─▶ next command
+//!                                      │ after an interruption: followed, never sent anew
+//! ```
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+
+use super::carry_out::{Broken, Talk, random};
+use super::course::{Run, StepRun};
+use super::ending::{lost, step_ended};
+use super::entry::Entry;
+use super::listen::Happening;
+use crate::command::DriveCommand;
+use crate::engine::firmware::{self, Before, CommandReport, Conclusion, News, Start};
+use crate::plan::firmware::{Expected, FirmwarePlan};
+use crate::plan::{Plan, Rules};
+use crate::unit::{BlockCount, Lba, LbaRange, Pattern, PatternKey, RangeSet};
+use crate::verify::steps::{Compared, step_word};
+use crate::verify::{Canaries, Ending, StepTally};
+use crate::worker::message::{Command, Look};
+use crate::worker::{Event, Order, Repair};
+
+impl Talk<'_> {
+    /// Carries out the commands of a plan that are not over, each until it is proven.
+    pub(super) fn purge(
+        &mut self,
+        plan: &Plan,
+        begun: Option<Box<StepRun>>,
+        run: &mut Run,
+    ) -> Result<(), Broken> {
+        let Some(firmware) = &plan.firmware else { return Ok(()) };
+        let mut begun = begun.map(|step| *step);
+        while let Some(command) = firmware.steps.get(run.steps.len()) {
+            let mut step = begun.take().unwrap_or_else(|| self.new_step(command));
+            let result = self.step(firmware, run.steps.len(), &mut step);
+            let word = step_word(&step.tally, compared(plan));
+            run.steps.push(step);
+            result?;
+            step_ended(word).map_err(Broken)?;
+        }
+        Ok(())
+    }
+
+    fn new_step(&self, command: &DriveCommand) -> StepRun {
+        let tally =
+            StepTally { command: command.clone(), before: Before::default(), report: None, canaries: None };
+        StepRun { tally, bytes: Vec::new(), started: self.now(), sent: None, ended: None }
+    }
+
+    fn step(&mut self, plan: &FirmwarePlan, number: usize, step: &mut StepRun) -> Result<(), Broken> {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let start = if step.sent.is_some() { Start::Follow } else { Start::Send };
+        if start == Start::Send {
+            self.plant(plan, number, step)?;
+            self.look_before(number, step)?;
+        }
+        if step.tally.report.as_ref().is_none_or(|report| is_open(&report.conclusion)) {
+            let report = self.command(number, step, start)?;
+            if self.stop_was_asked() && is_open(&report.conclusion) {
+                // It goes on by itself. Nothing is kept of it, so that whoever resumes the job follows it.
+                return Err(Broken(Ending::Stopped));
+            }
+            self.keep(&Entry::Commanded { at: self.now(), step: number, report: Box::new(report.clone()) })?;
+            step.tally.report = Some(report);
+        }
+        self.read_canaries(number, step)?;
+        step.ended = Some(self.now());
+        Ok(())
+    }
+
+    /// Writes the canaries and reads them: only what is seen to be there can be seen to have gone.
+    fn plant(&mut self, plan: &FirmwarePlan, number: u32, step: &mut StepRun) -> Result<(), Broken> {
+        if plan.canaries == 0 {
+            return Ok(());
+        }
+        let mut key = [0; 32];
+        random(&mut key)?;
+        let capacity = self.geometry().capacity;
+        let blocks = choose(capacity, plan.canaries, &key);
+        random(&mut key)?;
+        let pattern = Pattern::Keyed { key: PatternKey(key) };
+        let at = self.now();
+        self.keep(&Entry::Planting { at, step: number, pattern: pattern.clone(), blocks: blocks.clone() })?;
+        let mut terms = self.terms();
+        terms.rules = Rules { repair_blocks: terms.rules.repair_blocks.max(blocks.count().0), ..terms.rules };
+        self.order(&Order::Repair(Repair { terms, pattern: pattern.clone(), wrong: blocks.clone() }))?;
+        let tally = self.repaired()?;
+        let mut planted = tally.right_again;
+        planted.extend(&tally.repaired);
+        let mut foreign = planted.clone();
+        foreign.subtract(&blocks);
+        if !foreign.is_empty() {
+            return Err(Broken(lost("the worker process wrote other blocks than it was told to".into())));
+        }
+        self.keep(&Entry::Planted { at: self.now(), step: number, planted: planted.clone() })?;
+        step.tally.canaries = Some(Canaries { pattern, planted, after: None });
+        if self.stop_was_asked() { Err(Broken(Ending::Stopped)) } else { Ok(()) }
+    }
+
+    /// Looks at the drive, and makes the intent durable.
+    fn look_before(&mut self, number: u32, step: &mut StepRun) -> Result<(), Broken> {
+        let command = step.tally.command.clone();
+        self.order(&Order::Look(Look { terms: self.terms(), command: command.clone() }))?;
+        let before = loop {
+            match self.hear()? {
+                Event::Looked { before } => break before,
+                Event::NotReady { reason } => return Err(Broken(Ending::CommandNotStarted(reason))),
+                Event::News(news) => self.news(number, &news),
+                other => self.unexpected(other)?,
+            }
+        };
+        if self.stop_was_asked() {
+            return Err(Broken(Ending::Stopped));
+        }
+        step.bytes = firmware::bytes(&command);
+        step.tally.before = before.clone();
+        let at = self.now();
+        let password = firmware::password(&command);
+        let bytes = step.bytes.clone();
+        self.keep(&Entry::Commanding { at, step: number, command, bytes, password, before })?;
+        step.sent = Some(at);
+        Ok(())
+    }
+
+    fn command(&mut self, number: u32, step: &StepRun, start: Start) -> Result<CommandReport, Broken> {
+        let order = Command {
+            terms: self.terms(),
+            command: step.tally.command.clone(),
+            start,
+            before: step.tally.before.clone(),
+            secret: self.secret(),
+        };
+        self.order(&Order::Command(Box::new(order)))?;
+        let report = loop {
+            match self.hear()? {
+                Event::Commanded { report } => break *report,
+                Event::News(news) => self.news(number, &news),
+                other => self.unexpected(other)?,
+            }
+        };
+        self.end_quiet();
+        Ok(report)
+    }
+
+    fn news(&mut self, step: u32, news: &News) {
+        self.expect_quiet(news.quiet_seconds);
+        self.tell(&Happening::Command { step, news });
+    }
+
+    /// What may come at any time; anything else is not what was ordered.
+    fn unexpected(&mut self, event: Event) -> Result<(), Broken> {
+        match event {
+            Event::Ready { .. } | Event::Waiting | Event::Heat { .. } => Ok(()),
+            Event::Progress(progress) => {
+                self.progress(progress);
+                Ok(())
+            }
+            Event::Broken { text } => Err(Broken(lost(text))),
+            Event::Pass { .. }
+            | Event::Checkpoint { .. }
+            | Event::Verified { .. }
+            | Event::Repaired { .. }
+            | Event::Looked { .. }
+            | Event::NotReady { .. }
+            | Event::News(_)
+            | Event::Commanded { .. }
+            | Event::Surveyed { .. } => {
+                Err(Broken(lost("the worker process did something else than it was told to".into())))
+            }
+        }
+    }
+
+    /// Reads the canaries, if the command may have done something to them.
+    fn read_canaries(&mut self, number: u32, step: &mut StepRun) -> Result<(), Broken> {
+        let done = matches!(
+            step.tally.report.as_ref().map(|report| &report.conclusion),
+            Some(Conclusion::Confirmed | Conclusion::Claimed)
+        );
+        let Some(canaries) = step.tally.canaries.as_mut().filter(|canaries| done && canaries.after.is_none())
+        else {
+            return Ok(());
+        };
+        if canaries.planted.is_empty() {
+            return Ok(());
+        }
+        let (read, settled) = self.read(&canaries.pattern, canaries.planted.clone(), None)?;
+        let entry = Entry::CanariesRead { at: read.ended, step: number, tally: read.tally.clone() };
+        canaries.after = Some(read.tally);
+        self.keep(&entry)?;
+        self.settled(settled)
+    }
+
+    /// Asks the drive once more what it says about itself, for the record. Nothing hangs on the answer.
+    pub(super) fn look_after(&mut self, plan: &Plan, run: &mut Run) {
+        let answers = match run.ending {
+            Ending::Completed | Ending::CommandNotStarted(_) | Ending::CommandFailed(_) => true,
+            Ending::Stopped
+            | Ending::DriveGone(_)
+            | Ending::GivenUp(_)
+            | Ending::Refused(_)
+            | Ending::Lost(_) => false,
+        };
+        if plan.firmware.is_none() || !answers || self.order(&Order::Survey).is_err() {
+            return;
+        }
+        while let Ok(event) = self.hear() {
+            match event {
+                Event::Surveyed { capability } => {
+                    run.capability = capability;
+                    return;
+                }
+                other => {
+                    if self.unexpected(other).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What reading must find after the last command; `None` when only the canaries can be compared.
+    pub(super) fn left_behind(&mut self, plan: &FirmwarePlan) -> Result<Option<Pattern>, Broken> {
+        match &plan.expected {
+            Expected::Bytes { bytes } => Ok(Some(Pattern::Fixed { bytes: bytes.clone() })),
+            Expected::Changed => Ok(None),
+            Expected::Blank => self.blank().map(Some),
+        }
+    }
+
+    /// Zeros or ones, whichever the first block holds; zeros where it holds neither, and then nothing will match.
+    fn blank(&mut self) -> Result<Pattern, Broken> {
+        let first: RangeSet = LbaRange::single(Lba(0)).into_iter().collect();
+        for byte in [0x00, 0xFF] {
+            let (read, settled) = self.read(&Pattern::byte(byte), first.clone(), None)?;
+            self.settled(settled)?;
+            if read.tally.is_clean() {
+                return Ok(Pattern::byte(byte));
+            }
+        }
+        Ok(Pattern::byte(0x00))
+    }
+}
+
+/// What the plan has compared besides the canaries.
+fn compared(plan: &Plan) -> Compared {
+    use crate::plan::VerificationPlan;
+    match plan.verification {
+        VerificationPlan::Full { .. }
+        | VerificationPlan::SampledR1 { .. }
+        | VerificationPlan::Sampled { .. } => Compared::Blocks,
+        VerificationPlan::Canaries | VerificationPlan::None => Compared::CanariesOnly,
+    }
+}
+
+/// Whether the end of a command is still to be found out.
+const fn is_open(conclusion: &Conclusion) -> bool {
+    match conclusion {
+        Conclusion::Unknown { .. } => true,
+        Conclusion::Confirmed
+        | Conclusion::Claimed
+        | Conclusion::NotStarted { .. }
+        | Conclusion::Failed { .. } => false,
+    }
+}
+
+/// The first block, the last, and random ones between; all of a drive that has no more.
+fn choose(capacity: BlockCount, wanted: u32, seed: &[u8; 32]) -> RangeSet {
+    let single = |lba: u64| LbaRange::single(Lba(lba)).into_iter().collect::<RangeSet>();
+    let mut chosen = RangeSet::new();
+    let Some(last) = capacity.0.checked_sub(1) else { return chosen };
+    chosen.extend(&single(0));
+    chosen.extend(&single(last));
+    let mut random = ChaCha20Rng::from_seed(*seed);
+    let wanted = u64::from(wanted).min(capacity.0);
+    while chosen.count().0 < wanted {
+        chosen.extend(&single(random.next_u64() % capacity.0));
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canaries_are_at_both_ends_and_as_many_as_wanted() {
+        for (capacity, wanted) in [(1, 8), (2, 8), (7, 8), (8, 8), (100, 8), (1 << 40, 64)] {
+            let chosen = choose(BlockCount(capacity), wanted, &[3; 32]);
+            assert_eq!(chosen.count().0, u64::from(wanted).min(capacity));
+            assert_eq!((chosen.first(), chosen.last()), (Some(Lba(0)), Some(Lba(capacity - 1))));
+        }
+        assert!(choose(BlockCount(0), 8, &[3; 32]).is_empty());
+        let far = BlockCount(1 << 40);
+        assert_ne!(choose(far, 64, &[3; 32]), choose(far, 64, &[4; 32]));
+    }
+}

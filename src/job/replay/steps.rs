@@ -1,0 +1,147 @@
+//! The part of a story in which the drive sanitizes itself.
+use super::{State, Story};
+use crate::certificate::time::UtcTime;
+use crate::command::DriveCommand;
+use crate::engine::firmware::{Before, CommandReport, Conclusion};
+use crate::job::course::StepRun;
+use crate::unit::{Pattern, RangeSet};
+use crate::verify::{Canaries, StepTally, VerificationTally};
+
+impl Story {
+    /// The next command of the drive, or when all are over, the passes.
+    pub(super) fn enter_step(&mut self) {
+        let step = self.course.steps.len();
+        let commands = self.plan.as_ref().map_or(0, |plan| plan.commands().len());
+        if step < commands {
+            self.state = State::Commanding { step };
+        } else {
+            self.enter_pass();
+        }
+    }
+
+    /// The number of the command whose turn it is, checked against the one that an entry names.
+    fn step(&self, named: u32) -> Result<usize, String> {
+        match self.state {
+            State::Commanding { step } if u32::try_from(step) == Ok(named) => Ok(step),
+            State::Commanding { step } => Err(format!("command {named}, while it is the turn of {step}")),
+            State::Refused
+            | State::Intended
+            | State::Writing { .. }
+            | State::Verifying
+            | State::Verified
+            | State::Judged
+            | State::Recorded => Err(format!("command {named}, while no command has its turn")),
+        }
+    }
+
+    pub(super) fn planting(
+        &mut self,
+        at: UtcTime,
+        step: u32,
+        pattern: Pattern,
+        blocks: RangeSet,
+    ) -> Result<(), String> {
+        let step = self.step(step)?;
+        if self.course.begun.as_ref().is_some_and(|begun| begun.sent.is_some()) {
+            return Err("canaries after the command was sent".to_owned());
+        }
+        let capacity = self.plan.as_ref().map_or(0, |plan| plan.geometry.capacity.0);
+        if blocks.last().is_some_and(|last| last.0 >= capacity) {
+            return Err("canaries on blocks that the drive does not have".to_owned());
+        }
+        // What was planted before an interruption may be gone: it is planted anew, with another key.
+        self.course.begun = Some(Box::new(self.new_step(at, step)?));
+        self.planting = Some((pattern, blocks));
+        Ok(())
+    }
+
+    pub(super) fn planted(&mut self, step: u32, planted: RangeSet) -> Result<(), String> {
+        self.step(step)?;
+        let (Some((pattern, blocks)), Some(begun)) = (self.planting.take(), &mut self.course.begun) else {
+            return Err("canaries that were not begun".to_owned());
+        };
+        let mut foreign = planted.clone();
+        foreign.subtract(&blocks);
+        if !foreign.is_empty() {
+            return Err("canaries on other blocks than were begun".to_owned());
+        }
+        begun.tally.canaries = Some(Canaries { pattern, planted, after: None });
+        Ok(())
+    }
+
+    pub(super) fn commanding(
+        &mut self,
+        at: UtcTime,
+        step: u32,
+        command: DriveCommand,
+        bytes: Vec<String>,
+        before: Before,
+    ) -> Result<(), String> {
+        let step = self.step(step)?;
+        let mut begun = match self.course.begun.take() {
+            Some(begun) if begun.sent.is_some() => return Err("a command that was sent already".to_owned()),
+            Some(begun) => *begun,
+            None => self.new_step(at, step)?,
+        };
+        if begun.tally.command != command {
+            return Err("another command than was planned".to_owned());
+        }
+        begun.tally.before = before;
+        begun.bytes = bytes;
+        begun.sent = Some(at);
+        self.course.begun = Some(Box::new(begun));
+        Ok(())
+    }
+
+    pub(super) fn commanded(&mut self, at: UtcTime, step: u32, report: CommandReport) -> Result<(), String> {
+        self.step(step)?;
+        let Some(begun) = self.course.begun.as_mut().filter(|begun| begun.sent.is_some()) else {
+            return Err("the end of a command that was not sent".to_owned());
+        };
+        let canaries = begun.tally.canaries.as_ref();
+        let read = canaries.is_some_and(|canaries| !canaries.planted.is_empty());
+        let over = match report.conclusion {
+            Conclusion::Confirmed | Conclusion::Claimed => !read,
+            Conclusion::NotStarted { .. } | Conclusion::Failed { .. } => true,
+            // It can be followed once more.
+            Conclusion::Unknown { .. } => false,
+        };
+        begun.tally.report = Some(report);
+        if over {
+            self.end_step(at);
+        }
+        Ok(())
+    }
+
+    pub(super) fn canaries_read(
+        &mut self,
+        at: UtcTime,
+        step: u32,
+        tally: VerificationTally,
+    ) -> Result<(), String> {
+        self.step(step)?;
+        let canaries = self.course.begun.as_mut().and_then(|begun| begun.tally.canaries.as_mut());
+        let Some(canaries) = canaries.filter(|canaries| tally.wanted == canaries.planted.count()) else {
+            return Err("canaries were read that were not planted".to_owned());
+        };
+        canaries.after = Some(tally);
+        self.end_step(at);
+        Ok(())
+    }
+
+    fn end_step(&mut self, at: UtcTime) {
+        if let Some(mut begun) = self.course.begun.take() {
+            begun.ended = Some(at);
+            self.course.steps.push(*begun);
+        }
+        self.course.pass_started = Some(at);
+        self.enter_step();
+    }
+
+    fn new_step(&self, at: UtcTime, step: usize) -> Result<StepRun, String> {
+        let command = self.plan.as_ref().and_then(|plan| plan.commands().get(step)).cloned();
+        let command = command.ok_or_else(|| format!("command {step}, which is not planned"))?;
+        let tally = StepTally { command, before: Before::default(), report: None, canaries: None };
+        Ok(StepRun { tally, bytes: Vec::new(), started: at, sent: None, ended: None })
+    }
+}
