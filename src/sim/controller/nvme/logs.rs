@@ -19,7 +19,7 @@ impl Nvme {
             // Invalid log page, a command-specific status.
             _ => return Err(super::admin::specific(0x09)),
         };
-        if offset > page.len() || offset % 4 != 0 {
+        if offset > page.len() || !offset.is_multiple_of(4) {
             return Err(Refusal::INVALID_FIELD);
         }
         let mut data = page[offset..].to_vec();
