@@ -14,13 +14,13 @@ impl Unit {
         let [address, page_low, _, _, page_high, ..] = task.lba.to_le_bytes();
         let first = u16::from_le_bytes([page_low, page_high]);
         let mut data = Vec::new();
-        for page in (first..).take(index(u64::from(task.count)).max(1)) {
+        for page in (u32::from(first)..).take(index(u64::from(task.count)).max(1)) {
             data.extend(self.log_page(address, page)?);
         }
         Ok(Reply::with(data))
     }
 
-    fn log_page(&self, address: u8, page: u16) -> Result<Vec<u8>, Abort> {
+    fn log_page(&self, address: u8, page: u32) -> Result<Vec<u8>, Abort> {
         let mut data = vec![0; 512];
         match (address, page) {
             (0x00, 0) => {
@@ -33,7 +33,7 @@ impl Unit {
         Ok(data)
     }
 
-    fn identify_page(&self, page: u16, data: &mut [u8]) {
+    fn identify_page(&self, page: u32, data: &mut [u8]) {
         let Some(traits) = self.traits() else { return };
         let mut field = |at: usize, value: u64| put(data, at, &value.to_le_bytes());
         let bit = |set: bool, place: u32| u64::from(set) << place;
