@@ -12,7 +12,7 @@ use super::clock::Clock;
 use super::conclude::{
     Circumstances, RecordFault, Signer, firmware_record, pass_records, sign_and_store, verification_record,
 };
-use super::course::{Course, Run};
+use super::course::{Course, LeftAtWork, Run};
 use super::entry::{Entry, Keeper as _};
 use super::listen::Listener;
 use super::opening::{keep, open_numbered};
@@ -225,13 +225,15 @@ pub(super) fn sit(
     let repair = read.and_then(|run| run.repair.as_ref());
     let steps: Vec<_> = run.steps.iter().map(|step| step.tally.clone()).collect();
     let verdict = judge(&plan, &steps, &tallies, read.map(|run| &run.tally), repair, &run.ending);
+    let mut limits: Vec<Limit> = notes.iter().map(|note| observation_limit(note)).collect();
+    limits.extend(unheld_limit(&plan, &interruptions));
     let work = Work {
         drive: DriveRecord::new(&facts, after),
         plan: Some(&plan),
         capability: facts.capability.clone(),
         run: Some(&run),
         interruptions,
-        limits: notes.iter().map(|note| observation_limit(note)).collect(),
+        limits,
     };
     let circumstances = |journal| Circumstances {
         job: &job,
@@ -266,6 +268,7 @@ fn drive(
                 probe: None,
                 ending: ending::lost(format!("the worker process could not be started: {error}")),
                 capability: None,
+                left_at_work: LeftAtWork::No,
                 conduct: Conduct::default(),
             };
         }
@@ -282,6 +285,10 @@ fn drive(
         keeper: journal,
     };
     let mut run = carry_out(plan, &sitting.patterns, course, means);
+    if run.left_at_work == LeftAtWork::Yes {
+        worker.leave();
+        return run;
+    }
     let dying = if run.conduct.left_behind.is_some() { WORKER_GIVEN_UP_DYING } else { WORKER_DYING };
     match worker.finish(WORKER_PATIENCE, dying) {
         // It could be killed after all, if it was given up.
@@ -535,6 +542,14 @@ fn identity_after(host: &Host, claimed: &Claimed, run: &mut Run) -> Option<(Iden
 /// What could not be seen belongs on the record: the job went on without it.
 fn observation_limit(note: &str) -> Limit {
     Limit { code: LimitCode::ObservationLimited, text: format!("before the job: {note}") }
+}
+
+/// What somebody wrote while nobody held the drive, after its own command, was written over, not purged.
+fn unheld_limit(plan: &Plan, interruptions: &[Interruption]) -> Option<Limit> {
+    let text = "the job was interrupted: what was written on the drive meanwhile, after its own command, was overwritten \
+                and not purged";
+    let concerned = plan.firmware.is_some() && !plan.passes.is_empty() && !interruptions.is_empty();
+    concerned.then(|| Limit { code: LimitCode::ObservationLimited, text: text.to_owned() })
 }
 
 fn dead_limits(kind: DriveKind) -> Vec<Limit> {

@@ -29,6 +29,7 @@ pub mod replay;
 pub mod resume;
 pub mod selftest;
 pub mod shares;
+mod silence;
 mod speed;
 pub mod tuning;
 
