@@ -89,9 +89,9 @@ fn proven(step: &StepRecord, plan: &Plan, say: &mut dyn FnMut(String)) {
         say("the outcome is done, but it was not sent, or its end is not known".to_owned());
     }
     if let Some(report) = &step.tally.report
-        && let Err(why) = firmware::audit(&step.tally.command, report)
+        && let Err(why) = firmware::audit(&step.tally.command, &step.tally.before, report)
     {
-        say(why);
+        say(why.to_string());
     }
 }
 
