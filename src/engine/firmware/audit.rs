@@ -127,6 +127,11 @@ pub fn quotes_sending(command: &DriveCommand, report: &CommandReport) -> bool {
     report.exchanges.iter().any(is_sending)
 }
 
+/// Whether the last sanitize status log that a report quotes says that the drive purged (PRGD).
+pub fn reports_purge(report: &CommandReport) -> bool {
+    nvme::reports_purge(&report.exchanges)
+}
+
 /// What is quoted: right before the command, and from its sending on.
 #[derive(Clone, Copy)]
 struct Quoted<'a> {

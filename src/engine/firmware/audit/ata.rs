@@ -70,10 +70,7 @@ pub(super) fn is_erase(exchange: &Exchange) -> bool {
     exchange.command == to_hex(&security::ERASE_UNIT.block())
 }
 
-pub(super) fn security_erase(
-    erase: &SecurityErase,
-    quoted: Quoted<'_>,
-) -> Result<Vec<Proof>, Contradiction> {
+pub(super) fn security_erase(erase: &SecurityErase, quoted: Quoted<'_>) -> Result<Vec<Proof>, Contradiction> {
     let (sent, since) = quoted.since(&security::ERASE_UNIT.block());
     let sent = sent.ok_or(Contradiction::NotTaken)?;
     if sent.sent.as_deref() != Some(to_hex(&security::erase_block(erase.mode)).as_str()) {
@@ -83,8 +80,8 @@ pub(super) fn security_erase(
     let before = quoted.after.get(..until).unwrap_or_default();
     let prepare = to_hex(&security::ERASE_PREPARE.block());
     let prepared = before.iter().rfind(|exchange| !is_erase(exchange));
-    let is_prepared = prepared
-        .is_some_and(|last| last.command == prepare && matches!(reply_of(last), Reply::Done { .. }));
+    let is_prepared =
+        prepared.is_some_and(|last| last.command == prepare && matches!(reply_of(last), Reply::Done { .. }));
     if !is_prepared {
         return Err(Contradiction::NotTaken);
     }
@@ -103,10 +100,9 @@ pub(super) fn security_erase(
         Reply::Lost | Reply::Unavailable | Reply::Aborted { registers: None } => {
             Ok(vec![Proof::SecurityDisabledAnew])
         }
-        Reply::Aborted { registers: Some(_) }
-        | Reply::Refused(_)
-        | Reply::Sense(_)
-        | Reply::Status(_) => Err(Contradiction::NotTaken),
+        Reply::Aborted { registers: Some(_) } | Reply::Refused(_) | Reply::Sense(_) | Reply::Status(_) => {
+            Err(Contradiction::NotTaken)
+        }
     }
 }
 

@@ -33,9 +33,8 @@ pub(super) fn sanitize(command: &Sanitize, quoted: Quoted<'_>) -> Result<Vec<Pro
     if !is_over {
         return Err(Contradiction::NotTheEnd);
     }
-    let ours = |status: &SanitizeStatus| {
-        status.state == SanitizeState::InProgress && status.command_dword == dword
-    };
+    let ours =
+        |status: &SanitizeStatus| status.state == SanitizeState::InProgress && status.command_dword == dword;
     let is_event = |event: &Event| match event.kind {
         EventKind::SanitizeStart { command_dword, .. } => command_dword == dword,
         EventKind::SanitizeCompletion { status, .. } => matches!(status & 0x07, 1 | 4),
@@ -78,17 +77,17 @@ pub(super) fn format(command: &Format, quoted: Quoted<'_>) -> Result<Vec<Proof>,
         }
     }
     let events = new_events(quoted.before, since);
-    let started = |event: &Event| {
-        matches!(event.kind, EventKind::FormatStart { nsid, command_dword } if nsid == target && command_dword == dword)
-    };
-    let completed = |event: &Event| {
-        matches!(event.kind, EventKind::FormatCompletion { nsid, status: 0, field: 0 } if nsid == target)
-    };
+    let started = |event: &Event| matches!(event.kind, EventKind::FormatStart { nsid, command_dword } if nsid == target && command_dword == dword);
+    let completed = |event: &Event| matches!(event.kind, EventKind::FormatCompletion { nsid, status: 0, field: 0 } if nsid == target);
     let shown = [
         (Proof::AnsweredWhenFinished, sent.is_some_and(|sent| matches!(answer(sent), Answer::Completed))),
         (Proof::PersistentEvent, events.iter().any(started) && events.iter().any(completed)),
     ];
     Ok(shown.into_iter().filter_map(|(proof, is_shown)| is_shown.then_some(proof)).collect())
+}
+
+pub(super) fn reports_purge(exchanges: &[Exchange]) -> bool {
+    statuses(exchanges).last().is_some_and(|status| status.purged)
 }
 
 enum Answer {
@@ -118,7 +117,9 @@ fn taken(sent: &Exchange) -> Result<(), Contradiction> {
 }
 
 fn status(exchange: &Exchange) -> Option<SanitizeStatus> {
-    matches!(answer(exchange), Answer::Completed).then(|| received(exchange))?.and_then(|page| SanitizeStatus::decode(&page))
+    matches!(answer(exchange), Answer::Completed)
+        .then(|| received(exchange))?
+        .and_then(|page| SanitizeStatus::decode(&page))
 }
 
 fn statuses(exchanges: &[Exchange]) -> impl Iterator<Item = SanitizeStatus> + '_ {
@@ -132,7 +133,9 @@ fn namespaces(exchanges: &[Exchange]) -> impl Iterator<Item = (u32, IdentifyName
         let entry = from_hex(&exchange.command)?;
         let nsid = u32::from_le_bytes(entry.get(4..8)?.try_into().ok()?);
         let is_identify = entry == identify_namespace(nsid) && matches!(answer(exchange), Answer::Completed);
-        is_identify.then(|| received(exchange))?.and_then(|page| Some((nsid, IdentifyNamespace::decode(&page)?)))
+        is_identify
+            .then(|| received(exchange))?
+            .and_then(|page| Some((nsid, IdentifyNamespace::decode(&page)?)))
     })
 }
 

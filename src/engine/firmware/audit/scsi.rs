@@ -35,7 +35,8 @@ pub(super) fn sanitize(command: &Sanitize, quoted: Quoted<'_>) -> Result<Vec<Pro
     let last = |wanted: &dyn Fn(&Exchange) -> bool| since.iter().rposition(wanted);
     let ready = last(&|exchange| exchange.command == ready).ok_or(Contradiction::NotTheEnd)?;
     let polled = last(&is_poll).ok_or(Contradiction::NotTheEnd)?;
-    let is_ready = since.get(ready).and_then(scsi_answer).is_some_and(|answer| read(&answer) == Reading::Good);
+    let is_ready =
+        since.get(ready).and_then(scsi_answer).is_some_and(|answer| read(&answer) == Reading::Good);
     let is_quiet = since.get(polled).and_then(sense).is_some_and(|sense| says_nothing(&sense));
     if !is_ready || !is_quiet || polled < ready || running.is_some_and(|running| ready < running) {
         return Err(Contradiction::NotTheEnd);
@@ -75,7 +76,9 @@ fn sense(exchange: &Exchange) -> Option<Sense> {
         (true, 0) => Sense::decode(&received(exchange)?).ok(),
         // Some translation layers answer the question itself with what was asked for; other keys than these are about
         // the question.
-        (true, _) => Sense::decode(&sense).ok().filter(|sense| sense.key == NOT_READY || sense.is(0x31, 0x03)),
+        (true, _) => {
+            Sense::decode(&sense).ok().filter(|sense| sense.key == NOT_READY || sense.is(0x31, 0x03))
+        }
         (false, _) => Sense::decode(&sense).ok(),
     }
 }
