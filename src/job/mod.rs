@@ -22,6 +22,7 @@ pub mod host;
 pub mod inspect;
 mod limits;
 pub mod listen;
+pub mod opening;
 pub mod order;
 pub mod prepare;
 mod probe;

@@ -327,6 +327,8 @@ pub(crate) fn every_purge() -> Vec<(&'static str, RecordInput)> {
     let changed = || Expected::Changed;
     let solid = || Bench::ata(AtaTraits::solid(), &[]);
     let magnetic = || Bench::ata(AtaTraits::magnetic(), &[]);
+    let scsi_overwrite = scsi(scsi::SanitizeAction::Overwrite(OVERWRITE), finished);
+    let scsi_overwrite = Purge::new(Bench::scsi(&[]), scsi_overwrite, zeros());
     let more = vec![
         ("nvme crypto", Purge::new(Bench::nvme(&[]), nvme(nvme::SanitizeAction::CryptoErase), changed())),
         (
@@ -342,10 +344,7 @@ pub(crate) fn every_purge() -> Vec<(&'static str, RecordInput)> {
             "scsi crypto",
             Purge::new(Bench::scsi(&[]), scsi(scsi::SanitizeAction::CryptoErase, finished), changed()),
         ),
-        (
-            "scsi overwrite",
-            Purge::new(Bench::scsi(&[]), scsi(scsi::SanitizeAction::Overwrite(OVERWRITE), finished), zeros()),
-        ),
+        ("scsi overwrite", Purge { kind: DriveKind::Rotating, ..scsi_overwrite }),
     ];
     let mut jobs = vec![
         ("nvme", nvme_sanitized()),
