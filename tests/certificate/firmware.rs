@@ -1,8 +1,9 @@
 //! Records of a drive's own commands: genuine ones pass, their limits and keys are as they must be, and they read well.
 use expunge::certificate::check::FindingCode;
 use expunge::certificate::record::Interruption;
-use expunge::certificate::{BuildFault, CheckStatus, RecordInput, build, show};
+use expunge::certificate::{BuildFault, CheckStatus, RecordInput, build, recordable, show};
 use expunge::command::{DriveCommand, ata};
+use expunge::device::capability::Interface;
 use expunge::engine::firmware::audit::Contradiction;
 use expunge::engine::firmware::{Conclusion, Proof, audit};
 use expunge::plan::{Limit, LimitCode};
@@ -123,6 +124,29 @@ fn sectors_that_were_given_up_meanwhile_are_a_limit() {
         job.limits.push(Limit { code: LimitCode::SectorsGivenUp, text: "four now".into() });
         assert!(build(job.clone(), &verdict(&job, &Ending::Completed)).is_ok(), "{grown}");
     }
+}
+
+/// A record must be made of whatever a drive says of itself.
+#[test]
+fn numbers_that_no_record_can_hold_are_gaps() {
+    let told = |job: RecordInput| *job.firmware.unwrap().before.unwrap();
+    let mut nvme = told(nvme_sanitized());
+    assert_eq!(recordable(nvme.clone()), Some(nvme.clone()), "what fits stays as it is");
+    nvme.health.written_bytes = Some(1 << 53);
+    let fitting = recordable(nvme.clone()).unwrap();
+    assert_eq!((fitting.health.written_bytes, fitting.gaps.len()), (None, nvme.gaps.len() + 1));
+    nvme.health.written_bytes = Some((1 << 53) - 1);
+    assert_eq!(recordable(nvme.clone()), Some(nvme.clone()));
+    let Interface::Nvme(facts) = &mut nvme.interface else { panic!("an NVMe drive") };
+    facts.namespace.blocks = u64::MAX;
+    assert_eq!(recordable(nvme), None);
+    let mut scsi = told(scsi_sanitized());
+    let Interface::Scsi(facts) = &mut scsi.interface else { panic!("a SCSI unit") };
+    facts.other_units = vec![0, 0x4001_0000_0000_0000];
+    let fitting = recordable(scsi).unwrap();
+    let Interface::Scsi(facts) = &fitting.interface else { panic!("a SCSI unit") };
+    assert_eq!(facts.other_units, [0]);
+    assert!(fitting.gaps.iter().any(|gap| gap.contains("4001000000000000h")), "{:?}", fitting.gaps);
 }
 
 /// Canaries have the key of a pass: what a pass writes could then be taken for a canary that survived, or the other way.

@@ -79,7 +79,6 @@ const LOG: &str = "nvme sanitize status log";
 const EVENTS: &str = "nvme persistent event log, its events";
 
 /// SSTAT is in bytes 2 and 3 of the page, SCDW10 in 4 to 7 (NVMe base specification, second-hand).
-
 const AN_NVME_SANITIZE: &[Lie] = &[
     ("the operation failed", "quoted with a failure", |p| set(last(exchanges(p), LOG), 2, &[3])),
     ("it still runs", "not that it succeeded", |p| set(last(exchanges(p), LOG), 2, &[2])),

@@ -87,11 +87,12 @@ fn hides_nothing(interface: &Interface, restored: bool) -> bool {
         // A namespace has no blocks that it does not present.
         Interface::Nvme(_) => return true,
         Interface::Scsi(_) => return false,
+        Interface::Ata(_) if restored => return true,
         Interface::Ata(facts) => &facts.areas,
     };
     let most = areas.native.max(areas.factory).unwrap_or(areas.presented);
     if most > areas.presented {
-        return restored;
+        return false;
     }
     let no_means = areas.hpa == Support::No && areas.ama == Support::No;
     (areas.native.is_some() || no_means) && (areas.factory.is_some() || areas.dco == Support::No)
