@@ -14,6 +14,7 @@ use super::conclude::{
 };
 use super::course::{Course, LeftAtWork, Run};
 use super::entry::{Entry, Keeper as _};
+use super::limits;
 use super::listen::Listener;
 use super::opening::{keep, open_numbered};
 use super::prepare::{Dead, Host, Ready};
@@ -29,8 +30,8 @@ use crate::device::thermometer::{self, Thermometer};
 use crate::device::{Capability, Claimed, DriveFacts, Identity, bus_of};
 use crate::engine::firmware::Secret;
 use crate::journal::{Journal, Store};
-use crate::plan::{Limit, LimitCode, Plan};
-use crate::unit::term::{DriveKind, Exit};
+use crate::plan::{Limit, Plan};
+use crate::unit::term::Exit;
 use crate::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
 use crate::verify::{Ending, Verdict, judge};
 use crate::worker::Worker;
@@ -225,8 +226,8 @@ pub(super) fn sit(
     let repair = read.and_then(|run| run.repair.as_ref());
     let steps: Vec<_> = run.steps.iter().map(|step| step.tally.clone()).collect();
     let verdict = judge(&plan, &steps, &tallies, read.map(|run| &run.tally), repair, &run.ending);
-    let mut limits: Vec<Limit> = notes.iter().map(|note| observation_limit(note)).collect();
-    limits.extend(unheld_limit(&plan, &interruptions));
+    let mut limits = limits::of_job(&notes, facts.capability.as_deref(), run.capability.as_deref());
+    limits.extend(limits::unheld(&plan, &interruptions));
     let work = Work {
         drive: DriveRecord::new(&facts, after),
         plan: Some(&plan),
@@ -370,7 +371,7 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
         key: Some(shared.host.directories.key.clone()),
     };
     keep(&mut journal, &intent).map_err(not_begun)?;
-    let limits = dead_limits(facts.kind);
+    let limits = limits::of_dead(facts.kind);
     let drive = DriveRecord::new(&facts, None);
     let capability = facts.capability.clone();
     let work = Work { drive, plan: None, capability, run: None, interruptions: Vec::new(), limits };
@@ -407,7 +408,10 @@ pub struct Work<'a> {
 
 impl Work<'_> {
     fn firmware(&self) -> Option<FirmwareRecord> {
-        self.plan.and_then(|plan| plan.firmware.as_ref())?;
+        // What the drive said stands on the record even where it was told to do nothing: limits rest on it.
+        if self.capability.is_none() && self.plan.is_none_or(|plan| plan.firmware.is_none()) {
+            return None;
+        }
         let steps = self.run.map(|run| run.steps.as_slice()).unwrap_or_default();
         Some(firmware_record(steps, self.capability.clone(), self.run.and_then(|run| run.capability.clone())))
     }
@@ -535,36 +539,6 @@ fn identity_after(host: &Host, claimed: &Claimed, run: &mut Run) -> Option<(Iden
                 };
             }
             None
-        }
-    }
-}
-
-/// What could not be seen belongs on the record: the job went on without it.
-fn observation_limit(note: &str) -> Limit {
-    Limit { code: LimitCode::ObservationLimited, text: format!("before the job: {note}") }
-}
-
-/// What somebody wrote while nobody held the drive, after its own command, was written over, not purged.
-fn unheld_limit(plan: &Plan, interruptions: &[Interruption]) -> Option<Limit> {
-    let text = "the job was interrupted: what was written on the drive meanwhile, after its own command, was overwritten \
-                and not purged";
-    let concerned = plan.firmware.is_some() && !plan.passes.is_empty() && !interruptions.is_empty();
-    concerned.then(|| Limit { code: LimitCode::ObservationLimited, text: text.to_owned() })
-}
-
-fn dead_limits(kind: DriveKind) -> Vec<Limit> {
-    let limit = |code, text: &str| Limit { code, text: text.to_owned() };
-    match kind {
-        DriveKind::TestObject => vec![limit(
-            LimitCode::TestObject,
-            "this is a test object: the record says nothing about any drive",
-        )],
-        DriveKind::LogicalVolume => vec![limit(
-            LimitCode::LogicalVolume,
-            "this is a logical volume: the record says nothing about the drives beneath it",
-        )],
-        DriveKind::Rotating | DriveKind::Flash | DriveKind::Unknown => {
-            vec![limit(LimitCode::HiddenAreasNotExamined, "hidden areas (HPA, DCO, AMA) were not examined")]
         }
     }
 }
