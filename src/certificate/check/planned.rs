@@ -120,7 +120,7 @@ fn policy(plan: &Plan, medium: Medium, out: &mut Vec<Finding>) {
     };
     let fits = match policy.quoted(&case, &plan.policy).map(|rule| &rule.ruling) {
         Some(Ruling::Accepted { passes: PassRule::AnyPattern }) => {
-            !plan.passes.is_empty() || !plan.commands().is_empty()
+            !plan.passes.is_empty() || plan.firmware.is_some()
         }
         Some(Ruling::Accepted { passes: PassRule::PatternThenComplement }) => {
             plan.passes.windows(2).any(|pair| pair[0].pattern.is_complemented_by(&pair[1].pattern))
