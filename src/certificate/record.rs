@@ -10,7 +10,9 @@ use super::provenance::Provenance;
 use super::time::UtcTime;
 use crate::device::facts::DeviceNumber;
 use crate::device::{Capability, DriveFacts, Identity};
+use crate::engine::firmware::areas::RestoreReport;
 use crate::engine::{HeatTally, PassTally};
+use crate::plan::hidden::{Hidden, hidden};
 use crate::plan::{Claim, Limit, PassSpec, Plan, VerificationPlan};
 use crate::unit::term::{Disposition, DriveKind, Outcome};
 use crate::unit::{BlockCount, Digest, Geometry, Pattern, RangeSet, Reason};
@@ -65,6 +67,26 @@ pub struct Record {
     pub provenance: Provenance,
 }
 
+impl Record {
+    /// The shape in which the drive was worked on: with the capacity that the job restored, as its plan says and as the
+    /// record shows.
+    pub fn shape(&self) -> Option<Geometry> {
+        let found = self.drive.geometry?;
+        let wanted = self.plan.as_ref().and_then(|plan| plan.firmware.as_ref()).and_then(|plan| plan.restore);
+        let last = self.firmware.as_ref().and_then(|firmware| firmware.restores.last());
+        match (wanted, last) {
+            (Some(wanted), Some(last))
+                if wanted.presented == found.capacity
+                    && last.seen == Some(wanted.native)
+                    && last.report.is_whole(wanted.native.0) =>
+            {
+                Some(Geometry { capacity: wanted.native, ..found })
+            }
+            (Some(_) | None, _) => Some(found),
+        }
+    }
+}
+
 /// The drive as it was found and as it was left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,8 +99,11 @@ pub struct DriveRecord {
     pub identity_after: Option<Identity>,
     /// Its shape when it was opened; `None` for a drive without addressable blocks.
     pub geometry: Option<Geometry>,
-    /// Its shape after the last step.
+    /// Its shape after the last step; with more blocks where the job restored hidden ones.
     pub geometry_after: Option<Geometry>,
+    /// What it told of blocks that it has and does not present, before the job. Since version 1.2.
+    #[serde(default, skip_serializing_if = "Hidden::is_not_examined")]
+    pub hidden: Hidden,
     /// Its node at the time; another drive may have it tomorrow.
     pub node: PathBuf,
     /// The kernel's name at the time.
@@ -107,6 +132,7 @@ impl DriveRecord {
             identity_after,
             geometry: before.geometry().copied(),
             geometry_after,
+            hidden: hidden(before),
             node: before.node.clone(),
             kernel_name: before.kernel_name.clone(),
             device: before.device,
@@ -123,12 +149,29 @@ impl DriveRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FirmwareRecord {
+    /// Changes of its capacity, in their order, before anything else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restores: Vec<RestoreRecord>,
     /// The commands that were begun, in their order.
     pub steps: Vec<StepRecord>,
     /// What the drive said about itself before, pages included.
     pub before: Option<Box<Capability>>,
     /// What it said afterwards; `None` when it was not asked or did not answer.
     pub after: Option<Box<Capability>>,
+}
+
+/// One change of a drive's capacity: it was told to present all that it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreRecord {
+    /// What it came to.
+    pub report: RestoreReport,
+    /// Blocks that the kernel saw afterwards; `None` when it was not asked or did not say.
+    pub seen: Option<BlockCount>,
+    /// When the drive was about to be told.
+    pub started: UtcTime,
+    /// When its answer was there.
+    pub ended: UtcTime,
 }
 
 /// One command of a drive as it was carried out.

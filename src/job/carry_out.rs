@@ -69,6 +69,7 @@ pub(super) struct Broken(pub(super) Ending);
 pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means<'_>) -> Run {
     let mut talk = Talk::new(plan.geometry, plan.rules(), course.spent, means);
     let mut run = Run {
+        restores: course.restores,
         steps: course.steps,
         passes: course.passes,
         verification: course.verification,
@@ -79,7 +80,8 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
     };
     let rest = Rest { written: course.written, started: course.pass_started };
     let result = talk
-        .purge(plan, course.begun, &mut run)
+        .restore(plan, &mut run)
+        .and_then(|()| talk.purge(plan, course.begun, &mut run))
         .and_then(|()| talk.take_up(plan, course.given_up, &mut run))
         .and_then(|()| talk.look(plan, patterns, course.trust, rest, &mut run))
         .and_then(|rest| talk.write(plan, patterns, rest, &mut run))
@@ -322,6 +324,7 @@ impl Talk<'_> {
                 Event::Broken { text } => return Err(Broken(lost(text))),
                 Event::Verified { .. }
                 | Event::Repaired { .. }
+                | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
                 | Event::News(_)
@@ -423,6 +426,7 @@ impl Talk<'_> {
                 Event::Pass { .. }
                 | Event::Checkpoint { .. }
                 | Event::Repaired { .. }
+                | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
                 | Event::News(_)
@@ -465,6 +469,7 @@ impl Talk<'_> {
                 Event::Pass { .. }
                 | Event::Checkpoint { .. }
                 | Event::Verified { .. }
+                | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
                 | Event::News(_)

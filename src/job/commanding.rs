@@ -151,7 +151,7 @@ impl Talk<'_> {
     }
 
     /// What may come at any time; anything else is not what was ordered.
-    fn unexpected(&mut self, event: Event) -> Result<(), Broken> {
+    pub(super) fn unexpected(&mut self, event: Event) -> Result<(), Broken> {
         match event {
             Event::Ready { .. } | Event::Waiting | Event::Heat { .. } => Ok(()),
             Event::Progress(progress) => {
@@ -163,6 +163,7 @@ impl Talk<'_> {
             | Event::Checkpoint { .. }
             | Event::Verified { .. }
             | Event::Repaired { .. }
+            | Event::Restored { .. }
             | Event::Looked { .. }
             | Event::NotReady { .. }
             | Event::News(_)
@@ -198,6 +199,7 @@ impl Talk<'_> {
         let answers = match run.ending {
             Ending::Completed | Ending::CommandNotStarted(_) | Ending::CommandFailed(_) => true,
             Ending::Stopped
+            | Ending::PowerCycle(_)
             | Ending::DriveGone(_)
             | Ending::GivenUp(_)
             | Ending::Refused(_)

@@ -5,9 +5,10 @@ use crate::certificate::record::{Conduct, Probe, WentOn};
 use crate::certificate::time::UtcTime;
 use crate::device::Capability;
 use crate::engine::PassTally;
+use crate::engine::firmware::areas::RestoreReport;
 use crate::io::Adapter;
 use crate::plan::RuleName;
-use crate::unit::{Pattern, RangeSet};
+use crate::unit::{BlockCount, Pattern, RangeSet};
 use crate::verify::{Ending, RepairTally, StepTally, VerificationTally};
 use crate::worker::message::Opened;
 
@@ -39,6 +40,26 @@ pub struct StepRun {
     pub ended: Option<UtcTime>,
 }
 
+/// One change of the drive's capacity as it was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreRun {
+    /// What it came to.
+    pub report: RestoreReport,
+    /// Blocks that the kernel saw afterwards; `None` when it was not asked or did not say.
+    pub seen: Option<BlockCount>,
+    /// When the drive was about to be told.
+    pub started: UtcTime,
+    /// When its answer was there.
+    pub ended: UtcTime,
+}
+
+impl RestoreRun {
+    /// Whether drive and kernel agree on so many blocks.
+    pub fn is_whole(&self, capacity: BlockCount) -> bool {
+        self.report.is_whole(capacity.0) && self.seen == Some(capacity)
+    }
+}
+
 /// The verification as it was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerificationRun {
@@ -63,6 +84,10 @@ pub struct VerificationRun {
 /// What of a job is done before a sitting begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Course {
+    /// Changes of the drive's capacity, in their order.
+    pub restores: Vec<RestoreRun>,
+    /// A change that was begun and did not come back.
+    pub restoring: Option<UtcTime>,
     /// Commands of the drive that are over.
     pub steps: Vec<StepRun>,
     /// The command that was begun and is not over.
@@ -99,6 +124,8 @@ pub enum Trust {
 /// All that was carried out on one drive.
 #[derive(Clone, Debug)]
 pub struct Run {
+    /// Changes of the drive's capacity, in their order.
+    pub restores: Vec<RestoreRun>,
     /// Commands of the drive that were begun.
     pub steps: Vec<StepRun>,
     /// Passes that were begun and reported.

@@ -1,5 +1,6 @@
 //! Reads a job's journal back: what was meant, how far it came, and whether it can be gone on with. Pure: it is
 //! told by its entries alone, and what makes no sense is refused, never guessed.
+mod capacity;
 mod steps;
 
 use std::fmt;
@@ -25,6 +26,8 @@ pub enum State {
     Refused,
     /// It was meant; nothing was written.
     Intended,
+    /// Keys are drawn, the drive is to present all of its capacity first; nothing was written.
+    Restoring,
     /// Keys are drawn, the drive is being sanitized by commands of its own.
     Commanding {
         /// Number of the command, from 0.
@@ -217,6 +220,8 @@ impl Story {
                 Ok(())
             }
             Entry::Armed { at, passes } if self.state == State::Intended => self.arm(at, passes),
+            Entry::Restoring { at, wanted } => self.restoring(at, wanted),
+            Entry::Restored { at, report, seen } => self.restored(at, *report, seen),
             Entry::Planting { at, step, pattern, blocks } => self.planting(at, step, pattern, blocks),
             Entry::Planted { step, planted, .. } => self.planted(step, planted),
             Entry::Commanding { at, step, command, bytes, before, .. } => {
@@ -291,7 +296,7 @@ impl Story {
         self.patterns = patterns;
         self.course.pass_started = Some(at);
         self.armed = true;
-        self.enter_step();
+        self.enter_work();
         Ok(())
     }
 
@@ -338,6 +343,7 @@ impl Story {
             State::Writing { pass } => Some(pass),
             State::Refused
             | State::Intended
+            | State::Restoring
             | State::Commanding { .. }
             | State::Verifying
             | State::Verified
@@ -400,7 +406,7 @@ impl Story {
             // Nobody held the drive meanwhile: that it was right before shows nothing about it now.
             self.course.verification = None;
             self.read_settled = None;
-            self.enter_step();
+            self.enter_work();
         }
         Ok(())
     }
@@ -462,6 +468,7 @@ impl Story {
             }
             (
                 State::Intended
+                | State::Restoring
                 | State::Commanding { .. }
                 | State::Writing { .. }
                 | State::Verifying

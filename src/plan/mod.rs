@@ -6,7 +6,7 @@ pub mod crypto;
 pub mod decide;
 pub mod estimate;
 pub mod firmware;
-mod hidden;
+pub mod hidden;
 pub mod limit;
 pub mod policy;
 pub mod profile;

@@ -8,7 +8,7 @@ use crate::unit::{BlockCount, RangeSet, Temperature};
 
 /// Times in which the job did not run: where it stood before, what was read again, and where it went on.
 pub(super) fn interruptions(record: &Record, out: &mut Vec<Finding>) {
-    let capacity = record.drive.geometry.map_or(0, |geometry| geometry.capacity.0);
+    let capacity = record.shape().map_or(0, |geometry| geometry.capacity.0);
     let planned = record.plan.as_ref().map_or(0, |plan| plan.passes.len());
     for (index, gap) in record.interruptions.iter().enumerate() {
         let mut wrong = |text: String| {

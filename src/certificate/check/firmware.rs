@@ -1,9 +1,10 @@
 //! Whether what a record says of the drive's own commands can be true: the planned commands with their bytes, in
 //! order, each proven by what is quoted of the drive's answers and by the canaries.
 use super::finding::{Finding, FindingCode};
-use crate::certificate::record::{FirmwareRecord, Record, StepRecord};
+use crate::certificate::record::{FirmwareRecord, Record, RestoreRecord, StepRecord};
 use crate::engine::firmware;
 use crate::plan::firmware::{Expected, FirmwarePlan};
+use crate::plan::hidden::Hidden;
 use crate::plan::{Plan, VerificationPlan};
 use crate::unit::Pattern;
 use crate::unit::pattern::FixedBytes;
@@ -25,6 +26,7 @@ pub(super) fn firmware(record: &Record, out: &mut Vec<Finding>) {
             out.push(wrong("the plan has commands of the drive, the record says nothing of them"))
         }
         (Some(planned), Some(done)) => {
+            restored(record, planned, done, out);
             steps(record, plan, planned, done, out);
             expected(record, plan, planned, out);
         }
@@ -33,6 +35,30 @@ pub(super) fn firmware(record: &Record, out: &mut Vec<Finding>) {
 
 fn wrong(text: impl Into<String>) -> Finding {
     Finding::error(FindingCode::Firmware, text)
+}
+
+/// Capacity is restored where that is planned, before anything else, and by what is quoted of the drive's own answers.
+fn restored(record: &Record, planned: &FirmwarePlan, done: &FirmwareRecord, out: &mut Vec<Finding>) {
+    let Some(wanted) = planned.restore else {
+        if !done.restores.is_empty() {
+            out.push(wrong("a change of capacity that was not planned"));
+        }
+        return;
+    };
+    let is_whole = |restore: &RestoreRecord| {
+        restore.seen == Some(wanted.native) && restore.report.is_whole(wanted.native.0)
+    };
+    let whole = done.restores.last().is_some_and(is_whole);
+    if !whole && (record.outcome == Outcome::Done || !record.passes.is_empty() || !done.steps.is_empty()) {
+        out.push(wrong("the drive was worked on before it presented all of its capacity"));
+    }
+    if done.restores.iter().rev().skip(1).any(is_whole) {
+        out.push(wrong("a change of capacity after all of it had been restored"));
+    }
+    let told = Hidden::Blocks { presented: wanted.presented.0, native: wanted.native.0 };
+    if record.drive.hidden != told {
+        out.push(wrong("the capacity that was to be restored is not the one that the drive told of"));
+    }
 }
 
 fn steps(
@@ -99,6 +125,10 @@ fn proven(step: &StepRecord, plan: &Plan, say: &mut dyn FnMut(String)) {
 fn times(record: &Record, done: &FirmwareRecord, out: &mut Vec<Finding>) {
     let mut last = record.provenance.started;
     let mut in_order = true;
+    for time in done.restores.iter().flat_map(|restore| [restore.started, restore.ended]) {
+        in_order &= last <= time;
+        last = time;
+    }
     for step in &done.steps {
         let times = [Some(step.started), step.sent, step.ended];
         for time in times.into_iter().flatten() {

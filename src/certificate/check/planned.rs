@@ -4,6 +4,7 @@
 use super::finding::{Finding, FindingCode};
 use crate::certificate::record::{DriveRecord, Record};
 use crate::command::DriveCommand;
+use crate::plan::hidden::Hidden;
 use crate::plan::policy::{Case, Medium, PassRule, Ruling};
 use crate::plan::scheme::Scheme;
 use crate::plan::step::PLAN_SCHEMA;
@@ -141,12 +142,23 @@ fn policy(plan: &Plan, medium: Medium, out: &mut Vec<Finding>) {
     }
 }
 
+/// What is to be said of hidden blocks.
+fn hidden_limit(plan: &Plan, drive: &DriveRecord) -> Option<LimitCode> {
+    let restored = plan.firmware.as_ref().is_some_and(|firmware| firmware.restore.is_some());
+    match drive.hidden {
+        Hidden::NotExamined => Some(LimitCode::HiddenAreasNotExamined),
+        Hidden::Blocks { .. } if !restored => Some(LimitCode::HiddenAreasLeft),
+        Hidden::Blocks { .. } | Hidden::Nothing => None,
+    }
+}
+
 /// Which limits follow from the drive and the plan.
 fn due_limits(plan: &Plan, drive: &DriveRecord) -> Vec<LimitCode> {
+    let hidden = hidden_limit(plan, drive);
     let mut due: Vec<LimitCode> = match plan.kind {
-        DriveKind::Rotating => vec![LimitCode::HiddenAreasNotExamined, LimitCode::RemappedBlocksNotReached],
+        DriveKind::Rotating => hidden.into_iter().chain([LimitCode::RemappedBlocksNotReached]).collect(),
         DriveKind::Flash | DriveKind::Unknown => {
-            vec![LimitCode::HiddenAreasNotExamined, LimitCode::FlashCellsNotReached]
+            hidden.into_iter().chain([LimitCode::FlashCellsNotReached]).collect()
         }
         DriveKind::LogicalVolume => vec![LimitCode::LogicalVolume],
         DriveKind::TestObject => vec![LimitCode::TestObject],

@@ -1,7 +1,8 @@
 //! What the drive was told to do to itself, for people.
 use super::{Text, pattern};
-use crate::certificate::record::{FirmwareRecord, StepRecord};
+use crate::certificate::record::{FirmwareRecord, RestoreRecord, StepRecord};
 use crate::device::capability::Health;
+use crate::engine::firmware::areas::Restored;
 use crate::engine::firmware::{CommandReport, Conclusion};
 use crate::plan::firmware::{FirmwarePlan, Scope};
 use crate::unit::term::word;
@@ -19,14 +20,32 @@ pub(super) fn firmware(plan: Option<&FirmwarePlan>, record: &FirmwareRecord, tex
             text.row("not reached", plan.reach.not_reached.join(", "));
         }
     }
+    for one in &record.restores {
+        restored(one, text);
+    }
     for (index, one) in record.steps.iter().enumerate() {
         step(index + 1, one, text);
     }
-    if record.steps.is_empty() {
+    if record.steps.is_empty() && plan.is_none_or(|plan| !plan.steps.is_empty()) {
         text.row("commands", "none was begun");
     }
     health("before", record.before.as_ref().map(|capability| &capability.health), text);
     health("after", record.after.as_ref().map(|capability| &capability.health), text);
+}
+
+/// A change of capacity.
+fn restored(record: &RestoreRecord, text: &mut Text) {
+    let words = match &record.report.restored {
+        Restored::NothingHidden => "nothing is hidden (any more)".to_owned(),
+        Restored::Full { before, after } => {
+            format!("from {} to {} blocks", before.presented.get(), after.presented.get())
+        }
+        Restored::PowerCycleNeeded { reason, .. } => format!("not yet: {}", reason.text),
+        Restored::Refused { reason, .. } => format!("refused: {}", reason.text),
+    };
+    let seen = record.seen.map_or_else(String::new, |seen| format!("; the kernel saw {seen} blocks then"));
+    let exchanges = record.report.exchanges.len();
+    text.row("full capacity", format!("{words}{seen}; {exchanges} exchanges on the record"));
 }
 
 fn step(number: usize, step: &StepRecord, text: &mut Text) {
