@@ -78,12 +78,15 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
         capability: None,
         conduct: Conduct::default(),
     };
-    let rest = Rest { written: course.written, started: course.pass_started };
+    let (written, pass_started) = (course.written, course.pass_started);
     let result = talk
         .restore(plan, &mut run)
         .and_then(|()| talk.purge(plan, course.begun, &mut run))
         .and_then(|()| talk.take_up(plan, course.given_up, &mut run))
-        .and_then(|()| talk.look(plan, patterns, course.trust, rest, &mut run))
+        .and_then(|()| {
+            let started = pass_started.filter(|at| *at >= run.ready_for_passes());
+            talk.look(plan, patterns, course.trust, Rest { written, started }, &mut run)
+        })
         .and_then(|rest| talk.write(plan, patterns, rest, &mut run))
         .and_then(|()| talk.verify(plan, patterns, course.seed.as_deref(), &mut run))
         .and_then(|()| talk.repair(patterns, &mut run));

@@ -121,6 +121,16 @@ pub enum Trust {
     Interrupted,
 }
 
+impl Run {
+    /// When everything was over that comes before the first pass; the epoch where nothing did. What the journal took for
+    /// the beginning of a pass, before an interruption, is none if it is earlier.
+    pub fn ready_for_passes(&self) -> UtcTime {
+        let restored = self.restores.iter().map(|run| run.ended);
+        let commanded = self.steps.iter().filter_map(|step| step.ended);
+        restored.chain(commanded).max().unwrap_or_default()
+    }
+}
+
 /// All that was carried out on one drive.
 #[derive(Clone, Debug)]
 pub struct Run {
