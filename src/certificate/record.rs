@@ -12,7 +12,6 @@ use crate::device::facts::DeviceNumber;
 use crate::device::{Capability, DriveFacts, Identity};
 use crate::engine::firmware::areas::RestoreReport;
 use crate::engine::{HeatTally, PassTally};
-use crate::plan::hidden::{Hidden, hidden};
 use crate::plan::{Claim, Limit, PassSpec, Plan, VerificationPlan};
 use crate::unit::term::{Disposition, DriveKind, Outcome};
 use crate::unit::{BlockCount, Digest, Geometry, Pattern, RangeSet, Reason};
@@ -101,9 +100,6 @@ pub struct DriveRecord {
     pub geometry: Option<Geometry>,
     /// Its shape after the last step; with more blocks where the job restored hidden ones.
     pub geometry_after: Option<Geometry>,
-    /// What it told of blocks that it has and does not present, before the job. Since version 1.2.
-    #[serde(default, skip_serializing_if = "Hidden::is_not_examined")]
-    pub hidden: Hidden,
     /// Its node at the time; another drive may have it tomorrow.
     pub node: PathBuf,
     /// The kernel's name at the time.
@@ -132,7 +128,6 @@ impl DriveRecord {
             identity_after,
             geometry: before.geometry().copied(),
             geometry_after,
-            hidden: hidden(before),
             node: before.node.clone(),
             kernel_name: before.kernel_name.clone(),
             device: before.device,

@@ -78,15 +78,12 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
         capability: None,
         conduct: Conduct::default(),
     };
-    let (written, pass_started) = (course.written, course.pass_started);
+    let rest = Rest { written: course.written, started: course.pass_started };
     let result = talk
         .restore(plan, &mut run)
         .and_then(|()| talk.purge(plan, course.begun, &mut run))
         .and_then(|()| talk.take_up(plan, course.given_up, &mut run))
-        .and_then(|()| {
-            let started = pass_started.filter(|at| *at >= run.ready_for_passes());
-            talk.look(plan, patterns, course.trust, Rest { written, started }, &mut run)
-        })
+        .and_then(|()| talk.look(plan, patterns, course.trust, rest, &mut run))
         .and_then(|rest| talk.write(plan, patterns, rest, &mut run))
         .and_then(|()| talk.verify(plan, patterns, course.seed.as_deref(), &mut run))
         .and_then(|()| talk.repair(patterns, &mut run));
@@ -210,6 +207,7 @@ impl Talk<'_> {
         run: &mut Run,
     ) -> Result<Rest, Broken> {
         let next = run.passes.len();
+        let rest = Rest { started: rest.started.filter(|at| Some(*at) >= run.ready_for_passes()), ..rest };
         // A full reading sees everything anyway; a sample does not see what came in while nobody held the drive.
         let full = matches!(plan.verification, VerificationPlan::Full { .. });
         let needless = next == patterns.len() && (full || run.verification.is_some());

@@ -122,12 +122,12 @@ pub enum Trust {
 }
 
 impl Run {
-    /// When everything was over that comes before the first pass; the epoch where nothing did. What the journal took for
+    /// When everything was over that comes before the first pass; `None` where nothing does. What the journal took for
     /// the beginning of a pass, before an interruption, is none if it is earlier.
-    pub fn ready_for_passes(&self) -> UtcTime {
+    pub fn ready_for_passes(&self) -> Option<UtcTime> {
         let restored = self.restores.iter().map(|run| run.ended);
         let commanded = self.steps.iter().filter_map(|step| step.ended);
-        restored.chain(commanded).max().unwrap_or_default()
+        restored.chain(commanded).max()
     }
 }
 

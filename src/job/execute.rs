@@ -15,6 +15,7 @@ use super::conclude::{
 use super::course::{Course, Run};
 use super::entry::{Entry, Keeper as _};
 use super::identity::{expect_restored, identity_after};
+use super::limits;
 use super::listen::Listener;
 use super::order::next_number;
 use super::prepare::{Dead, Host, Ready};
@@ -30,8 +31,8 @@ use crate::device::thermometer::{self, Thermometer};
 use crate::device::{Capability, Claimed, DriveFacts, bus_of};
 use crate::engine::firmware::Secret;
 use crate::journal::{Journal, Store};
-use crate::plan::{Limit, LimitCode, Plan};
-use crate::unit::term::{DriveKind, Exit};
+use crate::plan::{Limit, Plan};
+use crate::unit::term::Exit;
 use crate::unit::{Digest, Pattern, Reason, ReasonCode};
 use crate::verify::{Ending, Verdict, judge};
 use crate::worker::Worker;
@@ -233,7 +234,7 @@ pub(super) fn sit(
         capability: facts.capability.clone(),
         run: Some(&run),
         interruptions,
-        limits: notes.iter().map(|note| observation_limit(note)).collect(),
+        limits: limits::of_job(&notes, facts.capability.as_deref(), run.capability.as_deref()),
     };
     let circumstances = |journal| Circumstances {
         job: &job,
@@ -366,7 +367,7 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
         key: Some(shared.host.directories.key.clone()),
     };
     keep(&mut journal, &intent).map_err(not_begun)?;
-    let limits = dead_limits(facts.kind);
+    let limits = limits::of_dead(facts.kind);
     let drive = DriveRecord::new(&facts, None);
     let capability = facts.capability.clone();
     let work = Work { drive, plan: None, capability, run: None, interruptions: Vec::new(), limits };
@@ -403,7 +404,10 @@ pub struct Work<'a> {
 
 impl Work<'_> {
     fn firmware(&self) -> Option<FirmwareRecord> {
-        self.plan.and_then(|plan| plan.firmware.as_ref())?;
+        // What the drive said stands on the record even where it was told to do nothing: limits rest on it.
+        if self.capability.is_none() && self.plan.is_none_or(|plan| plan.firmware.is_none()) {
+            return None;
+        }
         let steps = self.run.map(|run| run.steps.as_slice()).unwrap_or_default();
         let restores = self.run.map(|run| run.restores.as_slice()).unwrap_or_default();
         let after = self.run.and_then(|run| run.capability.clone());
@@ -512,28 +516,6 @@ fn inconsistent(work: &Work<'_>, findings: &[&str]) -> Verdict {
     match work.plan {
         Some(plan) => judge(plan, &[], &[], None, None, &Ending::Lost(reason)),
         None => Verdict::unsanitizable(vec![reason]),
-    }
-}
-
-/// What could not be seen belongs on the record: the job went on without it.
-fn observation_limit(note: &str) -> Limit {
-    Limit { code: LimitCode::ObservationLimited, text: format!("before the job: {note}") }
-}
-
-fn dead_limits(kind: DriveKind) -> Vec<Limit> {
-    let limit = |code, text: &str| Limit { code, text: text.to_owned() };
-    match kind {
-        DriveKind::TestObject => vec![limit(
-            LimitCode::TestObject,
-            "this is a test object: the record says nothing about any drive",
-        )],
-        DriveKind::LogicalVolume => vec![limit(
-            LimitCode::LogicalVolume,
-            "this is a logical volume: the record says nothing about the drives beneath it",
-        )],
-        DriveKind::Rotating | DriveKind::Flash | DriveKind::Unknown => {
-            vec![limit(LimitCode::HiddenAreasNotExamined, "hidden areas (HPA, DCO, AMA) were not examined")]
-        }
     }
 }
 

@@ -21,6 +21,7 @@ pub mod execute;
 pub mod host;
 mod identity;
 pub mod inspect;
+mod limits;
 pub mod listen;
 pub mod order;
 pub mod prepare;

@@ -1,6 +1,4 @@
 //! Capacity that a drive has and does not present.
-use serde::{Deserialize, Serialize};
-
 use super::firmware::Restore;
 use crate::device::DriveFacts;
 use crate::device::capability::ata::AreaFacts;
@@ -8,11 +6,9 @@ use crate::device::capability::{Interface, Support};
 use crate::unit::BlockCount;
 
 /// What was told of hidden capacity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hidden {
     /// Nobody asked, or the drive does not tell all of it.
-    #[default]
     NotExamined,
     /// Nothing is hidden.
     Nothing,
@@ -25,16 +21,14 @@ pub enum Hidden {
     },
 }
 
-impl Hidden {
-    /// Whether nothing is known.
-    pub const fn is_not_examined(&self) -> bool {
-        matches!(self, Self::NotExamined)
-    }
+/// What the drive tells.
+pub(super) fn hidden(facts: &DriveFacts) -> Hidden {
+    of_interface(facts.capability.as_deref().map(|capability| &capability.interface))
 }
 
-/// What the drive tells.
-pub fn hidden(facts: &DriveFacts) -> Hidden {
-    match facts.capability.as_deref().map(|capability| &capability.interface) {
+/// The same of what it told over its interface; `None` when it has none or was not asked.
+pub fn of_interface(interface: Option<&Interface>) -> Hidden {
+    match interface {
         Some(Interface::Ata(ata)) => of_areas(&ata.areas),
         // A namespace has no hidden blocks; capacity in no namespace is told apart from it.
         Some(Interface::Nvme(_)) => Hidden::Nothing,

@@ -16,6 +16,7 @@ use expunge::certificate::record::DriveRecord;
 use expunge::certificate::statement::Statement;
 use expunge::certificate::store::StoredRecord;
 use expunge::certificate::{CheckReport, Envelope, Keyring, SigningKey, check};
+use expunge::device::capability::Interface;
 use expunge::device::survey::survey;
 use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned, is_same_drive_of};
 use expunge::engine::firmware::{News, Watch};
@@ -108,9 +109,11 @@ const JOB: &str = "0199d4a8-1b7e-7b3a-9c55-1f0c7d2f6a03";
 /// What a claim would find.
 fn facts(sim: &ScsiSim) -> DriveFacts {
     let geometry = sim.block_port().expect("it is switched on").geometry();
-    let name = SimIdentity::numbered(7, BlockCount(1));
+    let name = SimIdentity::numbered(1, BlockCount(1));
     let mut route = Route { channel: Channel::Scsi(Box::new(sim.port())), nsid: None };
     let capability = survey(&mut route).expect("it answers");
+    let Interface::Ata(ata) = &capability.interface else { panic!("no ATA drive: {capability:?}") };
+    let kind = if ata.rotation == Some(1) { DriveKind::Flash } else { DriveKind::Rotating };
     DriveFacts {
         node: PathBuf::from("/dev/sim0"),
         kernel_name: "sim0".to_owned(),
@@ -122,7 +125,7 @@ fn facts(sim: &ScsiSim) -> DriveFacts {
             wwn: Some(name.wwn),
             ..Identity::default()
         },
-        kind: DriveKind::Rotating,
+        kind,
         transport: None,
         bay: None,
         reach: Reach::Addressable(geometry),
@@ -228,7 +231,7 @@ impl World {
         clock: &Clock,
         patterns: &[Pattern],
         course: Course,
-        interruptions: Vec<expunge::certificate::record::Interruption>,
+        mut interruptions: Vec<expunge::certificate::record::Interruption>,
     ) -> Sat {
         let started = self.story().started;
         let mut keeping = Keeping { journal, dies_before: self.dies_before };
@@ -245,6 +248,10 @@ impl World {
             keeper: &mut keeping,
         };
         let run = carry_out(&self.plan, patterns, course, means);
+        if let (Some((probe, went_on)), Some(gap)) = (&run.probe, interruptions.last_mut()) {
+            gap.probe = Some(probe.clone());
+            gap.went_on = *went_on;
+        }
         let steps: Vec<_> = run.steps.iter().map(|step| step.tally.clone()).collect();
         let passes: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
         let read = run.verification.as_ref();
