@@ -5,6 +5,7 @@
 #[path = "areas/world.rs"]
 mod world;
 
+use expunge::certificate::record::InterruptionCause;
 use expunge::certificate::{CheckStatus, Statement};
 use expunge::io::{Data, ScsiPort as _};
 use expunge::job::replay::State;
@@ -134,7 +135,8 @@ fn hpa_and_dco_take_a_power_cycle_between_and_the_job_goes_on_after_it() {
     let statement = is_done(&world, &second);
     let record = statement.record().expect("a record");
     assert_eq!(record.firmware.as_ref().expect("changes").restores.len(), 2);
-    assert_eq!(record.interruptions.len(), 1);
+    let causes: Vec<_> = record.interruptions.iter().map(|gap| gap.cause).collect();
+    assert_eq!(causes, [InterruptionCause::PowerCycle]);
 }
 
 #[test]
@@ -318,4 +320,25 @@ fn a_drive_that_hides_nothing_is_not_told_to_restore_anything() {
     for asked in sent.iter().filter(|asked| asked.command[0] == 0x85) {
         assert!(!matches!((asked.command[14], asked.command[4]), (0x37, _) | (0xB1, 0xC0)), "{asked:?}");
     }
+}
+
+#[test]
+fn the_record_of_a_restored_drive_fits_the_published_schema() {
+    let schema: Value = serde_json::from_str(include_str!("../docs/schema/record-v1.json")).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let fits = |statement: &Statement| {
+        let value: Value = serde_json::from_slice(&statement.payload()).expect("JSON");
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|error| format!("{} at {}", error, error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}", errors.join("\n"));
+    };
+    let mut world = World::new(behind_both(), &clear());
+    fits(world.begin().statement.as_ref().expect("a record"));
+    world.power_cycle();
+    let sat = world.resume().expect("the same drive");
+    fits(&is_done(&world, &sat));
+    let mut world = World::new(behind_hpa(), &request(Method::Purge));
+    fits(&is_done_of(&mut world));
 }

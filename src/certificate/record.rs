@@ -267,6 +267,8 @@ pub enum InterruptionCause {
     DriveGone,
     /// The worker died, the drive did not answer, or the journal could not be written.
     Lost,
+    /// The job ended because the power of its drive had to be cycled. Since version 1.2.
+    PowerCycle,
 }
 
 /// A reading of blocks that were written before an interruption.

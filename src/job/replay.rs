@@ -414,6 +414,9 @@ impl Story {
     fn cause(&self) -> InterruptionCause {
         match &self.verdict {
             None => InterruptionCause::Crash,
+            Some((Outcome::Aborted, reasons)) if has(reasons, ReasonCode::HiddenArea) => {
+                InterruptionCause::PowerCycle
+            }
             Some((Outcome::Aborted, _)) => InterruptionCause::Stopped,
             Some((_, reasons)) if has(reasons, ReasonCode::DriveGone) => InterruptionCause::DriveGone,
             Some((Outcome::Unknown, _)) => InterruptionCause::Lost,

@@ -116,6 +116,7 @@ fn interruption(gap: &Interruption, planned: usize, text: &mut Text) {
         InterruptionCause::Crash => "crash: without a word",
         InterruptionCause::Stopped => "somebody stopped it",
         InterruptionCause::DriveGone => "the drive vanished",
+        InterruptionCause::PowerCycle => "the power of the drive had to be cycled",
         InterruptionCause::Lost => "the worker, the drive's answer or the journal was lost",
     };
     text.row("interrupted", format!("{} ({cause})", gap.last_sign));
