@@ -23,6 +23,7 @@ mod identity;
 pub mod inspect;
 mod limits;
 pub mod listen;
+pub mod opening;
 pub mod order;
 pub mod prepare;
 mod probe;
