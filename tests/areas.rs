@@ -7,13 +7,14 @@ mod world;
 
 use expunge::certificate::record::InterruptionCause;
 use expunge::certificate::{CheckStatus, Statement};
+use expunge::device::{Content, ContentType};
 use expunge::io::{Data, ScsiPort as _};
 use expunge::job::replay::State;
 use expunge::plan::request::HiddenChoice;
 use expunge::plan::{LimitCode, Request};
 use expunge::sim::controller::{AtaTraits, ScsiSim, ScsiSpec, Shape};
 use expunge::unit::term::{Method, Outcome};
-use expunge::unit::{Lba, LbaRange, ReasonCode};
+use expunge::unit::{BlockCount, Lba, LbaRange, RangeSet, ReasonCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 use world::{Kernel, Sat, World, checked};
@@ -322,6 +323,52 @@ fn a_drive_that_hides_nothing_is_not_told_to_restore_anything() {
     }
 }
 
+/// A LUKS header at block 1000: up to the end of this small drive there may be keys.
+fn encrypted(method: Method) -> World {
+    let luks = |offset| Content { content_type: ContentType::Luks, offset, label: None, partition: None };
+    World::with_content(behind_hpa(), &request(method), vec![luks(1000 * 512)])
+}
+
+#[test]
+fn keys_of_software_encryption_are_overwritten_before_anything_else() {
+    for (method, next) in [(Method::Clear, "pass-ended"), (Method::Purge, "planting")] {
+        let mut world = encrypted(method);
+        world.dies_before = Some("key-slots-overwritten");
+        world.begin();
+        // Into what was hidden, too; and nothing else yet.
+        assert_eq!(left(&world.sim), 1000, "{method:?}");
+        // Nobody knows that it was done: it is done again.
+        world.dies_before = Some(next);
+        world.resume().expect("the same drive");
+        if method == Method::Purge {
+            assert_eq!(left(&world.sim), 1000, "canaries were written before their intent was kept");
+        }
+        world.dies_before = None;
+        let sat = world.resume().expect("the same drive");
+        let statement = is_done(&world, &sat);
+        let entries = world.entries();
+        let count = |word: &str| entries.iter().filter(|entry| *entry == word).count();
+        assert_eq!((count("overwriting-key-slots"), count("key-slots-overwritten")), (2, 1), "{entries:?}");
+        let order = ["restored", "overwriting-key-slots", "key-slots-overwritten", next];
+        assert!(order.map(|word| position(&entries, word)).is_sorted(), "{entries:?}");
+        let record = statement.record().expect("a record");
+        let slots = record.conduct.as_ref().and_then(|conduct| conduct.key_slots.as_ref());
+        let blocks = LbaRange::new(Lba(1000), BlockCount(3000)).into_iter().collect::<RangeSet>();
+        assert_eq!(slots.map(|slots| (&slots.blocks, &slots.overwritten)), Some((&blocks, &blocks)));
+        let slots = "/predicate/conduct/keySlots";
+        for (place, lie) in [
+            (format!("{slots}/blocks"), json!([{"first": 0, "count": 3000}])),
+            (format!("{slots}/overwritten"), json!([{"first": 0, "count": 4000}])),
+            (format!("{slots}/ended"), json!("2000-01-01T00:00:00.000Z")),
+        ] {
+            let report = checked(&statement, |value| {
+                *value.pointer_mut(&place).unwrap_or_else(|| panic!("no {place}")) = lie.clone();
+            });
+            assert_eq!(report.status, CheckStatus::DoesNotVerify, "{place}: {:?}", report.findings);
+        }
+    }
+}
+
 #[test]
 fn the_record_of_a_restored_drive_fits_the_published_schema() {
     let schema: Value = serde_json::from_str(include_str!("../docs/schema/record-v1.json")).expect("JSON");
@@ -339,6 +386,6 @@ fn the_record_of_a_restored_drive_fits_the_published_schema() {
     world.power_cycle();
     let sat = world.resume().expect("the same drive");
     fits(&is_done(&world, &sat));
-    let mut world = World::new(behind_hpa(), &request(Method::Purge));
-    fits(&is_done_of(&mut world));
+    fits(&is_done_of(&mut World::new(behind_hpa(), &request(Method::Purge))));
+    fits(&is_done_of(&mut encrypted(Method::Clear)));
 }

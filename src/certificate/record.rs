@@ -307,6 +307,24 @@ pub struct Conduct {
     pub heat: Option<HeatRecord>,
     /// Limits of bandwidth that were asked for; `None` when there were none.
     pub bandwidth: Option<Bandwidth>,
+    /// Places with keys of software encryption that were overwritten before anything else; `None` when there were none.
+    /// Nothing is claimed for it. Since version 1.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_slots: Option<KeySlots>,
+}
+
+/// Places with keys of software encryption (LUKS) that were overwritten first, flushed and read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeySlots {
+    /// The blocks in which keys may lie, by what was found on the drive.
+    pub blocks: RangeSet,
+    /// Those of them that held what was written, when they were read.
+    pub overwritten: RangeSet,
+    /// When it began.
+    pub started: UtcTime,
+    /// When it was over.
+    pub ended: UtcTime,
 }
 
 /// How warm a drive was, and what was done about it.

@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
+use super::commanding::random;
 use super::course::{Course, PassRun, Run, Trust, VerificationRun};
 use super::ending::{given_up, gone, is_worth_reading, lost, refused, state_failed};
 use super::entry::{Entry, Keeper};
+use super::key_slots::still_there;
 use super::listen::{Happening, Listener};
 use super::probe;
 use super::shares::Seat;
@@ -68,8 +70,10 @@ pub(super) struct Broken(pub(super) Ending);
 /// Writes what is left of all passes of a plan and verifies the last. Total: whatever happens has an ending.
 pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means<'_>) -> Run {
     let mut talk = Talk::new(plan.geometry, plan.rules(), course.spent, means);
+    let slots = still_there(plan, &course);
     let mut run = Run {
         restores: course.restores,
+        key_slots: course.key_slots,
         steps: course.steps,
         passes: course.passes,
         verification: course.verification,
@@ -81,6 +85,7 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
     let rest = Rest { written: course.written, started: course.pass_started };
     let result = talk
         .restore(plan, &mut run)
+        .and_then(|()| talk.key_slots(slots, &mut run))
         .and_then(|()| talk.purge(plan, course.begun, &mut run))
         .and_then(|()| talk.take_up(plan, course.given_up, &mut run))
         .and_then(|()| talk.look(plan, patterns, course.trust, rest, &mut run))
@@ -91,7 +96,7 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
         run.ending = ending;
     }
     talk.look_after(plan, &mut run);
-    run.conduct = talk.conduct;
+    run.conduct = Conduct { key_slots: run.key_slots.clone(), ..talk.conduct };
     run
 }
 
@@ -300,8 +305,7 @@ impl Talk<'_> {
         Ok(())
     }
 
-    /// Where a rule has ended a pass, now or before an interruption, what was written of the last one is read back, or
-    /// nothing more is done.
+    /// After a rule has ended a pass, what was written of the last one is read back, or nothing more is done.
     fn take_up(&self, plan: &Plan, ended_by: Option<RuleName>, run: &mut Run) -> Result<(), Broken> {
         let Some(rule) = ended_by else { return Ok(()) };
         let ending = Ending::GivenUp(given_up(rule, &self.rules));
@@ -593,8 +597,4 @@ impl Talk<'_> {
             "treat the drive as not sanitized; power it off and on, then resume the job; or destroy the drive",
         ))))
     }
-}
-
-pub(super) fn random(seed: &mut [u8]) -> Result<(), Broken> {
-    getrandom::fill(seed).map_err(|error| Broken(lost(format!("the kernel gave no random numbers: {error}"))))
 }

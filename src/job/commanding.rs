@@ -8,7 +8,7 @@
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::carry_out::{Broken, Talk, random};
+use super::carry_out::{Broken, Talk};
 use super::course::{Run, StepRun};
 use super::ending::{lost, step_ended};
 use super::entry::Entry;
@@ -266,6 +266,11 @@ const fn is_open(conclusion: &Conclusion) -> bool {
         | Conclusion::NotStarted { .. }
         | Conclusion::Failed { .. } => false,
     }
+}
+
+/// Random bytes of the kernel.
+pub(super) fn random(seed: &mut [u8]) -> Result<(), Broken> {
+    getrandom::fill(seed).map_err(|error| Broken(lost(format!("the kernel gave no random numbers: {error}"))))
 }
 
 /// The first block, the last, and random ones between; all of a drive that has no more.

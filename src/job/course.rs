@@ -1,7 +1,7 @@
 //! How far a job has come: what is done, and where it goes on.
 use std::time::Duration;
 
-use crate::certificate::record::{Conduct, Probe, WentOn};
+use crate::certificate::record::{Conduct, KeySlots, Probe, WentOn};
 use crate::certificate::time::UtcTime;
 use crate::device::Capability;
 use crate::engine::PassTally;
@@ -88,6 +88,8 @@ pub struct Course {
     pub restores: Vec<RestoreRun>,
     /// A change that was begun and did not come back.
     pub restoring: Option<UtcTime>,
+    /// What became of the places where keys of software encryption lie, if that is over.
+    pub key_slots: Option<KeySlots>,
     /// Commands of the drive that are over.
     pub steps: Vec<StepRun>,
     /// The command that was begun and is not over.
@@ -127,7 +129,8 @@ impl Run {
     pub fn ready_for_passes(&self) -> Option<UtcTime> {
         let restored = self.restores.iter().map(|run| run.ended);
         let commanded = self.steps.iter().filter_map(|step| step.ended);
-        restored.chain(commanded).max()
+        let slots = self.key_slots.iter().map(|slots| slots.ended);
+        restored.chain(slots).chain(commanded).max()
     }
 }
 
@@ -136,6 +139,8 @@ impl Run {
 pub struct Run {
     /// Changes of the drive's capacity, in their order.
     pub restores: Vec<RestoreRun>,
+    /// What became of the places where keys of software encryption lie; `None` where there are none, or nothing did.
+    pub key_slots: Option<KeySlots>,
     /// Commands of the drive that were begun.
     pub steps: Vec<StepRun>,
     /// Passes that were begun and reported.

@@ -95,6 +95,22 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen: Option<BlockCount>,
     },
+    /// Blocks in which keys of software encryption may lie are about to be overwritten, before anything else.
+    OverwritingKeySlots {
+        /// When.
+        at: UtcTime,
+        /// With what.
+        pattern: Pattern,
+        /// The blocks.
+        blocks: RangeSet,
+    },
+    /// That was done: written, flushed and read.
+    KeySlotsOverwritten {
+        /// When.
+        at: UtcTime,
+        /// Those of the blocks that hold it.
+        overwritten: RangeSet,
+    },
     /// Blocks with unique data are about to be written, which a command of the drive must make vanish.
     Planting {
         /// When.
@@ -250,6 +266,8 @@ impl Entry {
             | Self::Armed { at, .. }
             | Self::Restoring { at, .. }
             | Self::Restored { at, .. }
+            | Self::OverwritingKeySlots { at, .. }
+            | Self::KeySlotsOverwritten { at, .. }
             | Self::Planting { at, .. }
             | Self::Planted { at, .. }
             | Self::Commanding { at, .. }

@@ -264,6 +264,7 @@ fn drive(
         Err(error) => {
             return Run {
                 restores: course.restores,
+                key_slots: course.key_slots,
                 steps: course.steps,
                 passes: course.passes,
                 verification: course.verification,

@@ -21,6 +21,7 @@ pub mod execute;
 pub mod host;
 mod identity;
 pub mod inspect;
+mod key_slots;
 mod limits;
 pub mod listen;
 pub mod opening;

@@ -100,6 +100,8 @@ pub struct Story {
     armed: bool,
     sitting_began: UtcTime,
     verifying: Option<(UtcTime, Option<String>, Option<Pattern>)>,
+    /// Blocks with keys whose overwriting was begun.
+    key_slots: Option<(UtcTime, RangeSet)>,
     /// Blocks whose planting was begun.
     planting: Option<(Pattern, RangeSet)>,
 }
@@ -172,6 +174,7 @@ impl Story {
             armed: false,
             sitting_began: at,
             verifying: None,
+            key_slots: None,
             planting: None,
         };
         match entry {
@@ -222,6 +225,8 @@ impl Story {
             Entry::Armed { at, passes } if self.state == State::Intended => self.arm(at, passes),
             Entry::Restoring { at, wanted } => self.restoring(at, wanted),
             Entry::Restored { at, report, seen } => self.restored(at, *report, seen),
+            Entry::OverwritingKeySlots { at, blocks, .. } => self.overwriting_key_slots(at, blocks),
+            Entry::KeySlotsOverwritten { at, overwritten } => self.key_slots_overwritten(at, overwritten),
             Entry::Planting { at, step, pattern, blocks } => self.planting(at, step, pattern, blocks),
             Entry::Planted { step, planted, .. } => self.planted(step, planted),
             Entry::Commanding { at, step, command, bytes, before, .. } => {
@@ -394,6 +399,7 @@ impl Story {
         self.course.trust = Trust::Interrupted;
         self.verifying = None;
         self.planting = None;
+        self.key_slots = None;
         self.verdict = None;
         self.record = None;
         if !self.armed {

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod estimate;
 pub mod firmware;
 pub mod hidden;
+pub mod keys;
 pub mod limit;
 pub mod policy;
 pub mod profile;

@@ -18,7 +18,7 @@ use expunge::certificate::store::StoredRecord;
 use expunge::certificate::{CheckReport, Envelope, Keyring, SigningKey, check};
 use expunge::device::capability::Interface;
 use expunge::device::survey::survey;
-use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned, is_same_drive_of};
+use expunge::device::{Content, DriveFacts, Identity, QueueLimits, Reach, Zoned, is_same_drive_of};
 use expunge::engine::firmware::{News, Watch};
 use expunge::engine::{Admission, Observer, Progress};
 use expunge::io::{Adapter, BlockRead, BlockWrite, Channel, Route, Tuning};
@@ -142,13 +142,13 @@ fn facts(sim: &ScsiSim) -> DriveFacts {
 
 impl World {
     pub(crate) fn new(spec: ScsiSpec, request: &Request) -> Self {
-        let sim = ScsiSim::new(spec);
-        Self::of(sim, request)
+        Self::with_content(spec, request, Vec::new())
     }
 
-    /// A new job on a drive that is there.
-    pub(crate) fn of(sim: ScsiSim, request: &Request) -> Self {
-        let facts = facts(&sim);
+    /// A job on a drive on which this was found.
+    pub(crate) fn with_content(spec: ScsiSpec, request: &Request, content: Vec<Content>) -> Self {
+        let sim = ScsiSim::new(spec);
+        let facts = DriveFacts { content, ..facts(&sim) };
         let plan = match decide(request, &facts, &Policy::builtin()) {
             Decision::Planned(plan) => *plan,
             other => panic!("{other:?}"),

@@ -270,7 +270,9 @@ impl Look<'_> {
             Some(Entry::Armed { .. }) if untouched => Point::Armed,
             Some(Entry::Armed { .. }) => Point::Writing,
             Some(
-                Entry::Restoring { .. }
+                Entry::OverwritingKeySlots { .. }
+                | Entry::KeySlotsOverwritten { .. }
+                | Entry::Restoring { .. }
                 | Entry::Restored { .. }
                 | Entry::Planting { .. }
                 | Entry::Planted { .. }

@@ -1,11 +1,14 @@
-//! The part of a story in which the drive is made to present all of its capacity.
+//! The parts of a story that come before everything else: the drive is made to present all of its capacity, and keys of
+//! software encryption are overwritten.
 use super::{State, Story};
+use crate::certificate::record::KeySlots;
 use crate::certificate::time::UtcTime;
 use crate::device::capability::Interface;
 use crate::engine::firmware::areas::{RestoreReport, Restored};
 use crate::job::course::RestoreRun;
 use crate::plan::firmware::Restore;
-use crate::unit::BlockCount;
+use crate::plan::keys;
+use crate::unit::{BlockCount, RangeSet};
 
 impl Story {
     /// First the capacity, then the commands of the drive, then the passes.
@@ -44,6 +47,34 @@ impl Story {
         self.course.restores.push(RestoreRun { report, seen, started, ended: at });
         self.course.pass_started = Some(at);
         self.enter_work();
+        Ok(())
+    }
+
+    pub(super) fn overwriting_key_slots(&mut self, at: UtcTime, blocks: RangeSet) -> Result<(), String> {
+        let course = &self.course;
+        let begun = course.begun.as_ref().is_some_and(|begun| begun.sent.is_some());
+        let first = matches!(self.state, State::Commanding { step: 0 } | State::Writing { pass: 0 });
+        if !first || begun || !course.written.is_empty() || course.key_slots.is_some() {
+            return Err("keys are overwritten before anything else, or not at all".to_owned());
+        }
+        if self.plan.as_ref().map(keys::key_slots).as_ref() != Some(&blocks) {
+            return Err("keys in other places than those that the plan lists".to_owned());
+        }
+        self.key_slots = Some((at, blocks));
+        Ok(())
+    }
+
+    pub(super) fn key_slots_overwritten(&mut self, at: UtcTime, overwritten: RangeSet) -> Result<(), String> {
+        let Some((started, blocks)) = self.key_slots.take() else {
+            return Err("keys were overwritten without having been begun".to_owned());
+        };
+        let mut foreign = overwritten.clone();
+        foreign.subtract(&blocks);
+        if !foreign.is_empty() {
+            return Err("other blocks were overwritten than were begun".to_owned());
+        }
+        self.course.key_slots = Some(KeySlots { blocks, overwritten, started, ended: at });
+        self.course.pass_started = Some(at);
         Ok(())
     }
 
