@@ -47,9 +47,10 @@ pub struct RequestArgs {
     /// Write nothing before the drive's own command: no blocks that must be gone after it
     #[arg(long)]
     pub no_canaries: bool,
-    /// Restore the drive's full capacity first (HPA, DCO, accessible maximum address), for good
-    #[arg(long)]
-    pub restore_hidden: bool,
+    /// What to do about capacity that the drive hides (HPA, DCO, accessible maximum address): restore it first, for good,
+    /// or leave it hidden and say so on the record
+    #[arg(long, value_enum, value_name = "CHOICE", default_value_t)]
+    pub hidden_areas: HiddenAreasArg,
     /// The vendor's statement about cryptographic erase; its digest goes onto plan and record
     #[arg(long, value_name = "FILE")]
     pub crypto_basis: Option<PathBuf>,
@@ -108,7 +109,7 @@ impl RequestArgs {
             crypto: self.crypto()?,
             canaries: if self.no_canaries { CanaryChoice::None } else { CanaryChoice::Write },
             afterwards: if self.overwrite_after { Afterwards::Overwrite } else { Afterwards::Nothing },
-            hidden: if self.restore_hidden { HiddenChoice::Restore } else { HiddenChoice::Refuse },
+            hidden: self.hidden_areas.into(),
             policy: self.policy_file(),
         })
     }
@@ -175,6 +176,25 @@ impl From<ScopeArg> for Scope {
         match scope {
             ScopeArg::Unit => Self::Unit,
             ScopeArg::Drive => Self::Drive,
+        }
+    }
+}
+
+/// What is done about capacity that a drive hides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum HiddenAreasArg {
+    /// It is restored first, and stays so.
+    #[default]
+    Restore,
+    /// It stays hidden, and is not sanitized by an overwrite.
+    Leave,
+}
+
+impl From<HiddenAreasArg> for HiddenChoice {
+    fn from(choice: HiddenAreasArg) -> Self {
+        match choice {
+            HiddenAreasArg::Restore => Self::Restore,
+            HiddenAreasArg::Leave => Self::Leave,
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod helper;
 pub mod identity;
 pub mod probe;
 pub mod procfs;
+pub mod rescan;
 pub mod resolve;
 pub mod root;
 pub mod security;
@@ -28,7 +29,7 @@ pub mod survey;
 pub mod sysfs;
 pub mod thermometer;
 
-pub use again::{find_again, is_same_drive};
+pub use again::{find_again, is_same_drive, is_same_drive_of};
 pub use bus::bus_of;
 pub use capability::Capability;
 pub use claim::StatePaths;

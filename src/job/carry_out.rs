@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
+use super::commanding::random;
 use super::course::{Course, LeftAtWork, PassRun, Run, Trust, VerificationRun};
 use super::ending::{given_up, gone, is_worth_reading, lost, refused, state_failed};
 use super::entry::{Entry, Keeper};
+use super::key_slots::still_there;
 use super::listen::{Happening, Listener};
 use super::probe;
 use super::shares::Seat;
@@ -62,7 +64,10 @@ pub(super) struct Broken(pub(super) Ending);
 /// Writes what is left of all passes of a plan and verifies the last. Total: whatever happens has an ending.
 pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means<'_>) -> Run {
     let mut talk = Talk::new(plan.geometry, plan.rules(), course.spent, means);
+    let slots = still_there(plan, &course);
     let mut run = Run {
+        restores: course.restores,
+        key_slots: course.key_slots,
         steps: course.steps,
         passes: course.passes,
         verification: course.verification,
@@ -74,7 +79,9 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
     };
     let rest = Rest { written: course.written, started: course.pass_started };
     let result = talk
-        .purge(plan, course.begun, course.trust, &mut run)
+        .restore(plan, &mut run)
+        .and_then(|()| talk.key_slots(slots, &mut run))
+        .and_then(|()| talk.purge(plan, course.begun, course.trust, &mut run))
         .and_then(|()| talk.take_up(plan, course.given_up, &mut run))
         .and_then(|()| talk.look(plan, patterns, course.trust, rest, &mut run))
         .and_then(|rest| talk.write(plan, patterns, rest, &mut run))
@@ -85,7 +92,7 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
     }
     talk.look_after(plan, &mut run);
     run.left_at_work = talk.left_at_work;
-    run.conduct = talk.conduct;
+    run.conduct = Conduct { key_slots: run.key_slots.clone(), ..talk.conduct };
     run
 }
 
@@ -203,6 +210,7 @@ impl Talk<'_> {
         run: &mut Run,
     ) -> Result<Rest, Broken> {
         let next = run.passes.len();
+        let rest = Rest { started: rest.started.filter(|at| Some(*at) >= run.ready_for_passes()), ..rest };
         // A full reading sees everything anyway; a sample does not see what came in while nobody held the drive.
         let full = matches!(plan.verification, VerificationPlan::Full { .. });
         let needless = next == patterns.len() && (full || run.verification.is_some());
@@ -295,8 +303,7 @@ impl Talk<'_> {
         Ok(())
     }
 
-    /// Where a rule has ended a pass, now or before an interruption, what was written of the last one is read back, or
-    /// nothing more is done.
+    /// After a rule has ended a pass, what was written of the last one is read back, or nothing more is done.
     fn take_up(&self, plan: &Plan, ended_by: Option<RuleName>, run: &mut Run) -> Result<(), Broken> {
         let Some(rule) = ended_by else { return Ok(()) };
         let ending = Ending::GivenUp(given_up(rule, &self.rules));
@@ -320,6 +327,7 @@ impl Talk<'_> {
                 Event::Broken { text } => return Err(Broken(lost(text))),
                 Event::Verified { .. }
                 | Event::Repaired { .. }
+                | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
                 | Event::News(_)
@@ -421,6 +429,7 @@ impl Talk<'_> {
                 Event::Pass { .. }
                 | Event::Checkpoint { .. }
                 | Event::Repaired { .. }
+                | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
                 | Event::News(_)
@@ -463,6 +472,7 @@ impl Talk<'_> {
                 Event::Pass { .. }
                 | Event::Checkpoint { .. }
                 | Event::Verified { .. }
+                | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
                 | Event::News(_)
@@ -551,8 +561,4 @@ impl Talk<'_> {
         self.heard = heard;
         Ok(())
     }
-}
-
-pub(super) fn random(seed: &mut [u8]) -> Result<(), Broken> {
-    getrandom::fill(seed).map_err(|error| Broken(lost(format!("the kernel gave no random numbers: {error}"))))
 }

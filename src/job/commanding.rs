@@ -8,7 +8,7 @@
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::carry_out::{Broken, Talk, random};
+use super::carry_out::{Broken, Talk};
 use super::course::{Run, StepRun, Trust};
 use super::ending::{lost, step_ended};
 use super::entry::Entry;
@@ -225,7 +225,7 @@ impl Talk<'_> {
     }
 
     /// What may come at any time; anything else is not what was ordered.
-    fn unexpected(&mut self, event: Event) -> Result<(), Broken> {
+    pub(super) fn unexpected(&mut self, event: Event) -> Result<(), Broken> {
         match event {
             Event::Ready { .. } | Event::Waiting | Event::Heat { .. } => Ok(()),
             Event::Progress(progress) => {
@@ -237,6 +237,7 @@ impl Talk<'_> {
             | Event::Checkpoint { .. }
             | Event::Verified { .. }
             | Event::Repaired { .. }
+            | Event::Restored { .. }
             | Event::Looked { .. }
             | Event::NotReady { .. }
             | Event::News(_)
@@ -275,6 +276,7 @@ impl Talk<'_> {
         let answers = match run.ending {
             Ending::Completed | Ending::CommandNotStarted(_) | Ending::CommandFailed(_) => true,
             Ending::Stopped
+            | Ending::PowerCycle(_)
             | Ending::DriveGone(_)
             | Ending::GivenUp(_)
             | Ending::Refused(_)
@@ -343,6 +345,11 @@ fn unheld() -> Reason {
 /// Whether a command was not sent because somebody wanted to stop.
 fn was_stopped(conclusion: &Conclusion) -> bool {
     matches!(conclusion, Conclusion::NotStarted { reason } if reason.code == ReasonCode::Stopped)
+}
+
+/// Random bytes of the kernel.
+pub(super) fn random(seed: &mut [u8]) -> Result<(), Broken> {
+    getrandom::fill(seed).map_err(|error| Broken(lost(format!("the kernel gave no random numbers: {error}"))))
 }
 
 /// The first block, the last, and random ones between; all of a drive that has no more.

@@ -14,6 +14,7 @@ use super::conclude::{
 };
 use super::course::{Course, LeftAtWork, Run};
 use super::entry::{Entry, Keeper as _};
+use super::identity::{expect_restored, identity_after};
 use super::limits;
 use super::listen::Listener;
 use super::opening::{keep, open_numbered};
@@ -27,12 +28,12 @@ use crate::certificate::statement::{BuildFault, RecordInput, Statement, build};
 use crate::certificate::store::StoredRecord;
 use crate::certificate::time::UtcTime;
 use crate::device::thermometer::{self, Thermometer};
-use crate::device::{Capability, Claimed, DriveFacts, Identity, bus_of};
+use crate::device::{Capability, Claimed, DriveFacts, bus_of};
 use crate::engine::firmware::Secret;
 use crate::journal::{Journal, Store};
 use crate::plan::{Limit, Plan};
 use crate::unit::term::Exit;
-use crate::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
+use crate::unit::{Digest, Pattern, Reason, ReasonCode};
 use crate::verify::{Ending, Verdict, judge};
 use crate::worker::Worker;
 use crate::worker::parent::Farewell;
@@ -213,6 +214,7 @@ pub(super) fn sit(
 ) -> Finished {
     let course = std::mem::take(&mut sitting.course);
     let mut run = drive(shared, &sitting, course, &mut journal, listener);
+    expect_restored(&mut sitting.claimed, &run);
     let Sitting { job, facts, claimed, plan, given, notes, self_test, started, clock, .. } = sitting;
     let mut interruptions = sitting.interruptions;
     if let (Some((probe, went_on)), Some(gap)) = (&run.probe, interruptions.last_mut()) {
@@ -263,6 +265,8 @@ fn drive(
         Ok(worker) => worker,
         Err(error) => {
             return Run {
+                restores: course.restores,
+                key_slots: course.key_slots,
                 steps: course.steps,
                 passes: course.passes,
                 verification: course.verification,
@@ -413,7 +417,9 @@ impl Work<'_> {
             return None;
         }
         let steps = self.run.map(|run| run.steps.as_slice()).unwrap_or_default();
-        Some(firmware_record(steps, self.capability.clone(), self.run.and_then(|run| run.capability.clone())))
+        let restores = self.run.map(|run| run.restores.as_slice()).unwrap_or_default();
+        let after = self.run.and_then(|run| run.capability.clone());
+        Some(firmware_record(restores, steps, self.capability.clone(), after))
     }
 
     fn input(&self, circumstances: &Circumstances<'_>) -> Result<RecordInput, RecordFault> {
@@ -518,27 +524,5 @@ fn inconsistent(work: &Work<'_>, findings: &[&str]) -> Verdict {
     match work.plan {
         Some(plan) => judge(plan, &[], &[], None, None, &Ending::Lost(reason)),
         None => Verdict::unsanitizable(vec![reason]),
-    }
-}
-
-/// Who the drive is after the last step (P1). One that is not the drive any more, or cannot be asked, leaves
-/// the outcome unknown; a drive that vanished has said so already.
-fn identity_after(host: &Host, claimed: &Claimed, run: &mut Run) -> Option<(Identity, Geometry)> {
-    match claimed.recheck(&host.root) {
-        Ok(()) => {
-            let facts = claimed.facts();
-            facts.geometry().map(|geometry| (facts.identity.clone(), *geometry))
-        }
-        Err(reasons) => {
-            if matches!(run.ending, Ending::Completed | Ending::Stopped | Ending::GivenUp(_))
-                && let Some(reason) = reasons.into_iter().next()
-            {
-                run.ending = match reason.code {
-                    ReasonCode::DriveGone | ReasonCode::NoCapacity => Ending::DriveGone(reason),
-                    _ => Ending::Lost(reason),
-                };
-            }
-            None
-        }
     }
 }

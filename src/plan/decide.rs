@@ -89,7 +89,7 @@ fn whole(geometry: Geometry, request: &Request, facts: &DriveFacts) -> Geometry 
         (HiddenChoice::Restore, Some(restore)) if restore.native.0 < BLOCKS_END => {
             Geometry { capacity: restore.native, ..geometry }
         }
-        (HiddenChoice::Restore | HiddenChoice::Refuse, _) => geometry,
+        (HiddenChoice::Restore | HiddenChoice::Leave, _) => geometry,
     }
 }
 
@@ -203,7 +203,7 @@ impl Done {
 fn only_restoring(request: &Request, facts: &DriveFacts) -> Option<FirmwarePlan> {
     let restore = match request.hidden {
         HiddenChoice::Restore => hidden::restore(facts)?,
-        HiddenChoice::Refuse => return None,
+        HiddenChoice::Leave => return None,
     };
     Some(FirmwarePlan {
         steps: Vec::new(),
@@ -311,9 +311,6 @@ fn by_overwrite<'a>(
     instead: Option<Reason>,
 ) -> Result<Way<'a>, Vec<Reason>> {
     let medium = Medium::of(facts);
-    if let Some(reason) = purge::hidden_obstacle(request, facts) {
-        return Err(vec![reason]);
-    }
     match policy.rule(request.standard, medium, Technique::Overwrite, Method::Clear) {
         Some(rule) if matches!(rule.ruling, Ruling::Accepted { .. }) => Ok(Way::Overwrite { rule, instead }),
         Some(_) | None => Err(vec![not_reachable(request, medium, policy, Method::Clear)]),

@@ -1,9 +1,8 @@
 //! The choice among the techniques of a drive, and the part of a plan that the drive carries out itself.
 use super::firmware::{Expected, FirmwarePlan, Scope};
-use super::hidden::{hidden_blocks, restore};
+use super::hidden::restore;
 use super::policy::{Medium, Policy};
 use super::request::{Afterwards, CanaryChoice, HiddenChoice, Request, VerificationChoice};
-use super::technique::hinder::hidden_reason;
 use super::technique::{Candidate, Question, candidate, needs_scope, ranked_for, with_steps};
 use super::{PassPattern, PassSpec, VerificationPlan};
 use crate::command::{DriveCommand, ata, nvme, scsi};
@@ -167,7 +166,7 @@ pub(super) fn parts(
         }),
         restore: match request.hidden {
             HiddenChoice::Restore => restore(facts),
-            HiddenChoice::Refuse => None,
+            HiddenChoice::Leave => None,
         },
         crypto_basis: basis.filter(|_| rests_on_keys),
     };
@@ -262,11 +261,6 @@ fn reads_without_writing(command: &DriveCommand, facts: &DriveFacts) -> bool {
             Some(Interface::Scsi(_) | Interface::Nvme(_) | Interface::Ata(_)) | None,
         ) => true,
     }
-}
-
-/// Why hidden capacity forbids the plan: an overwrite by the host would miss it.
-pub(super) fn hidden_obstacle(request: &Request, facts: &DriveFacts) -> Option<Reason> {
-    (request.hidden == HiddenChoice::Refuse && hidden_blocks(facts).is_some()).then(|| hidden_reason(facts))
 }
 
 /// Whether a drive of this medium has commands of its own to speak of.

@@ -16,6 +16,8 @@ pub enum Ending {
     Completed,
     /// Somebody stopped it.
     Stopped,
+    /// The power of the drive has to be cycled before it goes on; nothing was written yet.
+    PowerCycle(Reason),
     /// The drive vanished.
     DriveGone(Reason),
     /// A rule ended it: too many failures, too slow, too long, too hot.
@@ -118,6 +120,12 @@ pub fn judge(
                 "the job was stopped before its end",
                 "resume the job, or treat the drive as not sanitized",
             )],
+            Disposition::Quarantined,
+            Exit::Aborted,
+        ),
+        Ending::PowerCycle(reason) => Verdict::without_evidence(
+            Outcome::Aborted,
+            vec![reason.clone()],
             Disposition::Quarantined,
             Exit::Aborted,
         ),

@@ -13,12 +13,13 @@ use super::message::{Event, LINE_BYTES_MAX, Opened, Order, Terms};
 use super::reins::{Reins, Rider};
 use super::serve::{Drive, Teller, Way, serve};
 use super::warmth;
+use crate::device::{SysRoot, rescan};
 use crate::engine::firmware::{News, Watch};
 use crate::engine::{Admission, Observer, Phase, Progress};
 use crate::io::{Adapter, BlockRead, BlockWrite, channel, reader, writer};
 use crate::sys::open::reopen_to_read;
 use crate::sys::process::{close_inherited, ignore};
-use crate::unit::{RangeSet, Reason, ReasonCode};
+use crate::unit::{BlockCount, RangeSet, Reason, ReasonCode};
 
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -65,6 +66,7 @@ fn listen(socket: UnixStream, reins: Arc<Reins>) -> Receiver<Order> {
                 Order::Begin(_)
                 | Order::Verify(_)
                 | Order::Repair(_)
+                | Order::Restore(_)
                 | Order::Look(_)
                 | Order::Command(_)
                 | Order::Survey => {}
@@ -115,6 +117,12 @@ impl Drive for Descriptor {
             )),
             Err(error) => Err(no_channel(&error)),
         }
+    }
+
+    fn look_again(&mut self, terms: &Terms) -> io::Result<BlockCount> {
+        let wanted = terms.geometry.bytes();
+        let bytes = rescan::follow(&SysRoot::host(), self.0.as_fd(), wanted)?;
+        Ok(terms.geometry.blocks_in(bytes))
     }
 }
 

@@ -337,6 +337,7 @@ pub(crate) fn interrupted_job() -> RecordInput {
     }];
     let degrees = |degrees| Some(Temperature::from_degrees(degrees));
     job.conduct = Some(Conduct {
+        key_slots: None,
         longest_silence_millis: 4500,
         left_behind: None,
         heat: Some(HeatRecord {

@@ -270,7 +270,11 @@ impl Look<'_> {
             Some(Entry::Armed { .. }) if untouched => Point::Armed,
             Some(Entry::Armed { .. }) => Point::Writing,
             Some(
-                Entry::Planting { .. }
+                Entry::OverwritingKeySlots { .. }
+                | Entry::KeySlotsOverwritten { .. }
+                | Entry::Restoring { .. }
+                | Entry::Restored { .. }
+                | Entry::Planting { .. }
                 | Entry::Planted { .. }
                 | Entry::Commanding { .. }
                 | Entry::Commanded { .. }

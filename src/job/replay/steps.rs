@@ -26,6 +26,7 @@ impl Story {
             State::Commanding { step } => Err(format!("command {named}, while it is the turn of {step}")),
             State::Refused
             | State::Intended
+            | State::Restoring
             | State::Writing { .. }
             | State::Verifying
             | State::Verified
