@@ -157,7 +157,8 @@ fn a_format_is_confirmed_and_keeps_the_format() {
         let format = Format {
             erase,
             namespace: FormatScope::One { nsid: 1 },
-            lba_format: 0,
+            // The model's namespaces of 512-byte blocks have format 1.
+            lba_format: 1,
             metadata: MetadataSetting::Separate,
             protection: 0,
             protection_place: 0,
