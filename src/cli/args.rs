@@ -46,16 +46,16 @@ pub enum Command {
         state: StateArgs,
     },
     /// Show exactly what would be done to drives, or every reason why not; changes nothing
-    Plan(PlanArgs),
+    Plan(Box<PlanArgs>),
     /// Sanitize drives, read them back, and write a signed record of each
-    Sanitize(SanitizeArgs),
+    Sanitize(Box<SanitizeArgs>),
     /// Go on with jobs that were interrupted, where they stopped
     Resume(ResumeArgs),
     /// Show the jobs of this host
     #[command(subcommand)]
     Job(JobCommand),
     /// Read a drive that somebody else overwrote, and write a signed inspection record
-    Verify(VerifyArgs),
+    Verify(Box<VerifyArgs>),
     /// Check or show records, offline
     #[command(subcommand)]
     Certificate(CertificateCommand),

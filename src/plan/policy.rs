@@ -225,9 +225,14 @@ impl Policy {
 
     /// How a plan refers to a row of this policy.
     pub fn reference(&self, rule: &Rule) -> PolicyRow {
+        self.reference_by(rule, self.digest())
+    }
+
+    /// The same with the digest of this policy, which takes as long as all the rest, worked out before.
+    pub fn reference_by(&self, rule: &Rule, digest: Digest) -> PolicyRow {
         PolicyRow {
             name: self.name.clone(),
-            digest: self.digest(),
+            digest,
             standard: rule.standard,
             basis: rule.basis,
             source: rule.source.clone(),

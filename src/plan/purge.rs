@@ -4,7 +4,7 @@ use super::hidden::{hidden_blocks, restore};
 use super::policy::{Medium, Policy};
 use super::request::{Afterwards, CanaryChoice, HiddenChoice, Request, VerificationChoice};
 use super::technique::hinder::hidden_reason;
-use super::technique::{Candidate, candidate, needs_scope, ranked, with_steps};
+use super::technique::{Candidate, Question, candidate, needs_scope, ranked_for, with_steps};
 use super::{PassPattern, PassSpec, VerificationPlan};
 use crate::command::{DriveCommand, ata, nvme, scsi};
 use crate::device::DriveFacts;
@@ -33,12 +33,11 @@ pub(super) fn choose(
     policy: &Policy,
     method: Method,
 ) -> Result<Candidate, NoChoice> {
-    let all = ranked(request, facts, policy);
+    let question = Question::new(request, facts, policy);
+    let all = ranked_for(&question);
     let wanted: Vec<Candidate> = match request.technique {
         None => all.iter().filter(|one| !one.steps.is_empty()).cloned().collect(),
-        Some(Technique::CryptoErase | Technique::OpalRevert) => {
-            key_change(request, facts, policy, method, &all)
-        }
+        Some(Technique::CryptoErase | Technique::OpalRevert) => key_change(&question, method, &all),
         Some(technique) => all.iter().filter(|one| one.technique == technique).cloned().collect(),
     };
     let accepted: Vec<&Candidate> = wanted.iter().filter(|one| one.is_accepted_for(method)).collect();
@@ -69,15 +68,9 @@ fn is_scope(reason: &Reason) -> bool {
 
 /// What a change of keys comes to: on its own where its conditions hold, else with a technique after it that needs none
 /// of them. After a revert, which opens a locked drive, what can follow does, conditions or not.
-fn key_change(
-    request: &Request,
-    facts: &DriveFacts,
-    policy: &Policy,
-    method: Method,
-    all: &[Candidate],
-) -> Vec<Candidate> {
-    let technique = request.technique.unwrap_or(Technique::CryptoErase);
-    let keys = candidate(technique, request, facts, policy);
+fn key_change(question: &Question<'_>, method: Method, all: &[Candidate]) -> Vec<Candidate> {
+    let technique = question.request.technique.unwrap_or(Technique::CryptoErase);
+    let keys = candidate(technique, question);
     let mut found = Vec::new();
     if keys.not_offered.is_some() {
         return found;
@@ -89,7 +82,7 @@ fn key_change(
             if next.is_accepted_for(method) {
                 let mut steps = keys.steps.clone();
                 steps.extend(next.steps.iter().filter(|step| !keys.steps.contains(step)).cloned());
-                found.push(with_steps(next, steps, request, facts, policy));
+                found.push(with_steps(next, steps, question));
             }
         }
     }

@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use super::PolicyRow;
 use super::firmware::{CommandReach, Scope};
-use super::policy::{Case, InterfaceKind, Medium, Need, Policy, Ruling};
+use super::policy::{Case, InterfaceKind, Medium, Need, Policy, Rule, Ruling};
 use super::request::Request;
 use crate::command::DriveCommand;
 use crate::device::DriveFacts;
 use crate::unit::term::{Method, Standard, Technique, word};
-use crate::unit::{Reason, ReasonCode};
+use crate::unit::{Digest, Reason, ReasonCode};
 
 pub use time::{TimeSource, TimeTold};
 
@@ -57,8 +57,41 @@ impl Candidate {
 /// Every technique for this drive, the best first: what reaches more before what reaches less, what can be done now
 /// before what is hindered, what shows more before what rests on a word, the faster before the slower.
 pub fn ranked(request: &Request, facts: &DriveFacts, policy: &Policy) -> Vec<Candidate> {
+    ranked_for(&Question::new(request, facts, policy))
+}
+
+/// What is asked, with the digest of the policy.
+pub(super) struct Question<'a> {
+    pub(super) request: &'a Request,
+    pub(super) facts: &'a DriveFacts,
+    policy: &'a Policy,
+    digest: Digest,
+}
+
+impl<'a> Question<'a> {
+    pub(super) fn new(request: &'a Request, facts: &'a DriveFacts, policy: &'a Policy) -> Self {
+        Self { request, facts, policy, digest: policy.digest() }
+    }
+
+    fn row(&self, rule: &Rule) -> PolicyRow {
+        self.policy.reference_by(rule, self.digest)
+    }
+
+    fn case(&self, technique: Technique, method: Method) -> Case {
+        Case {
+            standard: self.request.standard,
+            medium: Medium::of(self.facts),
+            interface: InterfaceKind::of(self.facts),
+            technique,
+            method,
+        }
+    }
+}
+
+/// The same as [`ranked`].
+pub(super) fn ranked_for(question: &Question<'_>) -> Vec<Candidate> {
     let mut all: Vec<Candidate> =
-        Technique::ALL.into_iter().map(|technique| candidate(technique, request, facts, policy)).collect();
+        Technique::ALL.into_iter().map(|technique| candidate(technique, question)).collect();
     all.sort_by_key(|one| {
         (
             one.not_offered.is_some(),
@@ -88,14 +121,10 @@ const fn assurance(technique: Technique) -> u8 {
 }
 
 /// One technique for this drive.
-pub(super) fn candidate(
-    technique: Technique,
-    request: &Request,
-    facts: &DriveFacts,
-    policy: &Policy,
-) -> Candidate {
+pub(super) fn candidate(technique: Technique, question: &Question<'_>) -> Candidate {
+    let (request, facts) = (question.request, question.facts);
     if technique == Technique::Overwrite {
-        return by_host(request, facts, policy);
+        return by_host(question);
     }
     match offer::command(technique, request, facts) {
         Ok(command) => {
@@ -104,14 +133,14 @@ pub(super) fn candidate(
             if technique == Technique::BlockErase {
                 steps.splice(0..0, offer::command(Technique::CryptoErase, request, facts).ok());
             }
-            by_drive(technique, steps, request, facts, policy)
+            by_drive(technique, steps, question)
         }
         Err(why) => Candidate {
             not_offered: Some(why),
             steps: Vec::new(),
             reach: None,
             time: None,
-            ..by_drive(technique, Vec::new(), request, facts, policy)
+            ..by_drive(technique, Vec::new(), question)
         },
     }
 }
@@ -120,22 +149,15 @@ pub(super) fn candidate(
 pub(super) fn with_steps(
     candidate: &Candidate,
     steps: Vec<DriveCommand>,
-    request: &Request,
-    facts: &DriveFacts,
-    policy: &Policy,
+    question: &Question<'_>,
 ) -> Candidate {
-    by_drive(candidate.technique, steps, request, facts, policy)
+    by_drive(candidate.technique, steps, question)
 }
 
-fn by_drive(
-    technique: Technique,
-    steps: Vec<DriveCommand>,
-    request: &Request,
-    facts: &DriveFacts,
-    policy: &Policy,
-) -> Candidate {
-    let purge = accepted(technique, Method::Purge, request, facts, policy);
-    let clear = accepted(technique, Method::Clear, request, facts, policy);
+fn by_drive(technique: Technique, steps: Vec<DriveCommand>, question: &Question<'_>) -> Candidate {
+    let (request, facts) = (question.request, question.facts);
+    let purge = accepted(technique, Method::Purge, question);
+    let clear = accepted(technique, Method::Clear, question);
     let (reaches, row, why_no_purge) = match (purge, clear) {
         (Ok(row), _) => (Some(Method::Purge), Some(row), None),
         (Err((_, why)), Ok(row)) => (Some(Method::Clear), Some(row), Some(why)),
@@ -159,8 +181,9 @@ fn by_drive(
     }
 }
 
-fn by_host(request: &Request, facts: &DriveFacts, policy: &Policy) -> Candidate {
-    let case = |method| case(Technique::Overwrite, method, request, facts);
+fn by_host(question: &Question<'_>) -> Candidate {
+    let (facts, policy) = (question.facts, question.policy);
+    let case = |method| question.case(Technique::Overwrite, method);
     let clear = policy.rule_on(&case(Method::Clear));
     let accepted = clear.filter(|rule| matches!(rule.ruling, Ruling::Accepted { .. }));
     let why = match policy.rule_on(&case(Method::Purge)).map(|rule| &rule.ruling) {
@@ -171,7 +194,7 @@ fn by_host(request: &Request, facts: &DriveFacts, policy: &Policy) -> Candidate 
         technique: Technique::Overwrite,
         steps: Vec::new(),
         reaches: accepted.map(|_| Method::Clear),
-        policy: clear.map(|rule| policy.reference(rule)),
+        policy: clear.map(|rule| question.row(rule)),
         why_no_purge: Some(why),
         not_offered: None,
         obstacles: Vec::new(),
@@ -181,16 +204,6 @@ fn by_host(request: &Request, facts: &DriveFacts, policy: &Policy) -> Candidate 
             not_reached: Vec::new(),
         }),
         time: time::of_overwrite(facts),
-    }
-}
-
-fn case(technique: Technique, method: Method, request: &Request, facts: &DriveFacts) -> Case {
-    Case {
-        standard: request.standard,
-        medium: Medium::of(facts),
-        interface: InterfaceKind::of(facts),
-        technique,
-        method,
     }
 }
 
@@ -232,19 +245,14 @@ fn floor(case: &Case) -> Result<Vec<Need>, &'static str> {
 type Denied = (Option<PolicyRow>, String);
 
 /// The row that accepts a technique for a method on this drive, or the one that does not, with the reason.
-fn accepted(
-    technique: Technique,
-    method: Method,
-    request: &Request,
-    facts: &DriveFacts,
-    policy: &Policy,
-) -> Result<PolicyRow, Denied> {
-    let case = case(technique, method, request, facts);
+fn accepted(technique: Technique, method: Method, question: &Question<'_>) -> Result<PolicyRow, Denied> {
+    let Question { request, facts, policy, .. } = *question;
+    let case = question.case(technique, method);
     let Some(rule) = policy.rule_on(&case) else {
         let why = format!("policy {} has no row for it under {}", policy.name, word(request.standard));
         return Err((None, why));
     };
-    let row = policy.reference(rule);
+    let row = question.row(rule);
     let denied = |why: &str| Err((Some(row.clone()), why.to_owned()));
     let listed = match &rule.ruling {
         Ruling::ByDrive { needs } => needs.clone(),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::device::identity::BackingFile;
-use crate::device::{ContentType, Identity, QueueLimits};
+use crate::device::{Content, ContentType, Identity, QueueLimits, Reach, Zoned};
 use crate::plan::request::Ratio;
 use crate::plan::{Limit, LimitCode};
 use crate::unit::term::{Basis, DriveKind, Standard};
