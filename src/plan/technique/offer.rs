@@ -1,7 +1,7 @@
 //! Which commands a technique takes on a drive, by what the drive says of itself.
 use super::super::firmware::Scope;
 use super::super::request::Request;
-use crate::command::tcg::{Authority, Revert};
+use crate::command::tcg::{Authority, Revert, RevertAim};
 use crate::command::{AfterFailure, DriveCommand, DriveOverwrite, Invert, ata, nvme, scsi};
 use crate::device::DriveFacts;
 use crate::device::capability::ata::AtaFacts;
@@ -211,7 +211,7 @@ fn revert(capability: &Capability) -> Result<DriveCommand, String> {
         }
         TcgClass::Other => return Err("the TCG class of the drive is not known".to_owned()),
     }
-    Ok(DriveCommand::TcgRevert(Revert { authority: authority(tcg) }))
+    Ok(DriveCommand::TcgRevert(Revert { authority: authority(tcg), aim: RevertAim::NewKeys }))
 }
 
 /// Whoever can read the default credential of the drive can revert it, as long as nobody changed it.
