@@ -20,6 +20,7 @@ pub mod entry;
 pub mod execute;
 pub mod host;
 pub mod inspect;
+mod limits;
 pub mod listen;
 pub mod opening;
 pub mod order;
