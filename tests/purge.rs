@@ -5,6 +5,10 @@
 mod campaign;
 #[path = "purge/check.rs"]
 mod check;
+#[path = "purge/crashes.rs"]
+mod crashes;
+#[path = "purge/defects.rs"]
+mod defects;
 #[path = "purge/drive.rs"]
 mod drive;
 #[path = "purge/foreign.rs"]
@@ -17,15 +21,24 @@ mod ledger;
 mod link;
 #[path = "purge/shape.rs"]
 mod shape;
+#[path = "purge/table.rs"]
+mod table;
 #[path = "purge/world.rs"]
 mod world;
 
+use std::collections::BTreeMap;
+
 use campaign::run;
+use check::Check;
 use link::Defect;
 use shape::Shape;
+use table::Table;
 
 /// Seeds of a normal run.
 const SEEDS: u64 = 2_000;
+
+/// Violations of a check that are printed.
+const SHOWN: usize = 6;
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |text| text.parse().expect("a number"))
@@ -34,17 +47,30 @@ fn number(name: &str, default: u64) -> u64 {
 #[test]
 fn no_seed_breaks_a_promise() {
     let (seeds, base) = (number("EXPUNGE_PURGE_SEEDS", SEEDS), number("EXPUNGE_PURGE_BASE", 0));
-    let mut failures = Vec::new();
+    let mut failures: BTreeMap<Check, Vec<String>> = BTreeMap::new();
+    let mut table = Table::default();
     for seed in base..base + seeds {
         let trail = run(&Shape::draw(seed), None, seed, Defect::None);
+        table.count(&trail);
         for violation in &trail.violations {
-            let quirks = trail.world.shape.drive.model.quirks();
-            failures.push(format!(
-                "seed {seed}, {quirks:?}, {:?}\n  {:?}: {}",
-                trail.world.shape.between, violation.check, violation.text
-            ));
+            let shape = &trail.world.shape;
+            let text = format!(
+                "seed {seed}, {:?}, {:?}, {:?}\n    {}",
+                shape.drive.model.quirks(),
+                shape.between,
+                shape.drive.tper.as_ref().map(|tper| (tper.class, tper.activation, tper.quirks.clone())),
+                violation.text
+            );
+            failures.entry(violation.check).or_default().push(text);
         }
     }
-    let shown = failures.iter().take(12).cloned().collect::<Vec<_>>().join("\n");
-    assert!(failures.is_empty(), "{} failures:\n{shown}", failures.len());
+    println!("{table}");
+    let shown = failures.iter().map(|(check, texts)| {
+        let first = texts.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("\n  ");
+        format!("{check:?}: {}\n  {first}", texts.len())
+    });
+    let shown = shown.collect::<Vec<_>>().join("\n");
+    assert!(failures.is_empty(), "broken promises:\n{shown}");
+    let gaps = table.gaps();
+    assert!(seeds < SEEDS || gaps.is_empty(), "not shown: {gaps:?}");
 }

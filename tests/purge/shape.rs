@@ -7,7 +7,7 @@ use expunge::plan::request::{
 use expunge::plan::{PassChoice, Profile};
 use expunge::sim::controller::nvme::Namespace;
 use expunge::sim::controller::opal::{Activation, SimClass, TperQuirk, TperSpec};
-use expunge::sim::controller::quirk::draw_menu;
+use expunge::sim::controller::quirk::{self, QuirkName, draw_menu};
 use expunge::sim::controller::{AtaTraits, Erase, NvmeSpec, Quirk, ScsiSpec, Shape as Cells};
 use expunge::sim::{Dice, Wear};
 use expunge::unit::term::{Method, Standard, Technique};
@@ -47,12 +47,30 @@ impl Shape {
     /// The job of a seed.
     pub(crate) fn draw(seed: u64) -> Self {
         let mut dice = Dice::new(seed ^ 0x0F1E_2D3C);
+        if !seed.is_multiple_of(2) {
+            let turn = usize::try_from(seed / 2).expect("64 bits") % QuirkName::ALL.len();
+            return Self::with_quirk(QuirkName::ALL[turn], &mut dice);
+        }
+        let speaks = [Speaks::Nvme, Speaks::Ata, Speaks::Scsi][dice.index(3)];
         let quirks = draw_menu(&mut dice);
-        let cells = cells(&mut dice, seed, quirks);
-        let model = match dice.below(8) {
-            0..=2 => Model::Nvme(nvme(&mut dice, cells)),
-            3..=5 => Model::Scsi(ata(&mut dice, cells)),
-            _ => Model::Scsi(scsi(&mut dice, cells)),
+        Self::speaking(speaks, quirks, &mut dice)
+    }
+
+    /// A job on a drive that has this quirk, and speaks what it is a quirk of.
+    pub(crate) fn with_quirk(name: QuirkName, dice: &mut Dice) -> Self {
+        let fits = speakers(name);
+        let speaks = fits[dice.index(fits.len())];
+        let quirk = quirk::draw(name, dice);
+        Self::speaking(speaks, vec![quirk], dice)
+    }
+
+    fn speaking(speaks: Speaks, quirks: Vec<Quirk>, dice: &mut Dice) -> Self {
+        let mut dice = Dice::new(dice.bits());
+        let cells = cells(&mut dice, quirks);
+        let model = match speaks {
+            Speaks::Nvme => Model::Nvme(nvme(&mut dice, cells)),
+            Speaks::Ata => Model::Scsi(ata(&mut dice, cells)),
+            Speaks::Scsi => Model::Scsi(scsi(&mut dice, cells)),
         };
         let tper = dice.chance(1, 5).then(|| tper(&mut dice));
         let request = request(&mut dice, tper.is_some());
@@ -69,20 +87,46 @@ impl Shape {
     pub(crate) fn psid(&self) -> Option<Vec<u8>> {
         self.drive.tper.as_ref().map(|tper| tper.psid.clone())
     }
+}
 
-    /// Whether the drive and everybody else behave.
-    pub(crate) fn is_honest(&self) -> bool {
-        let tper_is = self.drive.tper.as_ref().is_none_or(|tper| tper.quirks.is_empty());
-        self.drive.model.quirks().is_empty() && tper_is && self.between == Between::Nothing
+/// What a drive speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    Nvme,
+    Ata,
+    Scsi,
+}
+
+/// Which drives can have a quirk that changes anything.
+const fn speakers(name: QuirkName) -> &'static [Speaks] {
+    match name {
+        QuirkName::SkipsNamespace
+        | QuirkName::MemoryRegionEnabled
+        | QuirkName::SlowAdmin
+        | QuirkName::FormatDoesNothing
+        | QuirkName::NeverGlobalErased
+        | QuirkName::GlobalErasedBefore
+        | QuirkName::AnyNamespaceTaken => &[Speaks::Nvme],
+        QuirkName::SkipsHidden
+        | QuirkName::FrozenByFirmware
+        | QuirkName::CountExpired
+        | QuirkName::ZeroRegisters
+        | QuirkName::NoRegisters
+        | QuirkName::SecurityStays
+        | QuirkName::Interloper => &[Speaks::Ata],
+        QuirkName::FixedSense | QuirkName::ReservedByOther | QuirkName::UnitAttention => {
+            &[Speaks::Ata, Speaks::Scsi]
+        }
+        _ => &[Speaks::Nvme, Speaks::Ata, Speaks::Scsi],
     }
 }
 
-fn cells(dice: &mut Dice, seed: u64, quirks: Vec<Quirk>) -> Cells {
+fn cells(dice: &mut Dice, quirks: Vec<Quirk>) -> Cells {
     let wear = if dice.chance(1, 2) { Wear::Moving } else { Wear::InPlace };
     let block_bytes = if dice.chance(1, 4) { 4096 } else { 512 };
     let blocks = dice.between(8, 160);
     let mut cells = Cells::small(block_bytes, blocks).used();
-    cells.seed = seed;
+    cells.seed = dice.bits();
     cells.wear = wear;
     cells.command_ms = dice.between(0, 20);
     cells.erase_ms = dice.between(0, 600_000);
