@@ -30,6 +30,8 @@ use std::collections::BTreeMap;
 
 use campaign::run;
 use check::Check;
+use drive::Model;
+use expunge::sim::controller::{Personality, ScsiSpec};
 use link::Defect;
 use shape::Shape;
 use table::Table;
@@ -44,6 +46,14 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |text| text.parse().expect("a number"))
 }
 
+const fn speech(model: &Model) -> &'static str {
+    match model {
+        Model::Nvme(_) => "nvme",
+        Model::Scsi(ScsiSpec { personality: Personality::Scsi(_), .. }) => "scsi",
+        Model::Scsi(ScsiSpec { personality: Personality::Ata(_), .. }) => "ata",
+    }
+}
+
 #[test]
 fn no_seed_breaks_a_promise() {
     let (seeds, base) = (number("EXPUNGE_PURGE_SEEDS", SEEDS), number("EXPUNGE_PURGE_BASE", 0));
@@ -55,11 +65,22 @@ fn no_seed_breaks_a_promise() {
         for violation in &trail.violations {
             let shape = &trail.world.shape;
             let text = format!(
-                "seed {seed}, {:?}, {:?}, {:?}\n    {}",
+                "seed {seed}, {}, {:?}, {:?}, {:?}\n    {}",
+                speech(&shape.drive.model),
                 shape.drive.model.quirks(),
                 shape.between,
                 shape.drive.tper.as_ref().map(|tper| (tper.class, tper.activation, tper.quirks.clone())),
-                violation.text
+                violation.text,
+            );
+            let asked = &shape.request;
+            let text = format!(
+                "{text}\n    asked {:?} {:?} {:?}, canaries {:?}, afterwards {:?}, wear {:?}",
+                asked.method,
+                asked.standard,
+                asked.technique,
+                asked.canaries,
+                asked.afterwards,
+                shape.drive.model.shape().wear
             );
             failures.entry(violation.check).or_default().push(text);
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::VerificationTally;
 use crate::command::DriveCommand;
 use crate::engine::firmware::{Before, CommandReport, Conclusion};
+use crate::plan::Plan;
 use crate::unit::{BlockCount, Geometry, Pattern, RangeSet, Reason, ReasonCode};
 
 /// Blocks with unique data that must be gone after a command.
@@ -94,6 +95,10 @@ pub fn step_word(step: &StepTally, compared: Compared) -> StepWord {
         (Conclusion::NotStarted { reason }, _) => StepWord::NotStarted(reason.clone()),
         (Conclusion::Failed { reason }, _) => StepWord::Failed(reason.clone()),
         (Conclusion::Unknown { reason }, _) => StepWord::Unknown(reason.clone()),
+        (Conclusion::Claimed, CanaryWord::Survived) if !was_sent(step, report) => StepWord::Unknown(unknown(
+            "the host was interrupted when it was about to send the command, and blocks that were written before still \
+                 hold what they held: the drive did not carry it out, or never got it",
+        )),
         (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::Survived) => StepWord::Failed(lied(step)),
         (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::AllChanged) => StepWord::Proven,
         (Conclusion::Confirmed, CanaryWord::NoneSeen | CanaryWord::Silent) => match compared {
@@ -109,6 +114,15 @@ pub fn step_word(step: &StepTally, compared: Compared) -> StepWord {
     }
 }
 
+/// Whether the command itself is among what is quoted, and was not only followed. Of a revert only the method call is
+/// known beforehand, and that is not quoted: what is called claimed was answered.
+fn was_sent(step: &StepTally, report: &CommandReport) -> bool {
+    let written = step.command.written();
+    let mut blocks = written.iter().filter(|bytes| !bytes.starts_with("data ")).peekable();
+    blocks.peek().is_none()
+        || blocks.any(|bytes| report.exchanges.iter().any(|exchange| exchange.command == *bytes))
+}
+
 /// What is compared after the last command, besides the canaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compared {
@@ -118,12 +132,20 @@ pub enum Compared {
     CanariesOnly,
 }
 
+/// Whether something was seen of what the commands did before passes were written over it: what is read after a pass shows
+/// the pass. Canaries that could not be read any more have not survived either.
+pub fn seen_before_passes(plan: &Plan, steps: &[StepTally]) -> bool {
+    let word = |step: &StepTally| step.canaries.as_ref().map_or(CanaryWord::Silent, Canaries::word);
+    let seen = |step: &StepTally| matches!(word(step), CanaryWord::AllChanged | CanaryWord::NoneSeen);
+    plan.passes.is_empty() || steps.is_empty() || steps.iter().any(seen)
+}
+
 /// Whether every count of a step fits the drive.
 pub fn accounts_for(step: &StepTally, geometry: &Geometry) -> bool {
     step.canaries.as_ref().is_none_or(|canaries| canaries.accounts_for(geometry))
 }
 
-fn unknown(text: &str) -> Reason {
+pub(super) fn unknown(text: &str) -> Reason {
     Reason::new(
         ReasonCode::FirmwareUnknown,
         text,

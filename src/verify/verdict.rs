@@ -174,7 +174,7 @@ fn steps_fault(plan: &Plan, steps: &[StepTally]) -> Option<Verdict> {
         | VerificationPlan::Sampled { .. } => Compared::Blocks,
         VerificationPlan::Canaries | VerificationPlan::None => Compared::CanariesOnly,
     };
-    steps.iter().find_map(|step| match step_word(step, compared) {
+    let fault = steps.iter().find_map(|step| match step_word(step, compared) {
         StepWord::Proven => None,
         StepWord::NotStarted(reason) => Some(Verdict::unsanitizable(vec![reason])),
         StepWord::Failed(reason) => Some(Verdict::without_evidence(
@@ -189,6 +189,19 @@ fn steps_fault(plan: &Plan, steps: &[StepTally]) -> Option<Verdict> {
             Disposition::Quarantined,
             Exit::Unknown,
         )),
+    });
+    fault.or_else(|| {
+        let text = "the drive says that it is done, and passes were written over everything before anything was read: \
+                    nothing shows that the drive did anything";
+        let reason = steps::unknown(text);
+        (!steps::seen_before_passes(plan, steps)).then(|| {
+            Verdict::without_evidence(
+                Outcome::Unknown,
+                vec![reason],
+                Disposition::Quarantined,
+                Exit::Unknown,
+            )
+        })
     })
 }
 

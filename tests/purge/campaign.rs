@@ -85,6 +85,10 @@ pub(crate) fn run(shape: &Shape, crash: Option<Crash>, seed: u64, defect: Defect
             }
             Found::NotResumable(story) => {
                 check::left(&story, &mut violations);
+                outcome = story.verdict.map_or(outcome, |(outcome, _)| outcome);
+                if outcome == Outcome::Done {
+                    check::truth(&world, None, &mut violations);
+                }
                 break;
             }
         };

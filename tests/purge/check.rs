@@ -12,7 +12,7 @@ use expunge::unit::term::{Exit, Method, Outcome, Technique};
 use crate::drive::{Model, NSID};
 use crate::ledger::{Destructive, Said, Sent};
 use crate::link::Between;
-use crate::world::{Over, World};
+use crate::world::{Filed, Over, World};
 
 /// The name of a check; the letter and number are those of the promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,7 +122,7 @@ pub(crate) fn over(world: &World, over: &Over, out: &mut Vec<Violation>) {
     sending(world, plan, out);
     ours(world, over, out);
     if over.verdict.outcome() == Outcome::Done {
-        truth(world, plan, over, out);
+        truth(world, over.filed.as_ref(), out);
     }
     if over.verdict.outcome() == Outcome::Unsanitizable && over.run.steps.len() <= 1 {
         let planted = over.run.steps.iter().filter_map(|step| step.tally.canaries.as_ref());
@@ -258,7 +258,9 @@ const fn is_nvme(world: &World) -> bool {
     matches!(world.shape.drive.model, Model::Nvme(_))
 }
 
-fn truth(world: &World, plan: &Plan, over: &Over, out: &mut Vec<Violation>) {
+/// A success is true. Without a record there is none to be said what it rests on.
+pub(crate) fn truth(world: &World, filed: Option<&Filed>, out: &mut Vec<Violation>) {
+    let Some(plan) = world.plan() else { return };
     let (visible, invisible) = residue(world, plan);
     if visible + invisible == 0 {
         return;
@@ -273,9 +275,9 @@ fn truth(world: &World, plan: &Plan, over: &Over, out: &mut Vec<Violation>) {
             out.push(Violation { check: Check::P3DoneIsTrue, text });
         }
         Some(_) => {
-            let limits = over.filed.iter().flat_map(|filed| &filed.record.limits);
+            let limits = filed.iter().flat_map(|filed| &filed.record.limits);
             let codes: Vec<LimitCode> = limits.map(|limit| limit.code).collect();
-            if !codes.contains(&LimitCode::DriveTrusted) {
+            if filed.is_some() && !codes.contains(&LimitCode::DriveTrusted) {
                 out.push(Violation { check: Check::P3TrustIsSaid, text: format!("{codes:?}") });
             }
         }

@@ -41,8 +41,14 @@ fn is_right(trail: &Trail, steps: &[Technique], returns: Option<Return>) -> Resu
         // Announced, and the host died before it went out.
         Outcome::Unknown if taken < begun => Ok(()),
         // Its firmware froze it, or a password that nobody knows came with the power.
-        Outcome::Unknown if matches!(returns, Some(Return::Frozen | Return::Locked)) => Ok(()),
+        Outcome::Unknown | Outcome::Unsanitizable
+            if matches!(returns, Some(Return::Frozen | Return::Locked)) =>
+        {
+            Ok(())
+        }
         Outcome::Unknown if !steps.iter().copied().all(remembers) => Ok(()),
+        // Blocks that a password keeps shut cannot be read back.
+        Outcome::Failed if returns == Some(Return::Locked) => Ok(()),
         outcome => Err(format!("{outcome:?} after {taken} commands: {reasons:?}")),
     }
 }

@@ -22,10 +22,10 @@ fn is_killed_on(quirk: QuirkName, defect: Defect, check: Check) {
 }
 
 /// On honest drives, where the host dies at an append.
-fn is_killed_by_a_crash(defect: Defect, check: Check) {
+fn is_killed_by_a_crash(tail: UnsyncedTail, defect: Defect, check: Check) {
     for (name, shape, _) in kinds() {
         for sync in 0..24 {
-            let crash = Crash { sync, tail: UnsyncedTail::Kept, power: None };
+            let crash = Crash { sync, tail, power: None };
             let trail = run(&shape, Some(crash), sync, defect);
             if trail.violations.iter().any(|violation| violation.check == check) {
                 println!("{defect:?}: killed by {check:?} at {name}, sync {sync}");
@@ -54,7 +54,7 @@ fn defect_full_progress_taken_for_success() {
 
 #[test]
 fn defect_stale_success_accepted() {
-    is_killed_by_a_crash(Defect::StaleSuccessAccepted, Check::P3OursWasTaken);
+    is_killed_by_a_crash(UnsyncedTail::Kept, Defect::StaleSuccessAccepted, Check::P3OursWasTaken);
 }
 
 #[test]
@@ -64,5 +64,5 @@ fn defect_journal_after_send() {
 
 #[test]
 fn defect_sent_again() {
-    is_killed_by_a_crash(Defect::SentAgain, Check::P6NeverTwice);
+    is_killed_by_a_crash(UnsyncedTail::Lost, Defect::SentAgain, Check::P6NeverTwice);
 }

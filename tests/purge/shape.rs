@@ -73,7 +73,7 @@ impl Shape {
             Speaks::Scsi => Model::Scsi(scsi(&mut dice, cells)),
         };
         let tper = dice.chance(1, 5).then(|| tper(&mut dice));
-        let request = request(&mut dice, tper.is_some());
+        let request = request(&mut dice, speaks, tper.is_some());
         let between = match dice.below(16) {
             0 | 1 => Between::Stop(dice.below(12)),
             2 => Between::ForeignBeforeLook,
@@ -216,12 +216,28 @@ fn tper(dice: &mut Dice) -> TperSpec {
     spec
 }
 
-fn request(dice: &mut Dice, has_tper: bool) -> Request {
+/// Techniques that a drive may have by its own commands.
+const fn techniques(speaks: Speaks) -> &'static [Technique] {
+    use Technique::{
+        BlockErase, CryptoErase, Format, FormatCrypto, Overwrite, SanitizeOverwrite, SecurityErase,
+        SecurityEraseEnhanced,
+    };
+    match speaks {
+        Speaks::Nvme => &[BlockErase, CryptoErase, SanitizeOverwrite, Format, FormatCrypto, Overwrite],
+        Speaks::Ata => {
+            &[BlockErase, CryptoErase, SanitizeOverwrite, SecurityErase, SecurityEraseEnhanced, Overwrite]
+        }
+        Speaks::Scsi => &[BlockErase, CryptoErase, SanitizeOverwrite, Overwrite],
+    }
+}
+
+fn request(dice: &mut Dice, speaks: Speaks, has_tper: bool) -> Request {
     let standards =
         [Standard::NistR2, Standard::NistR2, Standard::NistR1, Standard::NistR1, Standard::Ieee2883];
     let mut request = purge(standards[dice.index(5)], None);
     if dice.chance(1, 2) {
-        request.technique = Some(Technique::ALL[dice.index(Technique::ALL.len())]);
+        let all = techniques(speaks);
+        request.technique = Some(all[dice.index(all.len())]);
     } else if has_tper && dice.chance(1, 2) {
         request.technique = Some(Technique::OpalRevert);
     }

@@ -11,7 +11,7 @@ use crate::plan::{Plan, VerificationPlan};
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::Outcome;
 use crate::unit::{Digest, Pattern};
-use crate::verify::steps::{Compared, StepWord, accounts_for, step_word};
+use crate::verify::steps::{Compared, StepWord, accounts_for, seen_before_passes, step_word};
 
 /// Everything about the drive's own commands.
 pub(super) fn firmware(record: &Record, out: &mut Vec<Finding>) {
@@ -52,6 +52,10 @@ fn steps(
         out.push(wrong("more commands than were planned"));
     }
     let success = record.outcome == Outcome::Done;
+    let tallies: Vec<_> = done.steps.iter().map(|step| step.tally.clone()).collect();
+    if success && !seen_before_passes(plan, &tallies) {
+        out.push(wrong("passes were written over everything before anything showed what the commands did"));
+    }
     if success && done.steps.len() != planned.steps.len() {
         out.push(wrong("the outcome is done, but not every command was carried out"));
     }
