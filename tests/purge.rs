@@ -72,16 +72,6 @@ fn no_seed_breaks_a_promise() {
                 shape.drive.tper.as_ref().map(|tper| (tper.class, tper.activation, tper.quirks.clone())),
                 violation.text,
             );
-            let asked = &shape.request;
-            let text = format!(
-                "{text}\n    asked {:?} {:?} {:?}, canaries {:?}, afterwards {:?}, wear {:?}",
-                asked.method,
-                asked.standard,
-                asked.technique,
-                asked.canaries,
-                asked.afterwards,
-                shape.drive.model.shape().wear
-            );
             failures.entry(violation.check).or_default().push(text);
         }
     }

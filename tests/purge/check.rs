@@ -5,7 +5,7 @@ use expunge::job::replay::{State, Story};
 use expunge::plan::firmware::{Expected, Scope};
 use expunge::plan::{Decision, LimitCode, Plan, VerificationPlan};
 use expunge::sim::Residue;
-use expunge::sim::controller::quirk::{Quirk, QuirkName};
+use expunge::sim::controller::quirk::{Quirk, QuirkName, Return};
 use expunge::unit::ReasonCode;
 use expunge::unit::term::{Exit, Method, Outcome, Technique};
 
@@ -292,12 +292,20 @@ pub(crate) fn unseen(world: &World, plan: &Plan, visible: u64) -> Option<Unseen>
         Quirk::UnmapsOnly if blind => Some(Unseen::Unmapped),
         Quirk::SkipsSpare if visible == 0 => Some(Unseen::Spare),
         Quirk::SkipsHidden if visible == 0 => Some(Unseen::Hidden),
+        // The last block of the drive is another namespace's, or nobody's.
+        Quirk::SkipsLastBlock if visible == 0 && is_nvme(world) && !has_last_block(world, plan) => {
+            Some(Unseen::OtherNamespace)
+        }
         Quirk::SkipsNamespace { nsid } if *nsid != NSID && visible == 0 => Some(Unseen::OtherNamespace),
         _ => None,
     });
     let narrow =
         matches!(plan.technique, Technique::Format | Technique::FormatCrypto | Technique::SecurityErase);
     quirk.or((narrow && visible == 0).then_some(Unseen::NotMeant))
+}
+
+fn has_last_block(world: &World, plan: &Plan) -> bool {
+    plan.geometry.capacity.0 == world.shape.drive.model.shape().blocks
 }
 
 fn blame(world: &World, over: &Over, out: &mut Vec<Violation>) {
@@ -313,7 +321,10 @@ fn blame(world: &World, over: &Over, out: &mut Vec<Violation>) {
 fn honest(world: &World, plan: &Plan, over: &Over, out: &mut Vec<Violation>) {
     let harmless = world.shape.drive.model.quirks().iter().all(|quirk| is_harmless(quirk.name()));
     let tper = world.shape.drive.tper.as_ref().is_none_or(|tper| tper.quirks.is_empty());
-    if !harmless || !tper || world.shape.between != Between::Nothing || world.sittings > 1 {
+    let undisturbed = world.shape.between == Between::Nothing && world.returns == Return::Same;
+    // The host's own writes do not open a drive that is locked.
+    let locked = plan.commands().is_empty() && world.shape.drive.tper.is_some();
+    if !harmless || !tper || !undisturbed || locked || world.sittings > 1 {
         return;
     }
     let due = if plan.claim.is_some() { Outcome::Done } else { Outcome::Written };

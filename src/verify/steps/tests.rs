@@ -1,6 +1,7 @@
 use super::*;
 use crate::command::ata::{Sanitize, SanitizeAction};
 use crate::command::{AfterFailure, DriveCommand};
+use crate::engine::firmware::Exchange;
 use crate::unit::{Digest, Lba, LbaRange, PatternKey};
 
 fn set(ranges: &[(u64, u64)]) -> RangeSet {
@@ -28,7 +29,18 @@ fn all_changed() -> Canaries {
 fn step(conclusion: Conclusion, canaries: Option<Canaries>) -> StepTally {
     let action = SanitizeAction::BlockErase;
     let command = DriveCommand::AtaSanitize(Sanitize { action, after_failure: AfterFailure::Restricted });
-    let report = CommandReport { conclusion, proof: Vec::new(), exchanges: Vec::new(), notes: Vec::new() };
+    let exchange = Exchange {
+        name: "BLOCK ERASE EXT".to_owned(),
+        // By hand, from the tables of SAT and ACS: restricted, key 426B4572h.
+        command: "8507200012000042720045006b40b400".to_owned(),
+        sent: None,
+        answer: "status 00".to_owned(),
+        received: None,
+        at_millis: 0,
+        times: 1,
+    };
+    let exchanges = vec![exchange];
+    let report = CommandReport { conclusion, proof: Vec::new(), exchanges, notes: Vec::new() };
     StepTally { command, before: Before::default(), report: Some(report), canaries }
 }
 
@@ -79,6 +91,17 @@ fn no_canary_makes_a_success_of_what_the_drive_calls_a_failure() {
     }
     let unreported = StepTally { report: None, ..step(Conclusion::Confirmed, Some(all_changed())) };
     assert_eq!(code(&step_word(&unreported, Compared::Blocks)), Some(ReasonCode::FirmwareUnknown));
+}
+
+/// The host died when the command was about to be sent: what survived is no lie of a drive that never got it.
+#[test]
+fn a_command_that_was_only_followed_is_no_lie() {
+    let mut step = step(Conclusion::Claimed, Some(canaries(3, &[], &[])));
+    assert_eq!(code(&step_word(&step, Compared::Blocks)), Some(ReasonCode::FirmwareLied));
+    if let Some(report) = &mut step.report {
+        report.exchanges[0].command = "8507200000000000000000004000b400".to_owned();
+    }
+    assert_eq!(code(&step_word(&step, Compared::Blocks)), Some(ReasonCode::FirmwareUnknown));
 }
 
 #[test]
