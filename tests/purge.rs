@@ -1,5 +1,9 @@
 //! The campaign of the drives' own commands: whole jobs over simulated controllers that behave in every way of the menu.
 //! Nothing is claimed that is not true of the cells, nothing is destroyed that was not planned, nothing is sent twice.
+//!
+//! `EXPUNGE_PURGE_SEEDS` and `EXPUNGE_PURGE_BASE` choose how many seeds and from where; one failing seed is run again
+//! with `EXPUNGE_PURGE_SEEDS=1 EXPUNGE_PURGE_BASE=<seed>`.
+#![allow(clippy::print_stdout, reason = "the table is worth seeing")]
 
 #[path = "purge/campaign.rs"]
 mod campaign;
@@ -72,6 +76,9 @@ fn no_seed_breaks_a_promise() {
                 shape.drive.tper.as_ref().map(|tper| (tper.class, tper.activation, tper.quirks.clone())),
                 violation.text,
             );
+            let (asked, verified) = (&shape.request, trail.world.plan().map(|plan| &plan.verification));
+            let text =
+                format!("{text}\n    {:?}, canaries {:?}, {verified:?}", asked.technique, asked.canaries);
             failures.entry(violation.check).or_default().push(text);
         }
     }

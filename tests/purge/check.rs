@@ -1,13 +1,17 @@
 //! The promises, as checks with names. What is on the drive is asked of the oracle, what was sent of the ledger.
 use expunge::certificate::CheckStatus;
+use expunge::command::DriveCommand;
 use expunge::engine::firmware::{Conclusion, Proof};
+use expunge::io::{BlockRead as _, Transfer};
 use expunge::job::replay::{State, Story};
-use expunge::plan::firmware::{Expected, Scope};
+use expunge::plan::firmware::Scope;
 use expunge::plan::{Decision, LimitCode, Plan, VerificationPlan};
 use expunge::sim::Residue;
+use expunge::sim::cells::holds_old_data;
 use expunge::sim::controller::quirk::{Quirk, QuirkName, Return};
-use expunge::unit::ReasonCode;
+use expunge::sys::Buffer;
 use expunge::unit::term::{Exit, Method, Outcome, Technique};
+use expunge::unit::{Lba, LbaRange, ReasonCode};
 
 use crate::drive::{Model, NSID};
 use crate::ledger::{Destructive, Said, Sent};
@@ -35,7 +39,7 @@ pub(crate) enum Check {
     /// After every interruption the job can be gone on with, or has ended.
     P6NoJobIsLost,
     /// A record of success passes its check, any other is authentic, and none contradicts the verdict.
-    RecordsCheck,
+    RecordsAreSound,
     /// An honest drive is never said to lie or to have failed.
     HonestDrivesAreNotBlamed,
     /// On an honest drive what was planned is done.
@@ -95,7 +99,7 @@ fn untouched(world: &World, canaries: u64, out: &mut Vec<Violation>) {
     if !taken.is_empty() {
         say(format!("taken by the drive: {:?}", taken.iter().map(|sent| sent.what).collect::<Vec<_>>()));
     }
-    let foreign = world.drive.oracle().deeds().len() > 0 || has(world, QuirkName::ForeignRunning);
+    let foreign = !world.drive.oracle().deeds().is_empty() || has(world, QuirkName::ForeignRunning);
     let lost = cells(&world.before).saturating_sub(cells(&world.drive.oracle().residue()));
     if !foreign && !is_foreign(world) && lost > canaries {
         say(format!("{lost} cells lost their old data, {canaries} had canaries"));
@@ -163,7 +167,7 @@ fn table(over: &Over, plan: &Plan, out: &mut Vec<Violation>) {
 }
 
 fn record(over: &Over, out: &mut Vec<Violation>) {
-    let mut say = |text: String| out.push(Violation { check: Check::RecordsCheck, text });
+    let mut say = |text: String| out.push(Violation { check: Check::RecordsAreSound, text });
     if over.verdict.outcome() != over.judged.outcome() {
         say(format!("judged {:?}, and then {:?}", over.judged.outcome(), over.verdict.reasons()));
     }
@@ -242,16 +246,48 @@ fn ours(world: &World, over: &Over, out: &mut Vec<Violation>) {
 }
 
 /// Old data that is left where the claim says that there is none.
-pub(crate) fn residue(world: &World, plan: &Plan) -> (u64, u64) {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// Addresses of the unit whose reading gives old data.
+    pub(crate) visible: u64,
+    /// Addresses of the unit that read as something else, while their cell holds it.
+    pub(crate) unmapped: u64,
+    /// Other cells that the claim covers.
+    pub(crate) beyond: u64,
+}
+
+impl Left {
+    pub(crate) const fn is_nothing(self) -> bool {
+        self.visible + self.unmapped + self.beyond == 0
+    }
+}
+
+/// What is left of the old data after the job of a plan.
+pub(crate) fn residue(world: &World, plan: &Plan) -> Left {
     let residue = world.drive.oracle().residue();
     let whole = plan.firmware.as_ref().is_some_and(|firmware| firmware.reach.scope == Scope::Drive);
     let capacity = plan.geometry.capacity.0;
-    let inside = residue.addressable.ranges().iter().flat_map(|range| range.first().0..range.end().0);
-    let visible = inside.clone().filter(|lba| *lba < capacity).count() as u64;
-    let beyond = inside.filter(|lba| *lba >= capacity).count() as u64;
-    let of_purge = if plan.method == Method::Purge { residue.unaddressable_cells } else { 0 };
-    let others = if plan.method == Method::Purge && (whole || !is_nvme(world)) { beyond } else { 0 };
-    (visible, of_purge + others)
+    let lbas: Vec<u64> =
+        residue.addressable.ranges().iter().flat_map(|range| range.first().0..range.end().0).collect();
+    let (inside, beyond): (Vec<u64>, Vec<u64>) = lbas.into_iter().partition(|lba| *lba < capacity);
+    let (visible, unmapped): (Vec<u64>, Vec<u64>) =
+        inside.into_iter().partition(|lba| reads_old(world, *lba));
+    let purge = plan.method == Method::Purge;
+    let cells = if purge { residue.unaddressable_cells } else { 0 };
+    let others = if purge && (whole || !is_nvme(world)) { beyond.len() as u64 } else { 0 };
+    Left { visible: visible.len() as u64, unmapped: unmapped.len() as u64, beyond: cells + others }
+}
+
+/// Whether reading an address gives old data. One that cannot be read is taken for one that does.
+fn reads_old(world: &World, lba: u64) -> bool {
+    let (Some(mut port), Some(range)) = (world.drive.open(), LbaRange::single(Lba(lba))) else { return true };
+    let bytes = usize::try_from(port.geometry().block_size.bytes_u64()).expect("a small block");
+    let mut done = Vec::new();
+    let sent = port.submit_read(Transfer { range, buffer: Buffer::new(bytes) });
+    if sent.is_err() || port.reap(&mut done).is_err() {
+        return true;
+    }
+    done.iter().any(|one| one.result.is_err() || holds_old_data(&one.transfer.buffer.as_slice()[..bytes]))
 }
 
 const fn is_nvme(world: &World) -> bool {
@@ -261,17 +297,14 @@ const fn is_nvme(world: &World) -> bool {
 /// A success is true. Without a record there is none to be said what it rests on.
 pub(crate) fn truth(world: &World, filed: Option<&Filed>, out: &mut Vec<Violation>) {
     let Some(plan) = world.plan() else { return };
-    let (visible, invisible) = residue(world, plan);
-    if visible + invisible == 0 {
+    let left = residue(world, plan);
+    if left.is_nothing() {
         return;
     }
-    match unseen(world, plan, visible) {
+    match unseen(world, plan, left) {
         None => {
             let steps: Vec<_> = plan.commands().iter().map(|step| step.technique()).collect();
-            let text = format!(
-                "done by {steps:?} as {:?}, and {visible} addresses and {invisible} other cells hold old data",
-                plan.method
-            );
+            let text = format!("done by {steps:?} as {:?}, and old data is left: {left:?}", plan.method);
             out.push(Violation { check: Check::P3DoneIsTrue, text });
         }
         Some(_) => {
@@ -285,23 +318,27 @@ pub(crate) fn truth(world: &World, filed: Option<&Filed>, out: &mut Vec<Violatio
 }
 
 /// Why nothing shows to this host what is left; `None` when something does.
-pub(crate) fn unseen(world: &World, plan: &Plan, visible: u64) -> Option<Unseen> {
+pub(crate) fn unseen(world: &World, plan: &Plan, left: Left) -> Option<Unseen> {
+    if left.visible > 0 {
+        return None;
+    }
     let quirks = world.shape.drive.model.quirks();
-    let blind = !matches!(plan.firmware.as_ref().map(|firmware| &firmware.expected), Some(Expected::Bytes { bytes }) if bytes.bytes().iter().any(|byte| *byte != 0));
     let quirk = quirks.iter().find_map(|quirk| match quirk {
-        Quirk::UnmapsOnly if blind => Some(Unseen::Unmapped),
-        Quirk::SkipsSpare if visible == 0 => Some(Unseen::Spare),
-        Quirk::SkipsHidden if visible == 0 => Some(Unseen::Hidden),
+        Quirk::UnmapsOnly => Some(Unseen::Unmapped),
+        // What the drive forgot with the rest of its map reads as erased.
+        Quirk::SkipsLastBlock | Quirk::SkipsNamespace { .. } if left.unmapped > 0 => Some(Unseen::Unmapped),
+        Quirk::SkipsSpare => Some(Unseen::Spare),
+        Quirk::SkipsHidden => Some(Unseen::Hidden),
         // The last block of the drive is another namespace's, or nobody's.
-        Quirk::SkipsLastBlock if visible == 0 && is_nvme(world) && !has_last_block(world, plan) => {
+        Quirk::SkipsLastBlock if is_nvme(world) && !has_last_block(world, plan) => {
             Some(Unseen::OtherNamespace)
         }
-        Quirk::SkipsNamespace { nsid } if *nsid != NSID && visible == 0 => Some(Unseen::OtherNamespace),
+        Quirk::SkipsNamespace { nsid } if *nsid != NSID => Some(Unseen::OtherNamespace),
         _ => None,
     });
     let narrow =
         matches!(plan.technique, Technique::Format | Technique::FormatCrypto | Technique::SecurityErase);
-    quirk.or((narrow && visible == 0).then_some(Unseen::NotMeant))
+    quirk.or((narrow && left.unmapped == 0).then_some(Unseen::NotMeant))
 }
 
 fn has_last_block(world: &World, plan: &Plan) -> bool {
@@ -322,8 +359,10 @@ fn honest(world: &World, plan: &Plan, over: &Over, out: &mut Vec<Violation>) {
     let harmless = world.shape.drive.model.quirks().iter().all(|quirk| is_harmless(quirk.name()));
     let tper = world.shape.drive.tper.as_ref().is_none_or(|tper| tper.quirks.is_empty());
     let undisturbed = world.shape.between == Between::Nothing && world.returns == Return::Same;
-    // The host's own writes do not open a drive that is locked.
-    let locked = plan.commands().is_empty() && world.shape.drive.tper.is_some();
+    // The host's own writes do not open a drive that is locked, and a revert alone has nothing to compare on one that
+    // could not be written before.
+    let reverts_only = matches!(plan.commands(), [DriveCommand::TcgRevert(_)]);
+    let locked = (plan.commands().is_empty() || reverts_only) && world.shape.drive.tper.is_some();
     if !harmless || !tper || !undisturbed || locked || world.sittings > 1 {
         return;
     }

@@ -63,7 +63,6 @@ enum Sim {
 #[derive(Clone, Debug)]
 pub(crate) struct Drive {
     sim: Sim,
-    pub(crate) tper: Option<SimTper>,
     kind: DriveKind,
     number: u64,
     others: Vec<String>,
@@ -88,10 +87,10 @@ impl Drive {
             }
         };
         let tper = spec.tper.clone().map(|tper| SimTper::new(tper, keys));
-        if let Some(tper) = &tper {
+        if let Some(tper) = tper {
             match &sim {
-                Sim::Nvme(sim) => sim.set_security(Box::new(tper.clone())),
-                Sim::Scsi(sim) => sim.set_security(Box::new(tper.clone())),
+                Sim::Nvme(sim) => sim.set_security(Box::new(tper)),
+                Sim::Scsi(sim) => sim.set_security(Box::new(tper)),
             }
         }
         let others = match &spec.model {
@@ -101,7 +100,7 @@ impl Drive {
             }
             Model::Scsi(_) => Vec::new(),
         };
-        Self { sim, tper, kind, number, others }
+        Self { sim, kind, number, others }
     }
 
     /// A way to it, for as long as it stays attached.

@@ -168,10 +168,8 @@ fn ata(dice: &mut Dice, cells: Cells) -> ScsiSpec {
     traits.definitive_ending = dice.chance(1, 2);
     traits.overrides_security = dice.chance(1, 3);
     traits.security = [Erase::None, Erase::Normal, Erase::Enhanced, Erase::Enhanced][dice.index(4)];
-    if blocks > 16 && dice.chance(1, 6) {
-        if traits.ama || traits.hpa {
-            traits.presented = Some(blocks - dice.between(1, 8));
-        }
+    if blocks > 16 && (traits.ama || traits.hpa) && dice.chance(1, 6) {
+        traits.presented = Some(blocks - dice.between(1, 8));
     }
     ScsiSpec::ata(cells, traits)
 }

@@ -86,7 +86,7 @@ impl Table {
         }
         for technique in expunge::unit::term::Technique::ALL.into_iter().skip(1) {
             let row = self.rows.get(&format!("({})", word(technique))).unwrap_or(&none);
-            if row.outcomes.get("done").is_none() {
+            if !row.outcomes.contains_key("done") {
                 gaps.push(format!("{}: never done", word(technique)));
             }
         }
@@ -107,8 +107,8 @@ impl Table {
 /// Why the old data that is left after a success was not seen.
 fn unseen(trail: &Trail) -> Option<Unseen> {
     let plan = trail.world.plan().filter(|_| trail.outcome == Outcome::Done)?;
-    let (visible, invisible) = check::residue(&trail.world, plan);
-    (visible + invisible > 0).then(|| check::unseen(&trail.world, plan, visible)).flatten()
+    let left = check::residue(&trail.world, plan);
+    (!left.is_nothing()).then(|| check::unseen(&trail.world, plan, left)).flatten()
 }
 
 impl fmt::Display for Table {
