@@ -12,7 +12,7 @@ use super::clock::Clock;
 use super::conclude::{
     Circumstances, RecordFault, Signer, firmware_record, pass_records, sign_and_store, verification_record,
 };
-use super::course::{Course, Run};
+use super::course::{Course, LeftAtWork, Run};
 use super::entry::{Entry, Keeper as _};
 use super::limits;
 use super::listen::Listener;
@@ -30,7 +30,7 @@ use crate::device::thermometer::{self, Thermometer};
 use crate::device::{Capability, Claimed, DriveFacts, Identity, bus_of};
 use crate::engine::firmware::Secret;
 use crate::journal::{Journal, Store};
-use crate::plan::{Limit, Plan};
+use crate::plan::{Limit, LimitCode, Plan};
 use crate::unit::term::Exit;
 use crate::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
 use crate::verify::{Ending, Verdict, judge};
@@ -226,13 +226,15 @@ pub(super) fn sit(
     let repair = read.and_then(|run| run.repair.as_ref());
     let steps: Vec<_> = run.steps.iter().map(|step| step.tally.clone()).collect();
     let verdict = judge(&plan, &steps, &tallies, read.map(|run| &run.tally), repair, &run.ending);
+    let mut limits = limits::of_job(&notes, facts.capability.as_deref(), run.capability.as_deref());
+    limits.extend(unheld_limit(&plan, &interruptions));
     let work = Work {
         drive: DriveRecord::new(&facts, after),
         plan: Some(&plan),
         capability: facts.capability.clone(),
         run: Some(&run),
         interruptions,
-        limits: limits::of_job(&notes, facts.capability.as_deref(), run.capability.as_deref()),
+        limits,
     };
     let circumstances = |journal| Circumstances {
         job: &job,
@@ -267,6 +269,7 @@ fn drive(
                 probe: None,
                 ending: ending::lost(format!("the worker process could not be started: {error}")),
                 capability: None,
+                left_at_work: LeftAtWork::No,
                 conduct: Conduct::default(),
             };
         }
@@ -283,6 +286,10 @@ fn drive(
         keeper: journal,
     };
     let mut run = carry_out(plan, &sitting.patterns, course, means);
+    if run.left_at_work == LeftAtWork::Yes {
+        worker.leave();
+        return run;
+    }
     let dying = if run.conduct.left_behind.is_some() { WORKER_GIVEN_UP_DYING } else { WORKER_DYING };
     match worker.finish(WORKER_PATIENCE, dying) {
         // It could be killed after all, if it was given up.
@@ -534,4 +541,12 @@ fn identity_after(host: &Host, claimed: &Claimed, run: &mut Run) -> Option<(Iden
             None
         }
     }
+}
+
+/// What somebody wrote while nobody held the drive, after its own command, was written over, not purged.
+fn unheld_limit(plan: &Plan, interruptions: &[Interruption]) -> Option<Limit> {
+    let text = "the job was interrupted: what was written on the drive meanwhile, after its own command, was overwritten \
+                and not purged";
+    let concerned = plan.firmware.is_some() && !plan.passes.is_empty() && !interruptions.is_empty();
+    concerned.then(|| Limit { code: LimitCode::ObservationLimited, text: text.to_owned() })
 }

@@ -30,6 +30,7 @@ pub mod replay;
 pub mod resume;
 pub mod selftest;
 pub mod shares;
+mod silence;
 mod speed;
 pub mod tuning;
 

@@ -7,7 +7,7 @@ use expunge::sim::{Dice, UnsyncedTail};
 use expunge::unit::term::Outcome;
 
 use crate::check::{self, Violation};
-use crate::link::Defect;
+use crate::link::{Between, Defect};
 use crate::shape::Shape;
 use crate::world::{Found, Over, Sat, World};
 
@@ -62,7 +62,8 @@ pub(crate) fn run(shape: &Shape, crash: Option<Crash>, seed: u64, defect: Defect
                 outcome = over.verdict.outcome();
                 let goes_on = can_go_on(outcome, over.verdict.reasons());
                 last = Some(over);
-                if !goes_on {
+                let left = matches!(shape.between, Between::StopForGood(_)) && outcome == Outcome::Aborted;
+                if left || !goes_on {
                     break;
                 }
                 world.store.durable()

@@ -3,7 +3,9 @@ use expunge::certificate::CheckStatus;
 use expunge::command::DriveCommand;
 use expunge::engine::firmware::{Conclusion, Proof};
 use expunge::io::{BlockRead as _, Transfer};
+use expunge::job::entry::Entry;
 use expunge::job::replay::{State, Story};
+use expunge::journal::recover;
 use expunge::plan::firmware::Scope;
 use expunge::plan::{Decision, LimitCode, Plan, VerificationPlan};
 use expunge::sim::Residue;
@@ -193,6 +195,7 @@ fn sending(world: &World, plan: &Plan, out: &mut Vec<Violation>) {
     for text in world.ledger.unannounced() {
         out.push(Violation { check: Check::P6JournalFirst, text });
     }
+    let anew = commands_anew(world);
     let sent = world.ledger.sent();
     if plan.commands().is_empty() && !sent.is_empty() {
         let text = format!("an overwrite sent {:?}", sent[0].what);
@@ -205,14 +208,21 @@ fn sending(world: &World, plan: &Plan, out: &mut Vec<Violation>) {
         let times = sent[..at].iter().filter(same).count() + 1;
         let most = match one.what {
             // PREPARE and ERASE UNIT go out again when an answer was lost, and after each interruption.
-            Destructive::SecurityErase => 2 * world.sittings,
-            Destructive::Sanitize | Destructive::Format | Destructive::Revert => 1,
+            Destructive::SecurityErase => 2 * (world.sittings + anew),
+            Destructive::Sanitize | Destructive::Format | Destructive::Revert => 1 + anew,
         };
         if times > most {
             let text = format!("{:?} for the {times}th time, in sitting {}", one.what, one.sitting);
             out.push(Violation { check: Check::P6NeverTwice, text });
         }
     }
+}
+
+/// How often the journal says that commands are carried out anew, because nobody held the drive after they had ended.
+fn commands_anew(world: &World) -> usize {
+    let told = recover(&world.store.durable()).expect("a journal of ours");
+    let entries = told.entries.iter().map(|line| serde_json::from_slice(line).expect("an entry"));
+    entries.filter(|entry| matches!(entry, Entry::CommandsAnew { .. })).count()
 }
 
 /// The session number is in the way to the TPer; the method is the same.

@@ -12,7 +12,7 @@ use crate::drive::{DriveSpec, Model};
 use crate::honest::{kinds, magnetic};
 use crate::ledger::Said;
 use crate::link::{Between, Defect};
-use crate::shape::Shape;
+use crate::shape::{Shape, Speaks};
 
 /// Ends of jobs by their kind.
 type Ends = BTreeMap<String, BTreeMap<String, u32>>;
@@ -48,17 +48,22 @@ fn is_right(trail: &Trail, steps: &[Technique], returns: Option<Return>) -> Resu
         }
         Outcome::Unknown if !steps.iter().copied().all(remembers) => Ok(()),
         // An ATA drive remembers that an operation completed, and not which: the second one looks like the first.
-        Outcome::Unknown if is_ata(trail) && steps.len() > 1 => Ok(()),
+        Outcome::Unknown if personality(trail) == Some(Speaks::Ata) && steps.len() > 1 => Ok(()),
+        // A SCSI unit remembers no success at all.
+        Outcome::Unknown if personality(trail) == Some(Speaks::Scsi) => Ok(()),
         // Blocks that a password keeps shut cannot be read back.
         Outcome::Failed if returns == Some(Return::Locked) => Ok(()),
         outcome => Err(format!("{outcome:?} after {taken} commands: {reasons:?}")),
     }
 }
 
-fn is_ata(trail: &Trail) -> bool {
+fn personality(trail: &Trail) -> Option<Speaks> {
     match &trail.world.shape.drive.model {
-        Model::Nvme(_) => false,
-        Model::Scsi(spec) => matches!(spec.personality, Personality::Ata(_)),
+        Model::Nvme(_) => None,
+        Model::Scsi(spec) => Some(match spec.personality {
+            Personality::Ata(_) => Speaks::Ata,
+            Personality::Scsi(_) => Speaks::Scsi,
+        }),
     }
 }
 

@@ -47,6 +47,8 @@ pub(crate) enum Between {
     Nothing,
     /// At the rest of this number somebody wants the job to stop.
     Stop(u64),
+    /// The same, and nobody goes on with it.
+    StopForGood(u64),
     /// At the rest of this number the host dies.
     HostDies(u64),
     /// At the rest of this number the power of host and drive fails.
@@ -288,7 +290,9 @@ impl Speaker {
     fn rests(&mut self, time: Duration) {
         let number = self.hooks.rests.fetch_add(1, Ordering::SeqCst);
         match self.between {
-            Between::Stop(at) if at == number => self.hooks.stop.store(true, Ordering::SeqCst),
+            Between::Stop(at) | Between::StopForGood(at) if at == number => {
+                self.hooks.stop.store(true, Ordering::SeqCst)
+            }
             Between::HostDies(at) if at == number => self.hooks.dead.store(true, Ordering::SeqCst),
             Between::PowerFails(at) if at == number => {
                 self.hooks.dead.store(true, Ordering::SeqCst);
@@ -296,6 +300,7 @@ impl Speaker {
             }
             Between::Nothing
             | Between::Stop(_)
+            | Between::StopForGood(_)
             | Between::HostDies(_)
             | Between::PowerFails(_)
             | Between::HostDiesWithDrive

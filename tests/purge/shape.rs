@@ -75,7 +75,8 @@ impl Shape {
         let tper = dice.chance(1, 5).then(|| tper(&mut dice));
         let request = request(&mut dice, speaks, tper.is_some());
         let between = match dice.below(16) {
-            0 | 1 => Between::Stop(dice.below(12)),
+            0 => Between::Stop(dice.below(12)),
+            1 => Between::StopForGood(dice.below(6)),
             2 => Between::ForeignBeforeLook,
             3 => Between::ForeignBeforeCommand,
             _ => Between::Nothing,
