@@ -77,7 +77,9 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
         left_at_work: LeftAtWork::No,
         conduct: Conduct::default(),
     };
-    let rest = Rest { written: course.written, started: course.pass_started };
+    // A command that ends only in this sitting ends after the time that the journal has for the first pass.
+    let commanded = run.steps.len() == plan.commands().len();
+    let rest = Rest { written: course.written, started: course.pass_started.filter(|_| commanded) };
     let result = talk
         .restore(plan, &mut run)
         .and_then(|()| talk.key_slots(slots, &mut run))
