@@ -1,7 +1,11 @@
 //! Facts one by one with the attribute, ioctl or page each came from, for `inspect`.
+mod own;
+
 use super::root::SysRoot;
 use super::{DriveFacts, Fact, Reach};
 use crate::unit::term::word;
+
+pub use own::own;
 
 /// Where the shape of the drive was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
