@@ -5,6 +5,8 @@
 
 #[path = "vm/bed.rs"]
 mod bed;
+#[path = "vm/emulated.rs"]
+mod emulated;
 #[allow(dead_code, reason = "booting by hand uses more of it")]
 #[path = "vm/host/mod.rs"]
 mod host;
@@ -12,5 +14,7 @@ mod host;
 mod nvme;
 #[path = "vm/plain.rs"]
 mod plain;
+#[path = "vm/scsi.rs"]
+mod scsi;
 #[path = "vm/support.rs"]
 mod support;

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::asked::RequestArgs;
 use crate::device::ContentType;
 use crate::io::Adapter;
 use crate::plan::request::Ratio;
 use crate::plan::scheme::{SCHEMES, Scheme};
-use crate::plan::{PassChoice, PassPattern, Request, RuleSetting, VerificationChoice};
+use crate::plan::{PassPattern, VerificationChoice};
 use crate::unit::Digest;
 use crate::unit::term::{Method, Standard};
 
@@ -45,16 +46,16 @@ pub enum Command {
         state: StateArgs,
     },
     /// Show exactly what would be done to drives, or every reason why not; changes nothing
-    Plan(PlanArgs),
-    /// Overwrite drives, read them back, and write a signed record of each
-    Sanitize(SanitizeArgs),
+    Plan(Box<PlanArgs>),
+    /// Sanitize drives, read them back, and write a signed record of each
+    Sanitize(Box<SanitizeArgs>),
     /// Go on with jobs that were interrupted, where they stopped
     Resume(ResumeArgs),
     /// Show the jobs of this host
     #[command(subcommand)]
     Job(JobCommand),
     /// Read a drive that somebody else overwrote, and write a signed inspection record
-    Verify(VerifyArgs),
+    Verify(Box<VerifyArgs>),
     /// Check or show records, offline
     #[command(subcommand)]
     Certificate(CertificateCommand),
@@ -81,53 +82,6 @@ pub struct StateArgs {
     /// Signing key; made when absent [default: signing-key.pem below the state directory]
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-}
-
-/// What to do to a drive.
-#[derive(Args, Clone, Debug, Default)]
-pub struct RequestArgs {
-    /// Level of sanitization [default: clear, except on flash, which has no default]
-    #[arg(long, value_enum)]
-    pub method: Option<MethodArg>,
-    /// Standard under which it is claimed
-    #[arg(long, value_enum, default_value_t)]
-    pub standard: StandardArg,
-    /// A pass: zero, ones, random or 0xHH..., or stamped-zero, stamped-ones or stamped-0xHH..., in which each 512
-    /// bytes carry their address; may be repeated [default: one keyed random pass]
-    #[arg(long = "pass", value_name = "PATTERN", value_parser = parse_pass, conflicts_with = "scheme")]
-    pub passes: Vec<PassPattern>,
-    /// A legacy scheme of passes (a pattern, not a level): dod-5220.22-m, dod-ece, vsitr, hmg-is5-baseline,
-    /// hmg-is5-enhanced, gost-r50739, rcmp-ops-ii, schneier, gutmann
-    #[arg(long, value_name = "NAME", value_parser = parse_scheme)]
-    pub scheme: Option<String>,
-    /// Verification: full, sampled (SP 800-88 Rev. 1), sampled=CONFIDENCE,FRACTION or none [default: full]
-    #[arg(long = "verify", value_name = "CHOICE", value_parser = parse_verification)]
-    pub verification: Option<VerificationChoice>,
-    /// Content that may be alive elsewhere and is accepted to be lost; the plan prints the exact option
-    #[arg(long, value_name = "TYPE,...", value_delimiter = ',', value_parser = parse_content)]
-    pub known_content: Vec<ContentType>,
-    /// A rule of the job, NAME=VALUE: how hard a bad drive is tried, when it is given up; may be repeated
-    #[arg(long = "rule", value_name = "NAME=VALUE")]
-    pub rules: Vec<RuleSetting>,
-}
-
-impl RequestArgs {
-    /// The request for one drive.
-    pub fn request(&self) -> Request {
-        let passes = match (&self.scheme, self.passes.is_empty()) {
-            (Some(scheme), _) => PassChoice::Scheme(scheme.clone()),
-            (None, false) => PassChoice::Listed(self.passes.clone()),
-            (None, true) => PassChoice::Default,
-        };
-        Request {
-            method: self.method.map(Method::from),
-            standard: self.standard.into(),
-            passes,
-            verification: self.verification.unwrap_or(VerificationChoice::Full),
-            known_content: self.known_content.iter().copied().collect(),
-            rules: self.rules.clone(),
-        }
-    }
 }
 
 /// `plan`
@@ -428,6 +382,9 @@ pub enum StandardArg {
     /// NIST SP 800-88 Rev. 1 (2014, withdrawn)
     #[value(name = "nist-800-88r1")]
     NistR1,
+    /// IEEE 2883-2022 (its text was not read)
+    #[value(name = "ieee-2883-2022")]
+    Ieee2883,
 }
 
 impl From<StandardArg> for Standard {
@@ -435,6 +392,7 @@ impl From<StandardArg> for Standard {
         match standard {
             StandardArg::NistR2 => Self::NistR2,
             StandardArg::NistR1 => Self::NistR1,
+            StandardArg::Ieee2883 => Self::Ieee2883,
         }
     }
 }
@@ -466,11 +424,11 @@ fn parse_rate(text: &str) -> Result<NonZeroU64, String> {
     read.ok_or_else(|| "expected a whole number with kB/s, MB/s or GB/s, such as 100MB/s".to_owned())
 }
 
-fn parse_pass(text: &str) -> Result<PassPattern, String> {
+pub(super) fn parse_pass(text: &str) -> Result<PassPattern, String> {
     PassPattern::parse(text).map_err(|error| error.to_string())
 }
 
-fn parse_scheme(text: &str) -> Result<String, String> {
+pub(super) fn parse_scheme(text: &str) -> Result<String, String> {
     match Scheme::named(text) {
         Some(scheme) => Ok(scheme.name.to_owned()),
         None => {
@@ -489,7 +447,7 @@ fn parse_expected(text: &str) -> Result<PassPattern, String> {
     }
 }
 
-fn parse_verification(text: &str) -> Result<VerificationChoice, String> {
+pub(super) fn parse_verification(text: &str) -> Result<VerificationChoice, String> {
     match text {
         "full" => Ok(VerificationChoice::Full),
         "sampled" => Ok(VerificationChoice::SampledR1),

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod args;
+pub mod asked;
 pub mod certificate;
 pub mod confirm;
 pub mod find;
@@ -12,6 +13,7 @@ pub mod lab;
 pub mod list;
 pub mod manifest;
 pub mod plan;
+pub mod policy_file;
 pub mod progress;
 pub mod report;
 pub mod resume;

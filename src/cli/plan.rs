@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 
 use super::args::PlanArgs;
 use super::complain;
+use super::setup::under_policy;
 use crate::certificate::provenance::Given;
 use crate::certificate::show::{plain, plain_lines};
 use crate::device::DriveFacts;
 use crate::job::Directories;
 use crate::job::prepare::{Host, Order, Prepared, RefusedDrive, prepare};
 use crate::plan::render::{PLAN_REPORT_SCHEMA, PlanReport, report, text};
-use crate::plan::{Decision, Rates, Request};
+use crate::plan::{Decision, Policy, Rates, Request};
 use crate::unit::Reason;
 use crate::unit::term::Exit;
 
@@ -26,8 +27,17 @@ pub fn run(args: &PlanArgs, out: &mut dyn Write) -> Exit {
                 return Exit::Internal;
             }
         };
-    let host = Host::own(directories);
-    let request = args.request.request();
+    let host = match under_policy(Host::own(directories), &args.request) {
+        Ok(host) => host,
+        Err(exit) => return exit,
+    };
+    let request = match args.request.request() {
+        Ok(request) => request,
+        Err(text) => {
+            complain(&text);
+            return Exit::Usage;
+        }
+    };
     let orders: Vec<Order> = args
         .devices
         .iter()
@@ -36,10 +46,12 @@ pub fn run(args: &PlanArgs, out: &mut dyn Write) -> Exit {
     let prepared = prepare(&host, &orders);
     let exit = prepared.iter().map(exit_of).fold(Exit::Success, Exit::gravest);
     let written = if args.json {
-        let plans: Vec<Value> = prepared.iter().map(|one| as_json(one, &request)).collect();
+        let plans: Vec<Value> = prepared.iter().map(|one| as_json(one, &request, &host.policy)).collect();
         writeln!(out, "{}", json!({"schema": "urn:expunge:plans:v1", "plans": plans}))
     } else {
-        prepared.iter().try_for_each(|one| writeln!(out, "{}", plain_lines(&as_text(one, &request))))
+        prepared
+            .iter()
+            .try_for_each(|one| writeln!(out, "{}", plain_lines(&as_text(one, &request, &host.policy))))
     };
     if let Err(error) = written {
         complain(&format!("the plan could not be written: {error}"));
@@ -57,20 +69,24 @@ fn exit_of(prepared: &Prepared) -> Exit {
 }
 
 /// The report on one prepared drive; `None` when nothing is known about it but why it was refused.
-pub fn report_of(prepared: &Prepared, request: &Request) -> Option<(PlanReport, DriveFacts)> {
+pub fn report_of(
+    prepared: &Prepared,
+    request: &Request,
+    policy: &Policy,
+) -> Option<(PlanReport, DriveFacts)> {
     let facts = prepared.facts()?.clone();
     let decision = match prepared {
         Prepared::Ready(ready) => Decision::Planned(Box::new(ready.plan.clone())),
         Prepared::Dead(dead) => Decision::Unsanitizable(dead.reasons.clone()),
         Prepared::Refused(refused) => Decision::Refused(refused.reasons.clone()),
     };
-    let report = report(&decision, request, &facts, Rates::assumed(facts.kind));
+    let report = report(&decision, request, &facts, policy, Rates::assumed(facts.kind));
     Some((report, facts))
 }
 
 /// A prepared drive as text: its plan, or every reason against it.
-pub fn as_text(prepared: &Prepared, request: &Request) -> String {
-    match report_of(prepared, request) {
+pub fn as_text(prepared: &Prepared, request: &Request, policy: &Policy) -> String {
+    match report_of(prepared, request, policy) {
         Some((report, facts)) => text(&report, &facts),
         None => match prepared {
             Prepared::Refused(refused) => refusal_text(refused),
@@ -79,8 +95,8 @@ pub fn as_text(prepared: &Prepared, request: &Request) -> String {
     }
 }
 
-fn as_json(prepared: &Prepared, request: &Request) -> Value {
-    match report_of(prepared, request) {
+fn as_json(prepared: &Prepared, request: &Request, policy: &Policy) -> Value {
+    match report_of(prepared, request, policy) {
         Some((report, _)) => json!(report),
         None => match prepared {
             Prepared::Refused(refused) => json!(report_without_facts(refused)),
@@ -102,6 +118,7 @@ fn report_without_facts(refused: &RefusedDrive) -> PlanReport {
         verification_text: None,
         reasons: refused.reasons.clone(),
         content: Vec::new(),
+        techniques: Vec::new(),
         command: None,
     }
 }

@@ -7,7 +7,7 @@ use super::manifest::{self, Row};
 use super::plan::{as_text, refusal_text};
 use super::progress::Style;
 use super::report::{Fate, json_result, table};
-use super::setup::{given, host, wish};
+use super::setup::{given, host, under_policy, wish};
 use super::work::{Way, held_back, work};
 use super::{complain, selftest};
 use crate::certificate::provenance::{Given, SelfTest};
@@ -15,12 +15,14 @@ use crate::certificate::show::plain_lines;
 use crate::job::Directories;
 use crate::job::execute::{Kept, keep_refusal};
 use crate::job::prepare::{Host, Order, Prepared, Ready, check_plan_digest, prepare};
+use crate::plan::{Policy, Request};
 use crate::unit::term::Exit;
 use crate::unit::{Reason, ReasonCode};
 
 /// Sanitizes every drive named.
 pub fn run(args: &SanitizeArgs) -> Exit {
-    let (host, place) = match host(&args.state) {
+    let place = host(&args.state).and_then(|(host, place)| Ok((under_policy(host, &args.request)?, place)));
+    let (host, place) = match place {
         Ok(host) => host,
         Err(exit) => return exit,
     };
@@ -40,7 +42,7 @@ pub fn run(args: &SanitizeArgs) -> Exit {
         prepared = check_each(prepared, &orders, |ready| check_plan_digest(ready, digest).err());
     }
     if !args.json {
-        show(&prepared, &orders);
+        show(&prepared, &orders, &host.policy);
     }
     // What is refused already is not asked about, and nothing is asked when one refusal refuses all.
     if args.each || !any_refused(&prepared) {
@@ -89,6 +91,7 @@ fn orders(args: &SanitizeArgs) -> Result<(Vec<Order>, Vec<Row>), Exit> {
         complain(&text);
         Exit::Usage
     };
+    let request = args.request.request().map_err(usage)?;
     let Some(manifest) = &args.manifest else {
         let several = args.devices.len() > 1;
         if several && args.plan.is_some() {
@@ -103,7 +106,7 @@ fn orders(args: &SanitizeArgs) -> Result<(Vec<Order>, Vec<Row>), Exit> {
         }
         let order = |device: &String| Order {
             device: device.clone(),
-            request: args.request.request(),
+            request: request.clone(),
             given: given(&args.given),
         };
         return Ok((args.devices.iter().map(order).collect(), Vec::new()));
@@ -113,7 +116,7 @@ fn orders(args: &SanitizeArgs) -> Result<(Vec<Order>, Vec<Row>), Exit> {
     }
     let rows = manifest::read(manifest)
         .map_err(|fault| usage(format!("{}: {fault}; nothing was done", manifest.display())))?;
-    Ok((rows.iter().map(|row| order_of(args, row)).collect(), rows))
+    Ok((rows.iter().map(|row| order_of(args, &request, row)).collect(), rows))
 }
 
 /// Every fact that a row gives must be the drive's: a list is confirmed by its number alone, so nothing else
@@ -129,8 +132,8 @@ fn check_rows(prepared: Vec<Prepared>, orders: &[Order], rows: &[Row]) -> Vec<Pr
     prepared.into_iter().zip(orders).enumerate().map(judge).collect()
 }
 
-fn order_of(args: &SanitizeArgs, row: &Row) -> Order {
-    let mut request = args.request.request();
+fn order_of(args: &SanitizeArgs, request: &Request, row: &Row) -> Order {
+    let mut request = request.clone();
     // The manifest was read with this check before.
     request.known_content.extend(row.content().unwrap_or_default());
     let common = given(&args.given);
@@ -180,11 +183,13 @@ fn any_refused(prepared: &[Prepared]) -> bool {
     prepared.iter().any(|one| matches!(one, Prepared::Refused(_)))
 }
 
-fn show(prepared: &[Prepared], orders: &[Order]) {
+fn show(prepared: &[Prepared], orders: &[Order], policy: &Policy) {
     for (one, order) in prepared.iter().zip(orders) {
         let text = match one {
             Prepared::Refused(refused) if refused.facts.is_none() => refusal_text(refused),
-            Prepared::Ready(_) | Prepared::Dead(_) | Prepared::Refused(_) => as_text(one, &order.request),
+            Prepared::Ready(_) | Prepared::Dead(_) | Prepared::Refused(_) => {
+                as_text(one, &order.request, policy)
+            }
         };
         let _unseen = writeln!(io::stderr(), "{}", plain_lines(&text));
     }

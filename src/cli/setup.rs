@@ -1,6 +1,7 @@
 //! From flags to what a job needs: the host with its places, the key, the tuning, and what people said.
 use super::args::{GivenArgs, StateArgs, TuningArgs};
-use super::complain;
+use super::asked::RequestArgs;
+use super::{complain, policy_file};
 use crate::certificate::provenance::{Given, Person};
 use crate::job::conclude::{KeyPlace, SelfMade};
 use crate::job::prepare::Host;
@@ -21,6 +22,21 @@ pub fn host(state: &StateArgs) -> Result<(Host, KeyPlace), Exit> {
             complain(&error.to_string());
             Exit::Internal
         })
+}
+
+/// The same host with the site's own policy, where one was given.
+///
+/// # Errors
+/// A usage error when the policy cannot be used: nothing is done under another one in its place.
+pub fn under_policy(host: Host, request: &RequestArgs) -> Result<Host, Exit> {
+    let (Some(file), Some(keys)) = (&request.policy, &request.policy_keys) else { return Ok(host) };
+    match policy_file::load(file, keys) {
+        Ok(policy) => Ok(Host { policy, ..host }),
+        Err(fault) => {
+            complain(&format!("--policy {}: {fault}; nothing was done", file.display()));
+            Err(Exit::Usage)
+        }
+    }
 }
 
 /// The key, with a word about it when it was made just now.

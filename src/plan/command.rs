@@ -1,7 +1,7 @@
 //! The command line that carries out a plan, with every word quoted for a shell.
 use std::collections::BTreeSet;
 
-use super::request::{PassChoice, Request, VerificationChoice};
+use super::request::{CanaryChoice, Fallback, HiddenChoice, PassChoice, Request, VerificationChoice};
 use crate::device::{ContentType, DriveFacts};
 use crate::unit::Digest;
 use crate::unit::term::{DriveKind, Method, word};
@@ -11,12 +11,18 @@ use crate::unit::term::{DriveKind, Method, word};
 pub fn command_line(request: &Request, facts: &DriveFacts, digest: Option<&Digest>) -> String {
     let mut words =
         vec!["expunge".to_owned(), "sanitize".to_owned(), quoted(&facts.node.display().to_string())];
-    if let Some(method) = request.method {
+    let filled = request.profile.and_then(|profile| profile.fill_in(&Request::default()).ok());
+    let usual = filled.unwrap_or_default();
+    if let Some(profile) = request.profile {
+        words.push(format!("--profile {}", word(profile)));
+    }
+    if let Some(method) = request.method.filter(|_| request.method != usual.method) {
         words.push(format!("--method {}", word(method)));
     }
-    if request.standard != Request::default().standard {
+    if request.standard != usual.standard {
         words.push(format!("--standard {}", word(request.standard)));
     }
+    words.extend(technique_words(request, &usual));
     match &request.passes {
         PassChoice::Default => {}
         PassChoice::Listed(patterns) => {
@@ -38,6 +44,40 @@ pub fn command_line(request: &Request, facts: &DriveFacts, digest: Option<&Diges
         words.push(format!("--plan {digest}"));
     }
     words.join(" ")
+}
+
+/// The options about commands of the drive.
+fn technique_words(request: &Request, usual: &Request) -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some(technique) = request.technique {
+        words.push(format!("--technique {}", word(technique)));
+    }
+    if request.scope != usual.scope {
+        words.push(format!("--scope {}", word(request.scope)));
+    }
+    match request.fallback {
+        Fallback::None => {}
+        Fallback::Clear => words.push("--or-clear".to_owned()),
+    }
+    if request.afterwards != usual.afterwards {
+        words.push("--overwrite-after".to_owned());
+    }
+    match request.canaries {
+        CanaryChoice::Write => {}
+        CanaryChoice::None => words.push("--no-canaries".to_owned()),
+    }
+    match request.hidden {
+        HiddenChoice::Refuse => {}
+        HiddenChoice::Restore => words.push("--restore-hidden".to_owned()),
+    }
+    if let Some(file) = &request.policy {
+        words.extend([option("--policy", &file.path), option("--policy-keys", &file.keys)]);
+    }
+    if let Some(given) = &request.crypto {
+        words.extend(given.statement.as_ref().map(|file| option("--crypto-basis", &file.path)));
+        words.extend(given.declaration.as_ref().map(|text| option("--declare-crypto", text)));
+    }
+    words
 }
 
 /// What `--verify` takes for a choice.

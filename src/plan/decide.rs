@@ -1,17 +1,22 @@
 //! The decision: from a request, the facts of a drive and a policy to a plan, or to every reason against it at
 //! once. Pure and total.
-use super::command::{
-    command_line, completed, content_to_repeat, default_method, known_content_option, verification_words,
-};
-use super::limit::{Planned, limits, medium_words};
+mod against;
+
+use against::{BLOCKS_END, addressable, capability_reasons, content_reasons, identity_reason};
+
+use super::command::{command_line, completed, default_method, verification_words};
+use super::firmware::{CommandReach, Expected, FirmwarePlan, Scope};
+use super::hidden;
+use super::limit::{Planned, PlannedWork, limits, medium_words};
 use super::policy::{Medium, PassRule, Policy, Rule, Ruling};
-use super::request::{PassChoice, Request, VerificationChoice};
+use super::purge::{self, NoChoice};
+use super::request::{Fallback, HiddenChoice, PassChoice, Request, VerificationChoice};
 use super::sampling::{SAMPLE_DRAWS_MAX, r1_sample, sample_size};
 use super::scheme::{SCHEMES, Scheme};
 use super::step::PLAN_SCHEMA;
-use super::{Claim, PassPattern, PassSpec, Plan, Rules, SchemeRef, VerificationPlan};
-use crate::device::{Content, DriveFacts, Reach, Zoned};
-use crate::unit::term::{Method, Technique, word};
+use super::{Candidate, Claim, PassPattern, PassSpec, Plan, PolicyRow, Rules, SchemeRef, VerificationPlan};
+use crate::device::DriveFacts;
+use crate::unit::term::{Basis, Method, Technique, word};
 use crate::unit::{Geometry, Reason, ReasonCode};
 
 /// What came of a request for one drive.
@@ -29,18 +34,34 @@ pub enum Decision {
 /// Whether the drive is in use is not decided here: the guards do that under an exclusive claim.
 pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decision {
     let geometry = match addressable(facts) {
-        Ok(geometry) => geometry,
+        Ok(geometry) => whole(geometry, request, facts),
         Err(reason) => return Decision::Unsanitizable(vec![reason]),
     };
     let mut reasons = Vec::new();
     reasons.extend(identity_reason(facts));
     reasons.extend(capability_reasons(facts));
     reasons.extend(content_reasons(request, facts));
-    let method = method_and_rule(request, facts, policy).map_err(|reason| reasons.push(reason));
-    // Without a method the passes are judged as for clear: purge by overwrite has no passes that would do.
+    let way = way(request, facts, policy);
+    // Without a way the passes are judged as for clear: purge by overwrite has no passes that would do.
     let medium = Medium::of(facts);
     let rule = policy.rule(request.standard, medium, Technique::Overwrite, Method::Clear);
-    let passes = passes(request, medium, rule).map_err(|reason| reasons.push(reason));
+    let passes = match &way {
+        Ok(Way::Drive { .. }) => no_passes(request),
+        Ok(Way::Overwrite { .. }) | Err(_) => passes(request, medium, rule),
+    };
+    let mut unavailable = None;
+    let way = match way {
+        Ok(way) => Some(way),
+        Err(NoWay::Refused(more)) => {
+            reasons.extend(more);
+            None
+        }
+        Err(NoWay::Unavailable(reason)) => {
+            unavailable = Some(reason);
+            None
+        }
+    };
+    let passes = passes.map_err(|reason| reasons.push(reason));
     let rules = Rules::with(facts.kind, &request.rules).map_err(|fault| {
         reasons.push(Reason::new(
             ReasonCode::BadRequest,
@@ -48,20 +69,50 @@ pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decisio
             "give rules that agree with each other; expunge plan shows those of the drive",
         ));
     });
-    match (method, passes, rules) {
-        (Ok((method, rule)), Ok(passes), Ok(rules)) if reasons.is_empty() => {
-            let parts = Parts { geometry, method, rule, passes, rules };
+    // What can be mended comes first: only then is a drive to be given up.
+    match (way, passes, rules, unavailable) {
+        (Some(way), Ok(passes), Ok(rules), None) if reasons.is_empty() => {
+            let parts = Parts { geometry, way, passes, rules };
             Decision::Planned(Box::new(plan(request, facts, policy, parts)))
         }
-        _ => Decision::Refused(reasons),
+        (_, _, _, Some(reason)) if reasons.is_empty() => Decision::Unsanitizable(vec![reason]),
+        (_, _, _, unavailable) => {
+            reasons.extend(unavailable);
+            Decision::Refused(reasons)
+        }
     }
+}
+
+/// The shape of the drive as it will be: with the capacity that is restored first.
+fn whole(geometry: Geometry, request: &Request, facts: &DriveFacts) -> Geometry {
+    match (request.hidden, hidden::restore(facts)) {
+        (HiddenChoice::Restore, Some(restore)) if restore.native.0 < BLOCKS_END => {
+            Geometry { capacity: restore.native, ..geometry }
+        }
+        (HiddenChoice::Restore | HiddenChoice::Refuse, _) => geometry,
+    }
+}
+
+/// How the drive is sanitized.
+enum Way<'a> {
+    /// By writing to it.
+    Overwrite { rule: &'a Rule, instead: Option<Reason> },
+    /// By its own commands.
+    Drive { method: Method, candidate: Box<Candidate> },
+}
+
+/// Why there is no way.
+enum NoWay {
+    /// It could be mended.
+    Refused(Vec<Reason>),
+    /// It could not.
+    Unavailable(Reason),
 }
 
 /// What was decided on the way to a plan.
 struct Parts<'a> {
     geometry: Geometry,
-    method: Method,
-    rule: &'a Rule,
+    way: Way<'a>,
     passes: Passes,
     rules: Rules,
 }
@@ -71,19 +122,46 @@ struct Passes {
     scheme: Option<SchemeRef>,
 }
 
+/// What a plan does, whichever way.
+struct Done {
+    method: Method,
+    technique: Technique,
+    row: PolicyRow,
+    firmware: Option<FirmwarePlan>,
+    passes: Vec<PassSpec>,
+    verification: VerificationPlan,
+    instead: Option<Reason>,
+}
+
 fn plan(request: &Request, facts: &DriveFacts, policy: &Policy, parts: Parts<'_>) -> Plan {
-    let Parts { geometry, method, rule, passes, rules } = parts;
-    let verification = verification(request.verification, &geometry);
-    let policy = policy.reference(rule);
-    let limits = limits(&Planned {
-        request,
-        facts,
-        geometry: &geometry,
-        method,
-        policy: &policy,
-        passes: &passes.specs,
-        verification: &verification,
-    });
+    let Parts { geometry, way, passes, rules } = parts;
+    let scheme = passes.scheme.clone();
+    let done = match way {
+        Way::Overwrite { rule, instead } => Done {
+            method: Method::Clear,
+            technique: Technique::Overwrite,
+            row: policy.reference(rule),
+            firmware: only_restoring(request, facts),
+            passes: passes.specs,
+            verification: verification(request.verification, &geometry),
+            instead,
+        },
+        Way::Drive { method, candidate } => {
+            let technique = candidate.technique;
+            let row = candidate.policy.clone().unwrap_or_else(|| no_row(request, policy));
+            let parts = purge::parts(*candidate, request, facts, &geometry);
+            Done {
+                method,
+                technique,
+                row,
+                firmware: Some(parts.firmware),
+                passes: parts.passes,
+                verification: parts.verification,
+                instead: None,
+            }
+        }
+    };
+    let limits = limits(&Planned { request, facts, geometry: &geometry, done: &done.as_planned() });
     let mut content = facts.content.clone();
     content.sort();
     content.dedup();
@@ -92,14 +170,14 @@ fn plan(request: &Request, facts: &DriveFacts, policy: &Policy, parts: Parts<'_>
         identity: facts.identity.stable(),
         kind: facts.kind,
         geometry,
-        method,
-        technique: Technique::Overwrite,
-        claim: claim(method, rule, &geometry, &verification),
-        policy,
-        scheme: passes.scheme,
-        firmware: None,
-        passes: passes.specs,
-        verification,
+        method: done.method,
+        technique: done.technique,
+        claim: claim(&done, &geometry),
+        policy: done.row,
+        scheme,
+        firmware: done.firmware,
+        passes: done.passes,
+        verification: done.verification,
         rules: Some(rules),
         content,
         known_content: request.known_content.iter().copied().collect(),
@@ -107,166 +185,150 @@ fn plan(request: &Request, facts: &DriveFacts, policy: &Policy, parts: Parts<'_>
     }
 }
 
-fn claim(method: Method, rule: &Rule, geometry: &Geometry, verification: &VerificationPlan) -> Option<Claim> {
-    match verification {
+impl Done {
+    const fn as_planned(&self) -> PlannedWork<'_> {
+        PlannedWork {
+            method: self.method,
+            technique: self.technique,
+            policy: &self.row,
+            firmware: self.firmware.as_ref(),
+            passes: self.passes.as_slice(),
+            verification: &self.verification,
+            instead: self.instead.as_ref(),
+        }
+    }
+}
+
+/// Capacity is restored even where everything else is written by the host.
+fn only_restoring(request: &Request, facts: &DriveFacts) -> Option<FirmwarePlan> {
+    let restore = match request.hidden {
+        HiddenChoice::Restore => hidden::restore(facts)?,
+        HiddenChoice::Refuse => return None,
+    };
+    Some(FirmwarePlan {
+        steps: Vec::new(),
+        canaries: 0,
+        expected: Expected::Changed,
+        reach: CommandReach {
+            scope: Scope::Drive,
+            units: vec!["the drive".to_owned()],
+            not_reached: Vec::new(),
+        },
+        restore: Some(restore),
+        crypto_basis: None,
+    })
+}
+
+/// A candidate that is accepted has a row; without one the plan quotes the policy alone.
+fn no_row(request: &Request, policy: &Policy) -> PolicyRow {
+    PolicyRow {
+        name: policy.name.clone(),
+        digest: policy.digest(),
+        standard: request.standard,
+        basis: Basis::Memory,
+        source: "no row".to_owned(),
+    }
+}
+
+fn claim(done: &Done, geometry: &Geometry) -> Option<Claim> {
+    match done.verification {
         VerificationPlan::None => None,
         VerificationPlan::Full { .. }
         | VerificationPlan::SampledR1 { .. }
         | VerificationPlan::Sampled { .. }
         | VerificationPlan::Canaries => Some(Claim {
-            method,
-            technique: Technique::Overwrite,
-            standard: rule.standard,
-            basis: rule.basis,
-            scope: format!(
-                "the {} blocks of {} bytes that the drive presents",
-                geometry.capacity, geometry.block_size
-            ),
+            method: done.method,
+            technique: done.technique,
+            standard: done.row.standard,
+            basis: done.row.basis,
+            scope: claim_scope(geometry, done.firmware.as_ref()),
         }),
     }
 }
 
-/// Largest capacity in bytes and blocks that can be addressed: offsets of patterns stay below 2^63, and numbers
-/// in records below 2^53, where every JSON reader agrees on them. No drive comes near.
-const BYTES_END: u64 = 1 << 63;
-const BLOCKS_END: u64 = 1 << 53;
-
-fn addressable(facts: &DriveFacts) -> Result<Geometry, Reason> {
-    match &facts.reach {
-        Reach::Dead(reason) => Err(reason.clone()),
-        Reach::Addressable(geometry) if geometry.capacity.is_zero() => Err(Reason::new(
-            ReasonCode::NoCapacity,
-            format!("{} reports no capacity", facts.title()),
-            "destroy the drive: it cannot be sanitized here",
-        )),
-        Reach::Addressable(geometry) => {
-            if geometry.bytes() < BYTES_END && geometry.capacity.0 < BLOCKS_END {
-                Ok(*geometry)
+/// For what a claim stands: the blocks that the drive presents, and what commands of its own reached besides.
+pub fn claim_scope(geometry: &Geometry, firmware: Option<&FirmwarePlan>) -> String {
+    let blocks =
+        format!("the {} blocks of {} bytes that the drive presents", geometry.capacity, geometry.block_size);
+    match firmware.filter(|firmware| !firmware.steps.is_empty()) {
+        None => blocks,
+        Some(firmware) => {
+            let reach = &firmware.reach;
+            let kept = if reach.not_reached.is_empty() {
+                String::new()
             } else {
-                Err(Reason::new(
-                    ReasonCode::UnsupportedFormat,
-                    format!(
-                        "{} reports {} blocks of {} bytes, more than any drive has",
-                        facts.title(),
-                        geometry.capacity,
-                        geometry.block_size
-                    ),
-                    "destroy the drive: what it reports cannot be believed",
-                ))
-            }
+                format!("; not {}", reach.not_reached.join(", "))
+            };
+            format!(
+                "{blocks}, and the other places of the same data that the drive's own command reaches, in: {}{kept}",
+                reach.units.join(", ")
+            )
         }
     }
 }
 
-fn identity_reason(facts: &DriveFacts) -> Option<Reason> {
-    if !facts.identity.is_identified() {
-        return Some(Reason::new(
-            ReasonCode::Unidentified,
-            format!("{} has neither a serial number nor a world wide name", facts.title()),
-            "attach it directly instead of through a bridge or adapter; if it still has none, destroy it",
-        ));
-    }
-    facts.confirm_text().is_none().then(|| {
-        Reason::new(
-            ReasonCode::Unidentified,
-            format!(
-                "{} is one of {} units of its drive, and nothing tells it from the others",
-                facts.title(),
-                facts.other_units.len() + 1
-            ),
-            "attach the drive where its units show a world wide name or a namespace number",
-        )
-    })
-}
-
-fn capability_reasons(facts: &DriveFacts) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    if facts.read_only {
-        reasons.push(Reason::new(
-            ReasonCode::ReadOnly,
-            format!("{} is read-only", facts.title()),
-            format!(
-                "release the drive's write protection; if only the node is set so: blockdev --setrw {}",
-                facts.node.display()
-            ),
-        ));
-    }
-    match facts.zoned {
-        Zoned::None | Zoned::HostAware => {}
-        Zoned::HostManaged => reasons.push(Reason::new(
-            ReasonCode::Zoned,
-            format!("{} has zones that must be written in sequence (host-managed)", facts.title()),
-            "this version cannot write such a drive: use its own sanitize command, or destroy it",
-        )),
-    }
-    reasons
-}
-
-fn content_reasons(request: &Request, facts: &DriveFacts) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    let needed = content_to_repeat(facts);
-    let unnamed: Vec<String> = facts
-        .content
-        .iter()
-        .filter(|content| {
-            content.content_type.needs_repeating() && !request.known_content.contains(&content.content_type)
-        })
-        .map(Content::to_string)
-        .collect();
-    if !unnamed.is_empty() {
-        reasons.push(Reason::new(
-            ReasonCode::MemberContent,
-            format!(
-                "{} carries {}: it may belong to something that is alive elsewhere, or hold anything",
-                facts.title(),
-                unnamed.join("; ")
-            ),
-            format!(
-                "make sure that nothing needs it any more, then add: {}",
-                known_content_option(&completed(request, facts, Method::Clear).known_content)
-            ),
-        ));
-    }
-    let absent: Vec<String> = request
-        .known_content
-        .iter()
-        .filter(|named| facts.content.iter().all(|content| content.content_type != **named))
-        .map(word)
-        .collect();
-    if !absent.is_empty() {
-        let remedy = if needed.is_empty() {
-            "leave --known-content out: is this the drive that you mean?".to_owned()
-        } else {
-            format!("is this the drive that you mean? It needs: {}", known_content_option(&needed))
-        };
-        let text =
-            format!("--known-content names {}, which {} does not carry", absent.join(", "), facts.title());
-        reasons.push(Reason::new(ReasonCode::BadRequest, text, remedy));
-    }
-    reasons
-}
-
-/// The method and the row of policy that accepts it.
-fn method_and_rule<'a>(
-    request: &Request,
-    facts: &DriveFacts,
-    policy: &'a Policy,
-) -> Result<(Method, &'a Rule), Reason> {
+/// How the drive is sanitized, or why it is not.
+fn way<'a>(request: &Request, facts: &DriveFacts, policy: &'a Policy) -> Result<Way<'a>, NoWay> {
     let medium = Medium::of(facts);
+    let refused = |reason| Err(NoWay::Refused(vec![reason]));
     let Some(method) = request.method.or(default_method(facts.kind)) else {
-        return Err(method_required(request, facts, policy));
+        return refused(method_required(request, facts, policy));
     };
-    match method {
-        Method::Destroy => Err(Reason::new(
+    match (method, request.technique) {
+        (Method::Destroy, _) => refused(Reason::new(
             ReasonCode::BadRequest,
             "destroy is not something that a program can do to a drive",
             "destroy it with a machine made for that, or ask for --method clear or purge",
         )),
-        Method::Purge => Err(not_reachable(request, medium, policy, method)),
-        Method::Clear => match policy.rule(request.standard, medium, Technique::Overwrite, method) {
-            Some(rule) if matches!(rule.ruling, Ruling::Accepted { .. }) => Ok((method, rule)),
-            Some(_) | None => Err(not_reachable(request, medium, policy, method)),
+        (Method::Clear, None | Some(Technique::Overwrite)) => {
+            by_overwrite(request, facts, policy, None).map_err(NoWay::Refused)
+        }
+        (Method::Purge, Some(Technique::Overwrite)) => {
+            refused(not_reachable(request, medium, policy, method))
+        }
+        (Method::Purge, None) if !purge::is_a_drive(facts) => {
+            refused(not_reachable(request, medium, policy, method))
+        }
+        (Method::Purge | Method::Clear, _) => match purge::choose(request, facts, policy, method) {
+            Ok(candidate) => Ok(Way::Drive { method, candidate: Box::new(candidate) }),
+            Err(NoChoice::Hindered(reasons)) => Err(NoWay::Refused(reasons)),
+            Err(NoChoice::Unavailable(reason)) => match (method, request.fallback) {
+                (Method::Purge, Fallback::Clear) => {
+                    by_overwrite(request, facts, policy, Some(reason)).map_err(NoWay::Refused)
+                }
+                (Method::Purge, Fallback::None) => Err(NoWay::Unavailable(reason)),
+                (Method::Clear | Method::Destroy, _) => Err(NoWay::Refused(vec![reason])),
+            },
         },
+    }
+}
+
+/// Clear by an overwrite, for itself or instead of a purge that is not available.
+fn by_overwrite<'a>(
+    request: &Request,
+    facts: &DriveFacts,
+    policy: &'a Policy,
+    instead: Option<Reason>,
+) -> Result<Way<'a>, Vec<Reason>> {
+    let medium = Medium::of(facts);
+    if let Some(reason) = purge::hidden_obstacle(request, facts) {
+        return Err(vec![reason]);
+    }
+    match policy.rule(request.standard, medium, Technique::Overwrite, Method::Clear) {
+        Some(rule) if matches!(rule.ruling, Ruling::Accepted { .. }) => Ok(Way::Overwrite { rule, instead }),
+        Some(_) | None => Err(vec![not_reachable(request, medium, policy, Method::Clear)]),
+    }
+}
+
+/// With commands of the drive the only pass is the keyed one that may follow them.
+fn no_passes(request: &Request) -> Result<Passes, Reason> {
+    match request.passes {
+        PassChoice::Default => Ok(Passes { specs: Vec::new(), scheme: None }),
+        PassChoice::Listed(_) | PassChoice::Scheme(_) => Err(Reason::new(
+            ReasonCode::BadRequest,
+            "--pass and --scheme belong to an overwrite, and the drive's own command was chosen",
+            "leave them out; to write one keyed pass after the command, add --overwrite-after",
+        )),
     }
 }
 
@@ -275,8 +337,8 @@ fn not_reachable(request: &Request, medium: Medium, policy: &Policy, method: Met
     let remedy = match method {
         Method::Clear => "choose another --standard or --policy, or destroy the drive",
         Method::Purge | Method::Destroy => {
-            "this version knows only overwriting: purge the drive with its own sanitize command elsewhere, destroy \
-             it, or ask for --method clear if that is enough for its data"
+            "purge takes a command of the drive itself: leave --technique overwrite out where it has one, destroy the \
+             drive, or ask for --method clear if that is enough for its data"
         }
     };
     Reason::new(
@@ -294,7 +356,7 @@ fn not_reachable(request: &Request, medium: Medium, policy: &Policy, method: Met
 fn why_not(request: &Request, medium: Medium, policy: &Policy, method: Method) -> String {
     match policy.rule(request.standard, medium, Technique::Overwrite, method).map(|rule| &rule.ruling) {
         Some(Ruling::NotReachable { why }) => why.clone(),
-        Some(Ruling::Accepted { .. }) => {
+        Some(Ruling::Accepted { .. } | Ruling::ByDrive { .. }) => {
             "pass counts never turn an overwrite by the host into a purge".to_owned()
         }
         None => format!("policy {} has no row for it under {}", policy.name, word(request.standard)),
@@ -303,16 +365,29 @@ fn why_not(request: &Request, medium: Medium, policy: &Policy, method: Method) -
 
 fn method_required(request: &Request, facts: &DriveFacts, policy: &Policy) -> Reason {
     let medium = Medium::of(facts);
-    let line = |method| command_line(&completed(request, facts, method), facts, None);
+    let line = |request: &Request, method| command_line(&completed(request, facts, method), facts, None);
+    // The line for a purge is shown as it would have to be, with the scope that its command takes.
+    let wide = Request { scope: Scope::Drive, ..request.clone() };
+    let purge = match purge::choose(&wide, facts, policy, Method::Purge) {
+        Ok(candidate) => {
+            let narrow = purge::choose(request, facts, policy, Method::Purge).is_ok();
+            let request = if narrow { request } else { &wide };
+            format!("to purge by {}: {}", word(candidate.technique), line(request, Method::Purge))
+        }
+        Err(NoChoice::Hindered(reasons)) => {
+            let first = reasons.first().map_or("something", |reason| reason.text.as_str());
+            format!("to purge: {} (in the way: {first})", line(request, Method::Purge))
+        }
+        Err(NoChoice::Unavailable(_)) => format!(
+            "to purge: {} (not reachable here by overwrite: {})",
+            line(request, Method::Purge),
+            why_not(request, medium, policy, Method::Purge)
+        ),
+    };
     Reason::new(
         ReasonCode::MethodRequired,
         format!("no method was chosen, and {} has no default", medium_words(medium)),
-        format!(
-            "to clear every block that the drive presents: {}\nto purge: {} (not reachable here by overwrite: {})",
-            line(Method::Clear),
-            line(Method::Purge),
-            why_not(request, medium, policy, Method::Purge)
-        ),
+        format!("to clear every block that the drive presents: {}\n{purge}", line(request, Method::Clear)),
     )
 }
 

@@ -2,6 +2,7 @@
 //! can be read afterwards.
 use serde::{Deserialize, Serialize};
 
+use super::crypto::CryptoBasis;
 use crate::command::DriveCommand;
 use crate::unit::BlockCount;
 use crate::unit::pattern::FixedBytes;
@@ -10,7 +11,8 @@ use crate::unit::pattern::FixedBytes;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct FirmwarePlan {
-    /// The commands, in their order; never empty. The first that does not end confirmed ends the job.
+    /// The commands, in their order; empty only where capacity is restored and nothing else is done. The first that
+    /// does not end confirmed ends the job.
     pub steps: Vec<DriveCommand>,
     /// Blocks that are written with unique random data before the first command and must be gone after each.
     pub canaries: u32,
@@ -21,6 +23,9 @@ pub struct FirmwarePlan {
     /// The capacity that is restored before anything else; `None` when nothing is hidden.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<Restore>,
+    /// Who answers for the conditions of a cryptographic erase, where the claim rests on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crypto_basis: Option<CryptoBasis>,
 }
 
 /// What reading shows after a command that sanitized a drive.

@@ -1,75 +1,134 @@
 //! What a plan does not reach or show, in words that stand on the record.
+mod own;
+
+use super::firmware::{FirmwarePlan, Scope};
+use super::hidden::{Hidden, hidden};
 use super::policy::Medium;
 use super::request::PassChoice;
 use super::sampling::describe;
 use super::{Limit, LimitCode, PassPattern, PassSpec, PolicyRow, Request, VerificationPlan};
 use crate::device::DriveFacts;
-use crate::unit::Geometry;
-use crate::unit::term::{Basis, DriveKind, Method, Standard, word};
+use crate::unit::term::{Basis, DriveKind, Method, Standard, Technique, word};
+use crate::unit::{Geometry, Reason};
 
 /// The parts of a plan from which its limits follow.
 pub(super) struct Planned<'a> {
     pub(super) request: &'a Request,
     pub(super) facts: &'a DriveFacts,
     pub(super) geometry: &'a Geometry,
+    pub(super) done: &'a PlannedWork<'a>,
+}
+
+/// What is done.
+pub(super) struct PlannedWork<'a> {
     pub(super) method: Method,
+    pub(super) technique: Technique,
     pub(super) policy: &'a PolicyRow,
+    pub(super) firmware: Option<&'a FirmwarePlan>,
     pub(super) passes: &'a [PassSpec],
     pub(super) verification: &'a VerificationPlan,
+    pub(super) instead: Option<&'a Reason>,
 }
 
 /// Every limit of a plan, in the order of their codes.
 pub(super) fn limits(planned: &Planned<'_>) -> Vec<Limit> {
+    let done = planned.done;
     let texts = [
-        (LimitCode::HiddenAreasNotExamined, hidden_areas(planned.facts)),
-        (LimitCode::FlashCellsNotReached, flash_cells(planned.facts)),
-        (LimitCode::RemappedBlocksNotReached, remapped_blocks(planned.facts)),
-        (LimitCode::OtherUnitsNotCovered, other_units(planned.facts)),
+        (LimitCode::HiddenAreasNotExamined, hidden_areas(planned)),
+        (LimitCode::FlashCellsNotReached, flash_cells(planned)),
+        (LimitCode::RemappedBlocksNotReached, remapped_blocks(planned)),
+        (LimitCode::OtherUnitsNotCovered, other_units(planned)),
         (LimitCode::TestObject, test_object(planned.facts)),
         (LimitCode::LogicalVolume, logical_volume(planned.facts)),
         (LimitCode::SampledVerification, sampled(planned)),
-        (LimitCode::NotVerified, not_verified(planned.verification)),
-        (LimitCode::FixedPatternNotAddressed, not_addressed(planned.passes)),
+        (LimitCode::NotVerified, not_verified(done.verification)),
+        (LimitCode::FixedPatternNotAddressed, not_addressed(done.passes)),
         (LimitCode::BridgedIdentity, bridged(planned.facts)),
-        (LimitCode::MappingNotChecked, mapping(planned)),
+        (LimitCode::MappingNotChecked, mapping(done)),
         (LimitCode::SchemeIsNoLevel, scheme(planned.request)),
+        (LimitCode::DriveTrusted, own::trusted(done)),
+        (LimitCode::AreasNotReached, own::areas(done)),
+        (LimitCode::CommandMeaning, own::meaning(done)),
+        (LimitCode::CryptographicBasis, own::keys(done)),
+        (LimitCode::CanariesOnly, own::canaries(done)),
+        (LimitCode::LowerMethod, own::lower(done)),
     ];
     texts.into_iter().filter_map(|(code, text)| text.map(|text| Limit { code, text })).collect()
 }
 
-fn hidden_areas(facts: &DriveFacts) -> Option<String> {
-    match facts.kind {
-        DriveKind::Rotating | DriveKind::Flash | DriveKind::Unknown => Some(
+fn hidden_areas(planned: &Planned<'_>) -> Option<String> {
+    match planned.facts.kind {
+        DriveKind::Rotating | DriveKind::Flash | DriveKind::Unknown => {}
+        DriveKind::LogicalVolume | DriveKind::TestObject => return None,
+    }
+    let restored = planned.done.firmware.is_some_and(|firmware| firmware.restore.is_some());
+    match hidden(planned.facts) {
+        Hidden::Nothing => None,
+        Hidden::Blocks { .. } if restored => None,
+        Hidden::Blocks { presented, native } => Some(format!(
+            "{} blocks beyond the {presented} that the drive presents are hidden (HPA, DCO, accessible maximum address): \
+             its own command is said to reach them, but they cannot be read back",
+            native.saturating_sub(presented)
+        )),
+        Hidden::NotExamined => Some(
             "hidden areas not examined: blocks beyond the capacity that the drive presents (HPA, DCO, accessible \
              maximum address) may exist and were not overwritten"
                 .to_owned(),
         ),
-        DriveKind::LogicalVolume | DriveKind::TestObject => None,
     }
 }
 
-fn flash_cells(facts: &DriveFacts) -> Option<String> {
+fn flash_cells(planned: &Planned<'_>) -> Option<String> {
+    if planned.done.technique != Technique::Overwrite {
+        return None;
+    }
     let reached = "an overwrite does not reach over-provisioned, retired and cached flash cells, where old data may \
                    remain";
-    match facts.kind {
+    match planned.facts.kind {
         DriveKind::Flash => Some(reached.to_owned()),
         DriveKind::Unknown => Some(format!("the kind of medium is not known and counts as flash: {reached}")),
         DriveKind::Rotating | DriveKind::LogicalVolume | DriveKind::TestObject => None,
     }
 }
 
-fn remapped_blocks(facts: &DriveFacts) -> Option<String> {
-    match facts.kind {
-        DriveKind::Rotating => Some(
-            "blocks that the drive remapped keep their old data at places that no address reaches any more; how \
-             many there are was not examined"
-                .to_owned(),
-        ),
-        DriveKind::Flash | DriveKind::Unknown | DriveKind::LogicalVolume | DriveKind::TestObject => None,
+fn remapped_blocks(planned: &Planned<'_>) -> Option<String> {
+    match planned.done.technique {
+        Technique::Overwrite | Technique::SecurityErase => {}
+        Technique::BlockErase
+        | Technique::CryptoErase
+        | Technique::SanitizeOverwrite
+        | Technique::SecurityEraseEnhanced
+        | Technique::Format
+        | Technique::FormatCrypto
+        | Technique::OpalRevert => return None,
     }
+    match planned.facts.kind {
+        DriveKind::Rotating => {}
+        DriveKind::Flash | DriveKind::Unknown | DriveKind::LogicalVolume | DriveKind::TestObject => {
+            return None;
+        }
+    }
+    let health = planned.facts.capability.as_deref().map(|capability| &capability.health);
+    let places = "keep their old data at places that no address reaches any more";
+    Some(match health.and_then(|health| health.reallocated) {
+        None => format!("blocks that the drive remapped {places}; how many there are was not examined"),
+        Some(count) => {
+            let pending = health.and_then(|health| health.pending).filter(|pending| *pending > 0);
+            let more =
+                pending.map_or_else(String::new, |pending| format!(", and {pending} more wait for it"));
+            format!(
+                "{count} remapped sectors not reached: by its own account the drive remapped so many{more}; they {places}"
+            )
+        }
+    })
 }
 
-fn other_units(facts: &DriveFacts) -> Option<String> {
+fn other_units(planned: &Planned<'_>) -> Option<String> {
+    let facts = planned.facts;
+    let reach = planned.done.firmware.filter(|firmware| !firmware.steps.is_empty());
+    if reach.is_some_and(|firmware| firmware.reach.scope == Scope::Drive) {
+        return None;
+    }
     // The kernel's names of the units are left out: they change from one attachment to the next.
     let others = facts.other_units.len();
     (others > 0).then(|| {
@@ -101,9 +160,10 @@ fn logical_volume(facts: &DriveFacts) -> Option<String> {
 }
 
 fn sampled(planned: &Planned<'_>) -> Option<String> {
-    match planned.verification {
+    let verification = planned.done.verification;
+    match verification {
         VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => {
-            Some(describe(planned.verification, planned.geometry))
+            Some(describe(verification, planned.geometry))
         }
         VerificationPlan::Full { .. } | VerificationPlan::Canaries | VerificationPlan::None => None,
     }
@@ -139,8 +199,8 @@ fn bridged(facts: &DriveFacts) -> Option<String> {
     })
 }
 
-fn mapping(planned: &Planned<'_>) -> Option<String> {
-    let policy = planned.policy;
+fn mapping(done: &PlannedWork<'_>) -> Option<String> {
+    let policy = done.policy;
     let text = match (policy.basis, policy.standard) {
         (Basis::TextRead, Standard::NistR1 | Standard::NistR2 | Standard::Ieee2883) => return None,
         (Basis::SecondHand | Basis::Memory, Standard::NistR2 | Standard::Ieee2883) => {
@@ -152,7 +212,7 @@ fn mapping(planned: &Planned<'_>) -> Option<String> {
     };
     Some(format!(
         "accepted as {} by policy {}, digest {}; {text}",
-        word(planned.method),
+        word(done.method),
         policy.name,
         policy.digest
     ))

@@ -1,9 +1,13 @@
 //! The policy: which technique is accepted for which method on which medium, under which standard, and on what
 //! that rests. It is data with a digest; records print both.
+mod drive;
+mod overwrite;
+
 use serde::{Deserialize, Serialize};
 
 use super::PolicyRow;
 use crate::device::DriveFacts;
+use crate::device::capability::Interface;
 use crate::unit::Digest;
 use crate::unit::term::{Basis, DriveKind, Method, Standard, Technique};
 
@@ -57,6 +61,43 @@ pub enum PassRule {
     PatternThenComplement,
 }
 
+/// By which commands a drive is reached, as far as a policy tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InterfaceKind {
+    /// NVMe.
+    Nvme,
+    /// ATA.
+    Ata,
+    /// SCSI.
+    Scsi,
+}
+
+impl InterfaceKind {
+    /// The interface of a drive that told what it can do.
+    pub fn of(facts: &DriveFacts) -> Option<Self> {
+        facts.capability.as_ref().map(|capability| match &capability.interface {
+            Interface::Nvme(_) => Self::Nvme,
+            Interface::Ata(_) => Self::Ata,
+            Interface::Scsi(_) => Self::Scsi,
+        })
+    }
+}
+
+/// What must hold besides, for a command of the drive to be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// Each condition of a cryptographic erase has a recorded basis.
+    CryptographicBasis,
+    /// The drive is asked to purge as IEEE 2883 defines it, and reports that it did (TP4218: PREQ, PRGD).
+    PurgeReported,
+    /// The drive says that it encrypts its medium.
+    MediaEncryption,
+    /// The Locking SP was activated: only then are its keys those that a revert destroys.
+    LockingActive,
+}
+
 /// What a row says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
@@ -65,6 +106,11 @@ pub enum Ruling {
     Accepted {
         /// With which passes.
         passes: PassRule,
+    },
+    /// A command of the drive itself is accepted for the method on this medium.
+    ByDrive {
+        /// What must hold besides; empty when nothing must.
+        needs: Vec<Need>,
     },
     /// It is not, for the reason given.
     NotReachable {
@@ -81,6 +127,9 @@ pub struct Rule {
     pub standard: Standard,
     /// On which medium.
     pub medium: Medium,
+    /// Only on drives with this interface; `None` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<InterfaceKind>,
     /// How.
     pub technique: Technique,
     /// To which method.
@@ -91,6 +140,21 @@ pub struct Rule {
     pub basis: Basis,
     /// Where it comes from, in words.
     pub source: String,
+}
+
+/// What a policy is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// Under which standard.
+    pub standard: Standard,
+    /// On which medium.
+    pub medium: Medium,
+    /// By which commands the drive is reached, where known.
+    pub interface: Option<InterfaceKind>,
+    /// How.
+    pub technique: Technique,
+    /// To which method.
+    pub method: Method,
 }
 
 /// A whole policy.
@@ -108,7 +172,20 @@ pub struct Policy {
 impl Policy {
     /// The policy that Expunge brings along, named `builtin`.
     pub fn builtin() -> Self {
-        Self { schema: POLICY_SCHEMA.to_owned(), name: "builtin".to_owned(), rules: builtin_rules() }
+        let mut rules = overwrite::rows(&[Standard::NistR2, Standard::NistR1, Standard::Ieee2883]);
+        rules.extend(drive::rows());
+        Self { schema: POLICY_SCHEMA.to_owned(), name: "builtin".to_owned(), rules }
+    }
+
+    /// The policy of the versions before 1.2, which knew only overwriting. Their records name its digest.
+    pub fn builtin_1() -> Self {
+        let rules = overwrite::rows(&[Standard::NistR2, Standard::NistR1]);
+        Self { schema: POLICY_SCHEMA.to_owned(), name: "builtin".to_owned(), rules }
+    }
+
+    /// The policy with this digest, if it is one that Expunge brings or brought along.
+    pub fn known(digest: &Digest) -> Option<Self> {
+        [Self::builtin(), Self::builtin_1()].into_iter().find(|policy| policy.digest() == *digest)
     }
 
     /// SHA-256 of the canonical JSON of the policy.
@@ -116,7 +193,8 @@ impl Policy {
         Digest::of_json(self)
     }
 
-    /// The row for a case, if the policy has one. A case without a row is not accepted.
+    /// The row for a case on a drive whose interface is not known, if the policy has one. A case without a row is
+    /// not accepted.
     pub fn rule(
         &self,
         standard: Standard,
@@ -124,16 +202,37 @@ impl Policy {
         technique: Technique,
         method: Method,
     ) -> Option<&Rule> {
+        self.rule_on(&Case { standard, medium, interface: None, technique, method })
+    }
+
+    /// The row for a case, if the policy has one.
+    pub fn rule_on(&self, case: &Case) -> Option<&Rule> {
         self.rules.iter().find(|rule| {
-            (rule.standard, rule.medium, rule.technique, rule.method) == (standard, medium, technique, method)
+            (rule.standard, rule.medium, rule.technique, rule.method)
+                == (case.standard, case.medium, case.technique, case.method)
+                && (rule.interface.is_none() || rule.interface == case.interface)
+        })
+    }
+
+    /// The row of this policy that a plan quotes for a case, whatever the interface.
+    pub fn quoted(&self, case: &Case, row: &PolicyRow) -> Option<&Rule> {
+        self.rules.iter().find(|rule| {
+            (rule.standard, rule.medium, rule.technique, rule.method)
+                == (case.standard, case.medium, case.technique, case.method)
+                && self.reference(rule) == *row
         })
     }
 
     /// How a plan refers to a row of this policy.
     pub fn reference(&self, rule: &Rule) -> PolicyRow {
+        self.reference_by(rule, self.digest())
+    }
+
+    /// The same with the digest of this policy, which takes as long as all the rest, worked out before.
+    pub fn reference_by(&self, rule: &Rule, digest: Digest) -> PolicyRow {
         PolicyRow {
             name: self.name.clone(),
-            digest: self.digest(),
+            digest,
             standard: rule.standard,
             basis: rule.basis,
             source: rule.source.clone(),
@@ -142,178 +241,8 @@ impl Policy {
 }
 
 /// Every medium.
-const MEDIA: [Medium; 5] =
+pub(crate) const MEDIA: [Medium; 5] =
     [Medium::Rotating, Medium::Flash, Medium::RemovableFlash, Medium::LogicalVolume, Medium::TestObject];
 
-fn builtin_rules() -> Vec<Rule> {
-    let mut rules = Vec::new();
-    for standard in [Standard::NistR2, Standard::NistR1] {
-        for medium in MEDIA {
-            rules.push(clear(standard, medium));
-            rules.push(purge(standard, medium));
-        }
-    }
-    rules
-}
-
-fn clear(standard: Standard, medium: Medium) -> Rule {
-    let passes = match (standard, medium) {
-        (Standard::NistR1, Medium::RemovableFlash) => PassRule::PatternThenComplement,
-        (
-            Standard::NistR1 | Standard::NistR2 | Standard::Ieee2883,
-            Medium::Rotating
-            | Medium::Flash
-            | Medium::RemovableFlash
-            | Medium::LogicalVolume
-            | Medium::TestObject,
-        ) => PassRule::AnyPattern,
-    };
-    let (basis, source) = clear_source(standard, medium);
-    Rule {
-        standard,
-        medium,
-        technique: Technique::Overwrite,
-        method: Method::Clear,
-        ruling: Ruling::Accepted { passes },
-        basis,
-        source: source.to_owned(),
-    }
-}
-
-const fn clear_source(standard: Standard, medium: Medium) -> (Basis, &'static str) {
-    match (standard, medium) {
-        (Standard::NistR1, Medium::Rotating | Medium::Flash) => (
-            Basis::SecondHand,
-            "NIST SP 800-88 Rev. 1, public excerpt of its technique tables: overwrite with one pass at least \
-             (withdrawn in September 2025)",
-        ),
-        (Standard::NistR1, Medium::RemovableFlash) => (
-            Basis::SecondHand,
-            "NIST SP 800-88 Rev. 1, public excerpt of its technique tables: two passes at least, a pattern and then \
-             its complement (withdrawn in September 2025)",
-        ),
-        (Standard::Ieee2883, Medium::Rotating | Medium::Flash | Medium::RemovableFlash) => (
-            Basis::Memory,
-            "IEEE 2883-2022, whose text was not read: overwrite as clear there is from memory",
-        ),
-        (Standard::NistR2, Medium::Rotating) => (
-            Basis::Memory,
-            "NIST SP 800-88 Rev. 2 leaves techniques to IEEE 2883 (second-hand); overwrite as clear there: from \
-             memory",
-        ),
-        (Standard::NistR2, Medium::Flash) => (
-            Basis::Memory,
-            "NIST SP 800-88 Rev. 2 leaves techniques to IEEE 2883 and warns of over-provisioning (second-hand); \
-             overwrite as clear there: from memory",
-        ),
-        (Standard::NistR2, Medium::RemovableFlash) => (
-            Basis::Memory,
-            "NIST SP 800-88 Rev. 2 leaves techniques to IEEE 2883 (second-hand); overwrite as clear there: from \
-             memory, where it may ask for a pattern and its complement",
-        ),
-        (Standard::NistR1 | Standard::NistR2 | Standard::Ieee2883, Medium::LogicalVolume) => (
-            Basis::Memory,
-            "no technique for volumes was read in the standard; overwrite of all addressable locations follows the \
-             definition of clear",
-        ),
-        (Standard::NistR1 | Standard::NistR2 | Standard::Ieee2883, Medium::TestObject) => (
-            Basis::Memory,
-            "no standard speaks of test objects; overwrite of all addressable locations follows the definition of \
-             clear",
-        ),
-    }
-}
-
-fn purge(standard: Standard, medium: Medium) -> Rule {
-    let (basis, why) = match medium {
-        Medium::Rotating => (
-            Basis::SecondHand,
-            "an overwrite by the host does not reach remapped blocks and hidden areas; purge takes a sanitize \
-             command of the drive, whatever the number of passes",
-        ),
-        Medium::Flash => (
-            Basis::SecondHand,
-            "an overwrite by the host does not reach over-provisioned and retired cells; purge takes a block erase \
-             or a cryptographic erase by the drive itself, whatever the number of passes",
-        ),
-        Medium::RemovableFlash => (
-            Basis::SecondHand,
-            "an overwrite by the host does not reach over-provisioned and retired cells, and no purge is \
-             standardized for most removable flash: where purge is needed, destroy it",
-        ),
-        Medium::LogicalVolume => (
-            Basis::Memory,
-            "an overwrite of a volume says nothing about the drives below it; purge those drives themselves",
-        ),
-        Medium::TestObject => (
-            Basis::Memory,
-            "a test object is no drive: an overwrite reaches what it presents and nothing below it",
-        ),
-    };
-    Rule {
-        standard,
-        medium,
-        technique: Technique::Overwrite,
-        method: Method::Purge,
-        ruling: Ruling::NotReachable { why: why.to_owned() },
-        basis,
-        source: "NIST SP 800-88, both revisions as far as excerpts and summaries of them were read: pass counts never \
-                 make an overwrite by the host a purge"
-            .to_owned(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_builtin_policy_has_one_row_for_every_case_and_no_purge_by_overwrite() {
-        let policy = Policy::builtin();
-        for standard in [Standard::NistR1, Standard::NistR2] {
-            for medium in MEDIA {
-                for method in [Method::Clear, Method::Purge] {
-                    let rows = policy.rules.iter().filter(|rule| {
-                        (rule.standard, rule.medium, rule.method) == (standard, medium, method)
-                    });
-                    assert_eq!(rows.count(), 1, "{standard:?} {medium:?} {method:?}");
-                }
-                let purge = policy.rule(standard, medium, Technique::Overwrite, Method::Purge).unwrap();
-                assert!(matches!(purge.ruling, Ruling::NotReachable { .. }));
-                assert_eq!(policy.rule(standard, medium, Technique::Overwrite, Method::Destroy), None);
-            }
-        }
-        assert_eq!(policy.rules.len(), 20);
-    }
-
-    #[test]
-    fn only_removable_flash_under_rev_1_asks_for_a_complement() {
-        for rule in &Policy::builtin().rules {
-            let complement = rule.ruling == Ruling::Accepted { passes: PassRule::PatternThenComplement };
-            let expected = (rule.standard, rule.medium, rule.method)
-                == (Standard::NistR1, Medium::RemovableFlash, Method::Clear);
-            assert_eq!(complement, expected, "{rule:?}");
-        }
-    }
-
-    #[test]
-    fn no_row_claims_that_a_text_was_read_or_names_a_clause() {
-        for rule in &Policy::builtin().rules {
-            assert_ne!(rule.basis, Basis::TextRead);
-            assert!(!rule.source.contains('§') && !rule.source.contains("Sec."), "{}", rule.source);
-        }
-    }
-
-    #[test]
-    fn the_digest_covers_every_row_and_survives_a_file() {
-        let policy = Policy::builtin();
-        let text = serde_json::to_string(&policy).unwrap();
-        let read: Policy = serde_json::from_str(&text).unwrap();
-        assert_eq!(read.digest(), policy.digest());
-        for index in 0..policy.rules.len() {
-            let mut other = policy.clone();
-            other.rules[index].source.push('.');
-            assert_ne!(other.digest(), policy.digest());
-        }
-    }
-}
+mod tests;

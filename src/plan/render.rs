@@ -1,11 +1,14 @@
 //! A decision as text for people, on one screen, and as JSON for programs.
+mod techniques;
+
 use serde::Serialize;
 
 use super::command::{command_line, completed, default_method};
 use super::estimate::{RateSource, VerificationCost, duration_text, size_text};
 use super::sampling::describe;
 use super::{
-    Decision, Estimate, LimitCode, PassPattern, PassSpec, Plan, Rates, Request, Rules, VerificationPlan,
+    Candidate, Decision, Estimate, LimitCode, PassPattern, PassSpec, Plan, Policy, Rates, Request, Rules,
+    VerificationPlan, ranked,
 };
 use crate::device::{Content, DriveFacts};
 use crate::unit::term::{DriveKind, word};
@@ -38,12 +41,21 @@ pub struct PlanReport {
     pub reasons: Vec<Reason>,
     /// What lies on the drive.
     pub content: Vec<Content>,
+    /// Every technique, the best first; empty for a drive that was not asked what it can do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub techniques: Vec<Candidate>,
     /// The command line that does it: for a plan, or where nothing but the options stands in the way.
     pub command: Option<String>,
 }
 
 /// The report on a decision.
-pub fn report(decision: &Decision, request: &Request, facts: &DriveFacts, rates: Rates) -> PlanReport {
+pub fn report(
+    decision: &Decision,
+    request: &Request,
+    facts: &DriveFacts,
+    policy: &Policy,
+    rates: Rates,
+) -> PlanReport {
     let (name, plan, reasons) = match decision {
         Decision::Planned(plan) => ("planned", Some((**plan).clone()), Vec::new()),
         Decision::Refused(reasons) => ("refused", None, reasons.clone()),
@@ -62,6 +74,7 @@ pub fn report(decision: &Decision, request: &Request, facts: &DriveFacts, rates:
         digest,
         reasons,
         content: facts.content.clone(),
+        techniques: if facts.capability.is_some() { ranked(request, facts, policy) } else { Vec::new() },
     }
 }
 
@@ -96,9 +109,13 @@ pub fn text(report: &PlanReport, facts: &DriveFacts) -> String {
         page.row("content", &found.join("; "));
     }
     match (&report.plan, &report.estimate) {
-        (Some(plan), Some(estimate)) => plan_rows(&mut page, plan, estimate),
+        (Some(plan), Some(estimate)) => {
+            let chosen = report.techniques.iter().find(|one| one.technique == plan.technique);
+            plan_rows(&mut page, plan, estimate, chosen);
+        }
         (_, _) => refusal_rows(&mut page, report),
     }
+    techniques::rows(&mut page, &report.techniques);
     if let Some(command) = &report.command {
         page.whole("command", command);
     }
@@ -119,7 +136,7 @@ fn refusal_rows(page: &mut Page, report: &PlanReport) {
     }
 }
 
-fn plan_rows(page: &mut Page, plan: &Plan, estimate: &Estimate) {
+fn plan_rows(page: &mut Page, plan: &Plan, estimate: &Estimate, chosen: Option<&Candidate>) {
     let policy = &plan.policy;
     page.row("method", &format!("{} by {}", word(plan.method), word(plan.technique)));
     page.row("standard", &format!("{}; policy {}; {}", word(policy.standard), policy.name, policy.source));
@@ -127,9 +144,16 @@ fn plan_rows(page: &mut Page, plan: &Plan, estimate: &Estimate) {
     if let Some(scheme) = &plan.scheme {
         page.row("scheme", &format!("{}: {}", scheme.title, scheme.source));
     }
-    page.row(&format!("passes {}", plan.passes.len()), &passes_text(&plan.passes));
+    if let Some(firmware) = &plan.firmware {
+        techniques::firmware_rows(page, firmware, chosen);
+    }
+    if !plan.passes.is_empty() {
+        page.row(&format!("passes {}", plan.passes.len()), &passes_text(&plan.passes));
+    }
     page.row("verify", &describe(&plan.verification, &plan.geometry));
-    page.row("  cost", &choices_text(&plan.verification, estimate));
+    if plan.verification != VerificationPlan::Canaries {
+        page.row("  cost", &choices_text(&plan.verification, estimate));
+    }
     page.row(
         "bytes",
         &format!(
@@ -140,6 +164,15 @@ fn plan_rows(page: &mut Page, plan: &Plan, estimate: &Estimate) {
         ),
     );
     page.row("time", &time_text(estimate));
+    rule_rows(page, plan);
+    page.row("claim", &claim_text(plan));
+    // What a sample cannot show stands beside "verify" already.
+    for limit in plan.limits.iter().filter(|limit| limit.code != LimitCode::SampledVerification) {
+        page.row("limit", &limit.text);
+    }
+}
+
+fn rule_rows(page: &mut Page, plan: &Plan) {
     if let Some(rules) = &plan.rules {
         page.row("gives up", &enders_text(rules));
         page.row("heat", &heat_text(rules));
@@ -147,11 +180,6 @@ fn plan_rows(page: &mut Page, plan: &Plan, estimate: &Estimate) {
         if !set.is_empty() {
             page.row("rules", &format!("unlike the usual ones: {}", set.join(" ")));
         }
-    }
-    page.row("claim", &claim_text(plan));
-    // What a sample cannot show stands beside "verify" already.
-    for limit in plan.limits.iter().filter(|limit| limit.code != LimitCode::SampledVerification) {
-        page.row("limit", &limit.text);
     }
 }
 
@@ -259,7 +287,11 @@ fn heat_text(rules: &Rules) -> String {
 fn claim_text(plan: &Plan) -> String {
     match &plan.claim {
         Some(claim) => format!(
-            "if every write and every comparison succeeds: {} by {} of {}",
+            "if {}: {} by {} of {}",
+            match plan.firmware.as_ref().filter(|firmware| !firmware.steps.is_empty()) {
+                None => "every write and every comparison succeeds",
+                Some(_) => "the drive confirms its commands and every comparison succeeds",
+            },
             word(claim.method),
             word(claim.technique),
             claim.scope

@@ -6,9 +6,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::PassPattern;
+use super::crypto::CryptoBasis;
+use super::firmware::Scope;
+use super::profile::Profile;
 use super::rules::RuleSetting;
 use crate::device::ContentType;
-use crate::unit::term::{Method, Standard};
+use crate::unit::Digest;
+use crate::unit::term::{Method, Standard, Technique};
 
 /// A request for one drive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,98 @@ pub struct Request {
     pub known_content: BTreeSet<ContentType>,
     /// Rules other than those of the drive's kind, in the order in which they were given.
     pub rules: Vec<RuleSetting>,
+    /// Technique asked for; `None` takes overwrite for clear, and the strongest that policy allows for purge.
+    pub technique: Option<Technique>,
+    /// How far a command of the drive may reach.
+    pub scope: Scope,
+    /// Whether a lower method will do where the one asked for is not available.
+    pub fallback: Fallback,
+    /// What is intended with the drive; the request was filled in by it.
+    pub profile: Option<Profile>,
+    /// Who answers for the conditions of a cryptographic erase.
+    pub crypto: Option<CryptoGiven>,
+    /// Whether random blocks are written before a command of the drive, which must be gone after it.
+    pub canaries: CanaryChoice,
+    /// What follows on a command of the drive.
+    pub afterwards: Afterwards,
+    /// What is done about capacity that the drive hides.
+    pub hidden: HiddenChoice,
+    /// The site's own policy, for the command line; the policy itself is given beside the request.
+    pub policy: Option<PolicyFile>,
+}
+
+/// A policy that was read from a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFile {
+    /// The file.
+    pub path: String,
+    /// Whose signature on it counts.
+    pub keys: String,
+}
+
+/// Whether a lower method will do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fallback {
+    /// No: what is not available ends as unsanitizable.
+    #[default]
+    None,
+    /// Clear will do where no purge is available.
+    Clear,
+}
+
+/// Whether canaries are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CanaryChoice {
+    /// Yes.
+    #[default]
+    Write,
+    /// No: nothing is written before the drive's own command.
+    None,
+}
+
+/// What follows on a command of the drive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Afterwards {
+    /// Nothing but reading.
+    #[default]
+    Nothing,
+    /// One keyed pass, with every block read back.
+    Overwrite,
+}
+
+/// What is done about capacity that the drive hides (HPA, DCO, accessible maximum address).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HiddenChoice {
+    /// The drive is refused where the hidden blocks would be missed.
+    #[default]
+    Refuse,
+    /// The drive's full capacity is restored first, and stays so.
+    Restore,
+}
+
+/// Who answers for the conditions of a cryptographic erase, as it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CryptoGiven {
+    /// A statement of the vendor.
+    pub statement: Option<StatementFile>,
+    /// What the organization declares.
+    pub declaration: Option<String>,
+}
+
+/// A file that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementFile {
+    /// Its name, for the command line.
+    pub path: String,
+    /// SHA-256 of its content.
+    pub sha256: Digest,
+}
+
+impl CryptoGiven {
+    /// The basis of every condition; `None` when nobody answers.
+    pub fn basis(&self) -> Option<CryptoBasis> {
+        CryptoBasis::of(self.statement.as_ref().map(|file| file.sha256), self.declaration.as_deref())
+    }
 }
 
 impl Default for Request {
@@ -36,6 +132,15 @@ impl Default for Request {
             verification: VerificationChoice::Full,
             known_content: BTreeSet::new(),
             rules: Vec::new(),
+            technique: None,
+            scope: Scope::Unit,
+            fallback: Fallback::None,
+            profile: None,
+            crypto: None,
+            canaries: CanaryChoice::Write,
+            afterwards: Afterwards::Nothing,
+            hidden: HiddenChoice::Refuse,
+            policy: None,
         }
     }
 }

@@ -312,6 +312,18 @@ pub enum LimitCode {
     SchemeIsNoLevel,
     /// Something could not be seen before the job, or only from memory, and the job went on all the same.
     ObservationLimited,
+    /// What the drive did to its medium rests on its word: reading shows what it presents, not its cells.
+    DriveTrusted,
+    /// Areas of the drive that its command does not reach (RPMB, boot partitions).
+    AreasNotReached,
+    /// What the command promises less than others do (Format NVM, SECURITY ERASE UNIT).
+    CommandMeaning,
+    /// The conditions of a cryptographic erase rest on somebody's statement.
+    CryptographicBasis,
+    /// Only the canaries were compared.
+    CanariesOnly,
+    /// A higher method was asked for, was not available, and a lower one was allowed.
+    LowerMethod,
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn orders_come_back_whole_and_a_power_cut_leaves_what_was_written() {
     assert_eq!(machine.ask("kill -9 $$").code, 137);
     // A program that goes on and holds the output does not hold up the order.
     assert_eq!(machine.tell("sleep 1000 & echo started"), "started\n");
-    let bytes: Vec<u8> = (0..3_000_000_u32).map(|number| number.to_le_bytes()[number as usize % 3]).collect();
+    let bytes: Vec<u8> = (0_u8..=255).chain(3..=200).cycle().take(3_000_000).collect();
     machine.push("/tmp/pushed", &bytes).unwrap();
     assert!(machine.pull("/tmp/pushed").unwrap() == bytes, "pushed and pulled");
     assert!(machine.pull("/tmp/nothing").is_err());
@@ -59,7 +59,7 @@ fn commands_and_data_reach_a_drive_on_the_host_and_come_back_unchanged() {
     machine.tell(&server.attach_command());
     let node = scsi_node(&mut machine, "PLAIN DISK");
 
-    let bytes: Vec<u8> = (0..BYTES).map(|at| (at % 251) as u8).collect();
+    let bytes: Vec<u8> = (0..251_u8).cycle().take(BYTES).collect();
     machine.push("/tmp/all", &bytes).unwrap();
     machine.tell(&format!("dd if=/tmp/all of={node} bs=1M conv=fsync"));
     assert!(disk.cells() == bytes, "all that was written is in the cells");

@@ -49,7 +49,7 @@ impl ScsiDrive for PlainDisk {
         Box::new(self.clone())
     }
 
-    fn set_time(&self, _since_start: Duration) {}
+    fn pass_time(&self, _time: Duration) {}
 }
 
 fn good(moved: usize) -> ScsiAnswer {

@@ -3,7 +3,8 @@
 //! are derived here again from drive, passes and verification, not by the code that makes plans.
 use super::finding::{Finding, FindingCode};
 use crate::certificate::record::{DriveRecord, Record};
-use crate::plan::policy::{Medium, PassRule, Ruling};
+use crate::command::DriveCommand;
+use crate::plan::policy::{Case, Medium, PassRule, Ruling};
 use crate::plan::scheme::Scheme;
 use crate::plan::step::PLAN_SCHEMA;
 use crate::plan::{LimitCode, PassPattern, Plan, Policy, Rules, VerificationPlan};
@@ -100,31 +101,39 @@ fn scheme(plan: &Plan, out: &mut Vec<Finding>) {
     }
 }
 
-/// The policy of this program is known row by row; of another one a record has no more than its digest.
+/// Policies that came with this program are known row by row; of another one a record has no more than its digest.
 fn policy(plan: &Plan, medium: Medium, out: &mut Vec<Finding>) {
-    let policy = Policy::builtin();
-    if plan.policy.digest != policy.digest() {
+    let Some(policy) = Policy::known(&plan.policy.digest) else {
         let text = format!(
             "the policy {:?} with the digest {} is not known here: whether it accepts this cannot be computed again",
             plan.policy.name, plan.policy.digest
         );
         out.push(Finding::warning(FindingCode::Claim, text));
         return;
-    }
-    let rule = policy.rule(plan.policy.standard, medium, plan.technique, plan.method);
-    let accepted = rule.filter(|rule| policy.reference(rule) == plan.policy).map(|rule| &rule.ruling);
-    let fits = match accepted {
+    };
+    let case = Case {
+        standard: plan.policy.standard,
+        medium,
+        interface: None,
+        technique: plan.technique,
+        method: plan.method,
+    };
+    let fits = match policy.quoted(&case, &plan.policy).map(|rule| &rule.ruling) {
         Some(Ruling::Accepted { passes: PassRule::AnyPattern }) => {
             !plan.passes.is_empty() || plan.firmware.is_some()
         }
         Some(Ruling::Accepted { passes: PassRule::PatternThenComplement }) => {
             plan.passes.windows(2).any(|pair| pair[0].pattern.is_complemented_by(&pair[1].pattern))
         }
+        Some(Ruling::ByDrive { .. }) => {
+            let steps = plan.firmware.iter().flat_map(|firmware| &firmware.steps);
+            steps.map(DriveCommand::technique).any(|technique| technique == plan.technique)
+        }
         Some(Ruling::NotReachable { .. }) | None => false,
     };
     if !fits {
         let text = format!(
-            "the policy {} does not accept these passes as {} of this drive, or not by the row that is quoted",
+            "the policy {} does not accept this as {} of this drive, or not by the row that is quoted",
             policy.name,
             word(plan.method)
         );
@@ -146,7 +155,7 @@ fn due_limits(plan: &Plan, drive: &DriveRecord) -> Vec<LimitCode> {
         VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => {
             due.push(LimitCode::SampledVerification);
         }
-        VerificationPlan::Canaries => {}
+        VerificationPlan::Canaries => due.push(LimitCode::CanariesOnly),
         VerificationPlan::None => due.push(LimitCode::NotVerified),
         VerificationPlan::Full { .. } => {}
     }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::device::identity::BackingFile;
-use crate::device::{ContentType, Identity, QueueLimits};
+use crate::device::{Content, ContentType, Identity, QueueLimits, Reach, Zoned};
 use crate::plan::request::Ratio;
 use crate::plan::{Limit, LimitCode};
 use crate::unit::term::{Basis, DriveKind, Standard};
@@ -140,7 +140,8 @@ fn volumes_and_test_objects_never_stand_for_a_drive() {
 fn purge_by_overwrite_is_refused_on_every_medium_with_its_own_reason() {
     let mut texts = BTreeSet::new();
     for kind in [DriveKind::Rotating, DriveKind::Flash, DriveKind::LogicalVolume, DriveKind::TestObject] {
-        let request = Request { method: Some(Method::Purge), ..Request::default() };
+        let technique = Some(Technique::Overwrite);
+        let request = Request { method: Some(Method::Purge), technique, ..Request::default() };
         let reasons = refused(&request, &drive(kind));
         assert_eq!(codes(&reasons), [ReasonCode::MethodNotReachable]);
         texts.insert(reasons[0].text.clone());
@@ -155,7 +156,12 @@ fn no_policy_makes_an_overwrite_a_purge_and_a_missing_row_accepts_nothing() {
         rule.ruling = Ruling::Accepted { passes: PassRule::AnyPattern };
     }
     let purge = Request { method: Some(Method::Purge), ..Request::default() };
-    let Decision::Refused(reasons) = decide(&purge, &drive(DriveKind::Flash), &policy) else { panic!() };
+    let Decision::Unsanitizable(reasons) = decide(&purge, &drive(DriveKind::Flash), &policy) else {
+        panic!()
+    };
+    assert_eq!(codes(&reasons), [ReasonCode::PurgeUnavailable]);
+    let named = Request { technique: Some(Technique::Overwrite), ..purge };
+    let Decision::Refused(reasons) = decide(&named, &drive(DriveKind::Flash), &policy) else { panic!() };
     assert_eq!(codes(&reasons), [ReasonCode::MethodNotReachable]);
     policy.rules.clear();
     let Decision::Refused(reasons) = decide(&clear(), &drive(DriveKind::Rotating), &policy) else { panic!() };
@@ -470,7 +476,7 @@ fn any_request() -> impl Strategy<Value = Request> {
             passes,
             verification,
             known_content: content.iter().map(|content| content.content_type).collect(),
-            rules: Vec::new(),
+            ..Request::default()
         },
     )
 }
@@ -514,7 +520,11 @@ proptest! {
         let decision = decided(&request, &facts);
         prop_assert_eq!(&decision, &decided(&request, &facts));
         match decision {
-            Decision::Unsanitizable(reasons) => prop_assert!(dead && !reasons.is_empty()),
+            Decision::Unsanitizable(reasons) => {
+                let drive = !matches!(facts.kind, DriveKind::LogicalVolume | DriveKind::TestObject);
+                let unavailable = request.method == Some(Method::Purge) && drive;
+                prop_assert!((dead || unavailable) && !reasons.is_empty());
+            }
             Decision::Refused(reasons) => {
                 prop_assert!(!dead && refusal_worthy(&request, &facts) && !reasons.is_empty());
                 prop_assert!(reasons.iter().all(|reason| !reason.text.is_empty() && !reason.remedy.is_empty()));

@@ -12,8 +12,8 @@ impl NvmeDrive for NvmeSim {
         Box::new(Self::port(self))
     }
 
-    fn set_time(&self, since_start: Duration) {
-        Self::set_time(self, since_start);
+    fn pass_time(&self, time: Duration) {
+        Self::pass_time(self, time);
     }
 
     fn read(&self, nsid: u32, lba: u64, out: &mut [u8]) -> u16 {
@@ -34,7 +34,7 @@ impl ScsiDrive for ScsiSim {
         Box::new(Self::port(self))
     }
 
-    fn set_time(&self, since_start: Duration) {
-        Self::set_time(self, since_start);
+    fn pass_time(&self, time: Duration) {
+        Self::pass_time(self, time);
     }
 }

@@ -3,11 +3,11 @@
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use expunge::io::{Data, ScsiAnswer, ScsiPort};
 
-use super::server::Server;
+use super::server::{Pace, Server};
 use super::wire::{self, Way};
 
 /// Longer than any command of a simulated drive takes.
@@ -23,8 +23,8 @@ pub(crate) trait ScsiDrive: Send + Sync + 'static {
     /// A way to it, for as long as it stays attached.
     fn port(&self) -> Box<dyn ScsiPort>;
 
-    /// Real time since it was served first; virtual time follows.
-    fn set_time(&self, since_start: Duration);
+    /// Real time that has passed; virtual time follows.
+    fn pass_time(&self, time: Duration);
 }
 
 /// A drive being served. Its state lives here and outlives the machine.
@@ -39,8 +39,8 @@ pub(crate) struct ScsiServer {
 impl ScsiServer {
     /// Serves a drive of a size; the name is to be unique in the machine.
     pub(crate) fn start(name: &str, bytes: u64, block_bytes: u32, drive: impl ScsiDrive) -> io::Result<Self> {
-        let (drive, start) = (Arc::new(drive), Instant::now());
-        let server = Server::start(move |stream| converse(stream, &*drive, start))?;
+        let (drive, pace) = (Arc::new(drive), Pace::new());
+        let server = Server::start(move |stream| converse(stream, &*drive, &pace))?;
         Ok(Self { server, name: name.to_owned(), bytes, block_bytes })
     }
 
@@ -51,14 +51,14 @@ impl ScsiServer {
     }
 }
 
-fn converse(mut stream: TcpStream, drive: &dyn ScsiDrive, start: Instant) -> io::Result<()> {
+fn converse(mut stream: TcpStream, drive: &dyn ScsiDrive, pace: &Pace) -> io::Result<()> {
     let mut port = drive.port();
     loop {
         let [block, way, length, sent] = wire::receive(&mut stream)?;
         let way = way.first().copied().and_then(Way::from_code).ok_or(io::ErrorKind::InvalidData)?;
         let length = length.try_into().map_err(|_| io::ErrorKind::InvalidData)?;
         let length = usize::try_from(u32::from_le_bytes(length)).map_err(io::Error::other)?;
-        drive.set_time(start.elapsed());
+        drive.pass_time(pace.piece());
         let mut room = vec![0; if way == Way::FromDrive { length } else { 0 }];
         let data = match way {
             Way::None => Data::None,

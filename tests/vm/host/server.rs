@@ -2,10 +2,10 @@
 //! machine reaches the host's loopback address as 10.0.2.2.
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A server; it ends when it is dropped, and the connections end with their machine.
 #[derive(Debug)]
@@ -56,5 +56,26 @@ impl Drop for Server {
         if let Some(accepting) = self.accepting.take() {
             let _ended = accepting.join();
         }
+    }
+}
+
+/// Real time, given out in pieces: a drive's virtual time runs ahead during a command that takes long, and goes on
+/// from there.
+#[derive(Debug)]
+pub(crate) struct Pace(Mutex<Instant>);
+
+impl Pace {
+    /// From now on.
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+
+    /// Whole milliseconds since the last piece; what is less is left for the next.
+    pub(crate) fn piece(&self) -> Duration {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = last.elapsed();
+        let whole = since - Duration::from_nanos(u64::from(since.subsec_nanos() % 1_000_000));
+        *last += whole;
+        whole
     }
 }

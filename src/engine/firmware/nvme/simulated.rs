@@ -45,7 +45,7 @@ fn drive(quirks: &[Quirk]) -> NvmeSim {
 
 fn carry_out(sim: &NvmeSim, command: NvmeCommand) -> CommandReport {
     let (mut port, mut watch) = (sim.port(), Virtual(sim.clone()));
-    let before = before(&mut port, &command, &mut watch).unwrap();
+    let before = before(&mut port, &command, &mut watch).expect("it can be looked at");
     run(&mut port, &command, Start::Send, &before, &mut watch)
 }
 

@@ -207,7 +207,8 @@ fn what_the_unit_refuses_was_not_started() {
     ];
     for (refusal, reason) in refusals {
         // What runs afterwards is somebody else's and must not be taken for ours.
-        let mut unit = Unit::well().on(0x48, &[refusal.clone()]).on(0x03, &[Good(AT_WORK), Good(NOTHING)]);
+        let mut unit =
+            Unit::well().on(0x48, std::slice::from_ref(&refusal)).on(0x03, &[Good(AT_WORK), Good(NOTHING)]);
         let report = sent(&mut unit);
         assert_eq!(code(&report), ("not started", reason), "{refusal:?}");
         let Conclusion::NotStarted { reason } = report.conclusion else { panic!() };
@@ -237,7 +238,7 @@ fn an_answer_that_was_lost_is_unknown_whatever_follows() {
         [Transport, Errno(5), Errno(4), Errno(19), Status(0x40), Check("72 0b 00 00 00 00 00 00"), Check("")];
     for lost in lost {
         for polls in [vec![Good(NOTHING)], vec![Good(AT_WORK), Good(NOTHING)]] {
-            let mut unit = Unit::well().on(0x48, &[lost.clone()]).on(0x03, &polls);
+            let mut unit = Unit::well().on(0x48, std::slice::from_ref(&lost)).on(0x03, &polls);
             let report = sent(&mut unit);
             assert_eq!(code(&report), ("unknown", ReasonCode::FirmwareUnknown), "{lost:?} {polls:?}");
             let Conclusion::Unknown { reason } = report.conclusion else { panic!() };
@@ -396,7 +397,7 @@ fn what_stands_against_it_is_found_before() {
         (0xa3, Good("00 01 00 00"), ReasonCode::FirmwareRefused),
     ];
     for (operation, say, reason) in against {
-        let mut unit = Unit::well().on(operation, &[say.clone()]);
+        let mut unit = Unit::well().on(operation, std::slice::from_ref(&say));
         assert_eq!(ask(&mut unit).unwrap_err().code, reason, "{operation:02x} {say:?}");
         assert!(unit.sanitizes.is_empty());
     }

@@ -5,6 +5,9 @@ use super::state::Unit;
 use crate::sim::controller::bytes::{be16, be32, byte, index, low16, low32, put, put_text};
 use crate::sim::controller::quirk::QuirkName;
 
+/// Operation codes that stand for several commands, told apart by a service action.
+const HAVE_ACTIONS: [u8; 4] = [0x48, 0x5E, 0x9E, 0xA3];
+
 type Answer = Result<Outcome, Outcome>;
 
 fn cut(mut data: Vec<u8>, allocation: u64) -> Outcome {
@@ -171,7 +174,8 @@ impl Unit {
         cut(data, u64::from(be16(block, 7)))
     }
 
-    /// REPORT SUPPORTED OPERATION CODES, one command (options 1 to 3), with the timeouts descriptor when RCTD asks.
+    /// REPORT SUPPORTED OPERATION CODES, all commands (option 0) or one (1 to 3), with the timeouts descriptor when
+    /// RCTD asks.
     pub(super) fn supported_codes(&self, block: &[u8]) -> Answer {
         let Personality::Scsi(traits) = &self.spec.personality else {
             return Err(Sense::INVALID_OPCODE.into());
@@ -180,14 +184,32 @@ impl Unit {
             return Err(Sense::INVALID_OPCODE.into());
         }
         let (options, code, action) = (byte(block, 2), byte(block, 3), be16(block, 4));
-        let has_actions = matches!(code, 0x48 | 0x9E | 0xA3 | 0x5E);
         match options & 7 {
-            1 if has_actions => return Err(Sense::INVALID_FIELD.into()),
-            2 if !has_actions => return Err(Sense::INVALID_FIELD.into()),
+            0 => {
+                let all = self.all_codes(options & 0x80 != 0);
+                return Ok(cut(all, u64::from(be32(block, 6))));
+            }
+            1 if HAVE_ACTIONS.contains(&code) => return Err(Sense::INVALID_FIELD.into()),
+            2 if !HAVE_ACTIONS.contains(&code) => return Err(Sense::INVALID_FIELD.into()),
             1..=3 => {}
             _ => return Err(Sense::INVALID_FIELD.into()),
         }
-        let length: u8 = match code {
+        let length = self.code_length(code, action);
+        // Supported as the standard says (3), or not at all (1).
+        let support = if length == 0 { 1 } else { 3 };
+        let with_times = options & 0x80 != 0 && length > 0;
+        let mut data = vec![0, support | if with_times { 0x80 } else { 0 }, 0, length];
+        data.extend((0..length).map(|at| if at == 0 { code } else { 0xFF }));
+        if with_times {
+            data.extend(self.timeouts());
+        }
+        Ok(cut(data, u64::from(be32(block, 6))))
+    }
+
+    /// Length of a command that is supported; 0 for one that is not.
+    fn code_length(&self, code: u8, action: u16) -> u8 {
+        let Personality::Scsi(traits) = &self.spec.personality else { return 0 };
+        match code {
             0x00 | 0x03 | 0x04 | 0x12 | 0x1A => 6,
             0x25 | 0x28 | 0x2A | 0x35 | 0x42 | 0x4D | 0x5A => 10,
             0x48 if traits.sanitize.iter().any(|known| u16::from(*known) == action) => 10,
@@ -198,19 +220,40 @@ impl Unit {
             0xA3 if action == 0x0C => 12,
             0xA2 | 0xB5 if self.security.is_some() => 12,
             _ => 0,
-        };
-        // Supported as the standard says (3), or not at all (1).
-        let support = if length == 0 { 1 } else { 3 };
-        let with_times = options & 0x80 != 0 && length > 0;
-        let mut data = vec![0, support | if with_times { 0x80 } else { 0 }, 0, length];
-        data.extend((0..length).map(|at| if at == 0 { code } else { 0xFF }));
-        if with_times {
-            let seconds = low32(self.core.shape.erase_ms.div_ceil(1000));
-            data.extend([0, 10, 0, 0]);
-            data.extend(0_u32.to_be_bytes());
-            data.extend(seconds.to_be_bytes());
         }
-        Ok(cut(data, u64::from(be32(block, 6))))
+    }
+
+    /// All that are supported: eight bytes each, byte 5 with SERVACTV (bit 0) and CTDP (bit 1), as `sg_opcodes` has
+    /// them.
+    fn all_codes(&self, with_times: bool) -> Vec<u8> {
+        let mut list = Vec::new();
+        for code in 0..=u8::MAX {
+            let actions = if HAVE_ACTIONS.contains(&code) { 0x1F } else { 0 };
+            for action in 0..=actions {
+                let length = self.code_length(code, action);
+                if length == 0 {
+                    continue;
+                }
+                let flags = u8::from(actions > 0) | u8::from(with_times) << 1;
+                let [high, low] = action.to_be_bytes();
+                list.extend([code, 0, high, low, 0, flags, 0, length]);
+                if with_times {
+                    list.extend(self.timeouts());
+                }
+            }
+        }
+        let mut data = low32(list.len() as u64).to_be_bytes().to_vec();
+        data.append(&mut list);
+        data
+    }
+
+    /// The timeouts descriptor: no nominal time, and a recommended one as long as an erase.
+    fn timeouts(&self) -> [u8; 12] {
+        let seconds = low32(self.core.shape.erase_ms.div_ceil(1000)).to_be_bytes();
+        let mut descriptor = [0; 12];
+        descriptor[1] = 10;
+        descriptor[8..].copy_from_slice(&seconds);
+        descriptor
     }
 
     /// LOG SENSE: the list of pages, informational exceptions (2Fh), and no others.

@@ -12,19 +12,19 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use expunge::io::NvmePort;
 
-use super::server::Server;
+use super::server::{Pace, Server};
 
 /// A drive that can be served.
 pub(crate) trait NvmeDrive: Send + Sync + 'static {
     /// Its admin queue, for as long as it stays attached.
     fn port(&self) -> Box<dyn NvmePort>;
 
-    /// Real time since it was served first; virtual time follows.
-    fn set_time(&self, since_start: Duration);
+    /// Real time that has passed; virtual time follows.
+    fn pass_time(&self, time: Duration);
 
     /// Reads blocks: the status field, 0 for success.
     fn read(&self, nsid: u32, lba: u64, out: &mut [u8]) -> u16;
@@ -39,7 +39,7 @@ pub(crate) trait NvmeDrive: Send + Sync + 'static {
 /// What all connections of a controller share.
 struct Shared {
     drive: Box<dyn NvmeDrive>,
-    start: Instant,
+    pace: Pace,
     name: String,
     /// CC, as the host set it last.
     configuration: AtomicU32,
@@ -60,7 +60,7 @@ impl NvmeServer {
         let name = format!("nqn.2026-01.test.expunge:{name}");
         let shared = Arc::new(Shared {
             drive: Box::new(drive),
-            start: Instant::now(),
+            pace: Pace::new(),
             name: name.clone(),
             configuration: AtomicU32::new(0),
             block_bytes: Mutex::new(HashMap::new()),
@@ -84,7 +84,7 @@ impl NvmeServer {
 impl Shared {
     /// Lets the drive's time follow.
     fn keep_time(&self) {
-        self.drive.set_time(self.start.elapsed());
+        self.drive.pass_time(self.pace.piece());
     }
 
     fn configuration(&self) -> u32 {

@@ -1,0 +1,249 @@
+//! What stands in the way of a command that a drive offers: states that somebody can end.
+use super::super::firmware::Scope;
+use super::super::request::{HiddenChoice, Request};
+use super::reach::Extent;
+use crate::command::{AfterFailure, DriveCommand};
+use crate::device::DriveFacts;
+use crate::device::capability::ata::{AtaFacts, AtaSanitizeState, AtaSecurityFacts};
+use crate::device::capability::nvme::{NvmeFacts, NvmeSanitizeState};
+use crate::device::capability::scsi::{ScsiFacts, ScsiState};
+use crate::device::capability::{Interface, Support, TcgFacts};
+use crate::plan::hidden::hidden_blocks;
+use crate::unit::{Reason, ReasonCode};
+
+/// Everything that stands in the way of these commands, each once.
+pub(super) fn obstacles(
+    steps: &[DriveCommand],
+    extent: &Extent,
+    request: &Request,
+    facts: &DriveFacts,
+) -> Vec<Reason> {
+    let mut found = Vec::new();
+    for step in steps {
+        for reason in of_step(step, request, facts) {
+            if !found.contains(&reason) {
+                found.push(reason);
+            }
+        }
+    }
+    // A revert is what opens a drive that TCG locked.
+    if matches!(steps.first(), Some(DriveCommand::TcgRevert(_))) {
+        found.retain(|reason| reason.code != ReasonCode::Locked);
+    }
+    if request.scope == Scope::Unit && !extent.beyond.is_empty() {
+        found.push(Reason::new(
+            ReasonCode::ScopeNotAccepted,
+            format!("{}: the command also reaches {}", facts.title(), extent.beyond.join(", ")),
+            "make sure that nothing needs what is on them, then add: --scope drive",
+        ));
+    }
+    found
+}
+
+fn of_step(step: &DriveCommand, request: &Request, facts: &DriveFacts) -> Vec<Reason> {
+    let Some(capability) = facts.capability.as_deref() else { return Vec::new() };
+    let mut found = match &capability.interface {
+        Interface::Nvme(nvme) => nvme_states(step, facts, nvme),
+        Interface::Ata(ata) => ata_states(step, request, facts, ata),
+        Interface::Scsi(scsi) => scsi_states(facts, scsi),
+    };
+    if let Some(tcg) = &capability.tcg {
+        found.extend(tcg_states(step, facts, tcg));
+    }
+    found
+}
+
+fn busy(facts: &DriveFacts, what: &str) -> Reason {
+    Reason::new(
+        ReasonCode::FirmwareBusy,
+        format!("{}: {what} runs already, and it is not this job's", facts.title()),
+        "wait until it is over, and look at the drive again with expunge inspect",
+    )
+}
+
+fn nvme_states(step: &DriveCommand, facts: &DriveFacts, nvme: &NvmeFacts) -> Vec<Reason> {
+    let mut found = Vec::new();
+    if nvme.status.is_some_and(|status| status.state == NvmeSanitizeState::InProgress) {
+        found.push(busy(facts, "a sanitize operation"));
+    }
+    if nvme.namespace.format_left_percent.is_some_and(|left| left > 0) {
+        found.push(busy(facts, "a format"));
+    }
+    if nvme.namespace.write_protected.is_yes() {
+        found.push(write_protected(facts, "the namespace"));
+    }
+    let failed = nvme.status.is_some_and(|status| status.state == NvmeSanitizeState::Failed);
+    match step {
+        DriveCommand::NvmeSanitize(_) if nvme.persistent_memory.is_yes() => found.push(Reason::new(
+            ReasonCode::FirmwareRefused,
+            format!("{}: its persistent memory region is enabled, which prohibits Sanitize", facts.title()),
+            "disable the persistent memory region (PMRCTL) with the maker's tool or by a controller reset",
+        )),
+        DriveCommand::NvmeSanitize(_) if nvme.status.is_none() => found.push(Reason::new(
+            ReasonCode::FirmwareRefused,
+            format!(
+                "{}: its Sanitize Status log cannot be read, so the end would not be known",
+                facts.title()
+            ),
+            "attach the drive where this log can be read, or destroy it",
+        )),
+        DriveCommand::NvmeFormat(_) if failed => found.push(Reason::new(
+            ReasonCode::FirmwareRefused,
+            format!(
+                "{}: its last sanitize operation failed, and until one succeeds it takes no format",
+                facts.title()
+            ),
+            "choose a technique of the Sanitize command, or destroy the drive",
+        )),
+        DriveCommand::NvmeSanitize(_)
+        | DriveCommand::NvmeFormat(_)
+        | DriveCommand::AtaSanitize(_)
+        | DriveCommand::AtaSecurityErase(_)
+        | DriveCommand::ScsiSanitize(_)
+        | DriveCommand::TcgRevert(_) => {}
+    }
+    found
+}
+
+fn write_protected(facts: &DriveFacts, what: &str) -> Reason {
+    Reason::new(
+        ReasonCode::ReadOnly,
+        format!("{}: {what} is write-protected by the drive", facts.title()),
+        "release the write protection",
+    )
+}
+
+fn frozen(facts: &DriveFacts, what: &str) -> Reason {
+    Reason::new(
+        ReasonCode::Frozen,
+        format!("{}: {what} is frozen until its power is cycled", facts.title()),
+        "cycle the power of the drive (pull and insert it, or suspend the host and wake it), with a controller whose \
+         firmware does not freeze it again",
+    )
+}
+
+fn locked(facts: &DriveFacts, why: &str, remedy: &str) -> Reason {
+    Reason::new(ReasonCode::Locked, format!("{}: {why}", facts.title()), remedy)
+}
+
+fn ata_states(step: &DriveCommand, request: &Request, facts: &DriveFacts, ata: &AtaFacts) -> Vec<Reason> {
+    let mut found = Vec::new();
+    if ata.sanitize_state == Some(AtaSanitizeState::InProgress) {
+        found.push(busy(facts, "a sanitize operation"));
+    }
+    match step {
+        DriveCommand::AtaSanitize(sanitize) => {
+            let overrides = sanitize.after_failure == AfterFailure::Restricted
+                && ata.sanitize.is_some_and(|sanitize| sanitize.overrides_security.is_yes());
+            if ata.security.is_some_and(|security| security.locked.is_yes()) && !overrides {
+                let remedy = "unlock it with its password; of one that Expunge set: expunge recover";
+                found.push(locked(facts, "it is locked with a password", remedy));
+            }
+            match ata.sanitize_state {
+                Some(AtaSanitizeState::Frozen) => found.push(frozen(facts, "its SANITIZE feature set")),
+                Some(AtaSanitizeState::NotTold) | None => found.push(Reason::new(
+                    ReasonCode::FirmwareRefused,
+                    format!(
+                        "{}: the state of its sanitize operation cannot be read here, so the end would not be known",
+                        facts.title()
+                    ),
+                    "attach the drive directly to a SATA port or another controller",
+                )),
+                Some(
+                    AtaSanitizeState::Idle
+                    | AtaSanitizeState::Completed
+                    | AtaSanitizeState::Failed
+                    | AtaSanitizeState::InProgress,
+                ) => {}
+            }
+        }
+        DriveCommand::AtaSecurityErase(_) => {
+            found.extend(ata.security.iter().flat_map(|security| security_states(facts, security)));
+            if hidden_blocks(facts).is_some() && request.hidden == HiddenChoice::Refuse {
+                found.push(hidden_reason(facts));
+            }
+        }
+        DriveCommand::NvmeSanitize(_)
+        | DriveCommand::NvmeFormat(_)
+        | DriveCommand::ScsiSanitize(_)
+        | DriveCommand::TcgRevert(_) => {}
+    }
+    found
+}
+
+fn security_states(facts: &DriveFacts, security: &AtaSecurityFacts) -> Vec<Reason> {
+    let mut found = Vec::new();
+    if security.frozen.is_yes() {
+        found.push(frozen(facts, "its Security feature set"));
+    }
+    if security.locked.is_yes() {
+        let remedy = "unlock it with its password; of one that Expunge set: expunge recover";
+        found.push(locked(facts, "it is locked with a password", remedy));
+    } else if security.enabled.is_yes() {
+        let remedy = "disable its password first; of one that Expunge set: expunge recover";
+        found.push(locked(facts, "somebody set a password", remedy));
+    }
+    if security.count_expired.is_yes() {
+        let remedy = "cycle the power of the drive";
+        found.push(locked(facts, "too many wrong passwords were tried since power-on", remedy));
+    }
+    found
+}
+
+/// Why a drive whose capacity is not all to be seen is not worked on.
+pub(in crate::plan) fn hidden_reason(facts: &DriveFacts) -> Reason {
+    let (presented, native) = hidden_blocks(facts).unwrap_or_default();
+    Reason::new(
+        ReasonCode::HiddenArea,
+        format!(
+            "{} presents {presented} blocks and has {native}: {} are hidden (HPA, DCO or accessible maximum address) and \
+             may hold data",
+            facts.title(),
+            native.saturating_sub(presented)
+        ),
+        "to restore its full capacity first, for good, add: --restore-hidden",
+    )
+}
+
+fn scsi_states(facts: &DriveFacts, scsi: &ScsiFacts) -> Vec<Reason> {
+    let mut found = Vec::new();
+    match scsi.state {
+        ScsiState::Sanitizing => found.push(busy(facts, "a sanitize operation")),
+        ScsiState::Formatting => found.push(busy(facts, "a format")),
+        ScsiState::SelfTesting => found.push(busy(facts, "a self-test")),
+        ScsiState::Ready | ScsiState::SanitizeFailed | ScsiState::FormatCorrupted | ScsiState::Other => {}
+    }
+    if scsi.write_protected.is_yes() {
+        found.push(write_protected(facts, "the logical unit"));
+    }
+    if scsi.reserved.is_yes() {
+        found.push(Reason::new(
+            ReasonCode::Reserved,
+            format!("{}: another host holds a reservation", facts.title()),
+            "let that host release it",
+        ));
+    }
+    found
+}
+
+fn tcg_states(step: &DriveCommand, facts: &DriveFacts, tcg: &TcgFacts) -> Vec<Reason> {
+    let mut found = Vec::new();
+    match step {
+        DriveCommand::TcgRevert(_) => {}
+        DriveCommand::AtaSecurityErase(_) if tcg.locking_enabled.is_yes() => {
+            let remedy = "choose --technique opal-revert, with the PSID that is printed on the drive";
+            found.push(locked(facts, "TCG locking is active, and excludes ATA passwords", remedy));
+        }
+        DriveCommand::NvmeSanitize(_)
+        | DriveCommand::NvmeFormat(_)
+        | DriveCommand::AtaSanitize(_)
+        | DriveCommand::ScsiSanitize(_)
+        | DriveCommand::AtaSecurityErase(_) => {
+            if tcg.locked == Support::Yes {
+                let remedy = "unlock it, or choose --technique opal-revert, with the PSID that is printed on the drive";
+                found.push(locked(facts, "a range of it is locked by TCG", remedy));
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,107 @@
+//! What the commands of a drive reach: units that lose their data, areas that keep it.
+use super::super::firmware::{CommandReach, Scope};
+use super::offer::reaches_all;
+use crate::command::{DriveCommand, nvme};
+use crate::device::DriveFacts;
+use crate::device::capability::Interface;
+use crate::device::capability::Support;
+use crate::device::capability::nvme::NvmeFacts;
+use crate::device::capability::scsi::ScsiFacts;
+
+/// What a command reaches, and how many units or hosts other than this one it concerns.
+pub(super) struct Extent {
+    pub(super) reach: CommandReach,
+    /// Why the whole drive must be named with `--scope drive`; empty when this unit is all there is.
+    pub(super) beyond: Vec<String>,
+}
+
+/// How far these commands reach together: as far as the one that reaches farthest.
+pub(super) fn extent(steps: &[DriveCommand], facts: &DriveFacts) -> Extent {
+    let interface = facts.capability.as_deref().map(|capability| &capability.interface);
+    match interface {
+        Some(Interface::Nvme(nvme)) => nvme_extent(steps, facts, nvme),
+        Some(Interface::Scsi(scsi)) => scsi_extent(steps, facts, scsi),
+        Some(Interface::Ata(_)) | None => {
+            let beyond = others(facts);
+            let units = std::iter::once("the drive".to_owned()).chain(beyond.clone()).collect();
+            Extent { reach: CommandReach { scope: Scope::Drive, units, not_reached: Vec::new() }, beyond }
+        }
+    }
+}
+
+/// Other units that only the kernel tells of; their names change from one attachment to the next.
+fn others(facts: &DriveFacts) -> Vec<String> {
+    match facts.other_units.len() {
+        0 => Vec::new(),
+        1 => vec!["1 other unit that the kernel shows".to_owned()],
+        count => vec![format!("{count} other units that the kernel shows")],
+    }
+}
+
+fn whole_drive(command: &DriveCommand, nvme: &NvmeFacts) -> bool {
+    match command {
+        DriveCommand::NvmeSanitize(_) | DriveCommand::TcgRevert(_) => true,
+        DriveCommand::NvmeFormat(format) => match format.namespace {
+            nvme::FormatScope::All => true,
+            nvme::FormatScope::One { .. } => reaches_all(nvme),
+        },
+        DriveCommand::AtaSanitize(_) | DriveCommand::AtaSecurityErase(_) | DriveCommand::ScsiSanitize(_) => {
+            false
+        }
+    }
+}
+
+fn nvme_extent(steps: &[DriveCommand], facts: &DriveFacts, nvme: &NvmeFacts) -> Extent {
+    let own = nvme.namespace.nsid;
+    let mut units = vec![format!("namespace {own}")];
+    let mut not_reached = Vec::new();
+    if nvme.rpmb_units > 0 {
+        not_reached.push(format!("{} replay protected memory block units (RPMB)", nvme.rpmb_units));
+    }
+    match nvme.boot_partitions {
+        Support::Yes => not_reached.push("boot partitions".to_owned()),
+        Support::NotTold => {
+            not_reached.push("boot partitions, if there are any (the drive does not tell)".to_owned());
+        }
+        Support::No => {}
+    }
+    if !steps.iter().any(|step| whole_drive(step, nvme)) {
+        return Extent { reach: CommandReach { scope: Scope::Unit, units, not_reached }, beyond: Vec::new() };
+    }
+    let mut numbers: Vec<u32> = nvme
+        .active
+        .iter()
+        .chain(nvme.allocated.iter().flatten())
+        .copied()
+        .filter(|nsid| *nsid != own)
+        .collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut beyond: Vec<String> = numbers.iter().map(|nsid| format!("namespace {nsid}")).collect();
+    if numbers.len() < facts.other_units.len() {
+        beyond.extend(others(facts));
+    }
+    units.extend(beyond.clone());
+    if nvme.unallocated_bytes.is_some_and(|bytes| bytes > 0) {
+        units.push("capacity that belongs to no namespace".to_owned());
+    }
+    let several = nvme.controllers.as_ref().is_some_and(|controllers| controllers.len() > 1);
+    if several || (nvme.controllers.is_none() && nvme.multi_controller.is_yes()) {
+        beyond.push("other controllers, through which other hosts may use the drive".to_owned());
+    }
+    Extent { reach: CommandReach { scope: Scope::Drive, units, not_reached }, beyond }
+}
+
+/// SANITIZE is a command to one logical unit, but drives with two actuators are known to show two, of which one
+/// command may reach both.
+fn scsi_extent(steps: &[DriveCommand], facts: &DriveFacts, scsi: &ScsiFacts) -> Extent {
+    let mut beyond: Vec<String> =
+        scsi.other_units.iter().map(|unit| format!("logical unit {unit}, which may be reached")).collect();
+    if beyond.len() < facts.other_units.len() {
+        beyond.extend(others(facts));
+    }
+    let whole = steps.iter().any(|step| matches!(step, DriveCommand::TcgRevert(_)));
+    let scope = if whole { Scope::Drive } else { Scope::Unit };
+    let units = std::iter::once("this logical unit".to_owned()).chain(beyond.clone()).collect();
+    Extent { reach: CommandReach { scope, units, not_reached: Vec::new() }, beyond }
+}
