@@ -51,7 +51,9 @@ impl Elsewhere {
     /// Why it is not purged here, in words that stand after "because".
     pub const fn why_not(self) -> &'static str {
         match self {
-            Self::Emmc => "eMMC is purged by erasing and then SANITIZE_START of EXT_CSD, which Expunge does not send",
+            Self::Emmc => {
+                "eMMC is purged by erasing and then SANITIZE_START of EXT_CSD, which Expunge does not send"
+            }
             Self::SdCard => "SD cards have no command that sanitizes them",
             Self::Mmc => "the kernel does not tell what kind of card it is",
             Self::Ufs => "UFS is purged by its flag fPurgeEnable, which Expunge does not set",
@@ -69,7 +71,9 @@ impl Elsewhere {
                  its key; else destroy it"
             }
             Self::SdCard => "a clear by overwriting is what can be had; for more, destroy the card",
-            Self::Mmc => "look at /sys/block/NAME/device/type; for more than a clear by overwriting, destroy the card",
+            Self::Mmc => {
+                "look at /sys/block/NAME/device/type; for more than a clear by overwriting, destroy the card"
+            }
             Self::Ufs => {
                 "unmap every logical unit, then set fPurgeEnable and wait for bPurgeStatus 3 with ufs-utils; else destroy \
                  it"

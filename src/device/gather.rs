@@ -19,8 +19,7 @@ pub fn drive_facts(root: &SysRoot, name: &str) -> Option<DriveFacts> {
     let nvme = nvme_controller_text(root, &device, "transport");
     let card = root.text(&device.join("type"));
     let host = host_driver(root, &device);
-    let attachment =
-        Attachment { nvme: nvme.as_deref(), card: card.as_deref(), host: host.as_deref() };
+    let attachment = Attachment { nvme: nvme.as_deref(), card: card.as_deref(), host: host.as_deref() };
     let transport = classify::transport(name, &device.to_string_lossy(), attachment);
     let mut identity = identity(root, name, &folder, &device);
     identity.bridged = transport.as_deref() == Some("usb");

@@ -132,6 +132,24 @@ pub fn of_file(facts: &DriveFacts) -> Vec<Fact> {
     list.0
 }
 
+/// Facts of a drive of which only a capture is here.
+pub fn of_capture(facts: &DriveFacts) -> Vec<Fact> {
+    let mut list = Facts(Vec::new());
+    let identity = &facts.identity;
+    list.add_known("vendor", identity.vendor.as_ref(), "capture");
+    list.add_known("model", identity.model.as_ref(), "capture");
+    list.add_known("firmware", identity.firmware.as_ref(), "capture");
+    list.add("kind", word(facts.kind), "capture");
+    list.add_known("transport", facts.transport.as_ref(), "capture");
+    if let Reach::Addressable(geometry) = &facts.reach {
+        list.add("size", geometry.bytes().to_string(), "capture");
+        list.add("logical block", geometry.block_size.to_string(), "capture");
+    }
+    list.add("zoned", word(facts.zoned), "capture");
+    list.0.extend(own(facts));
+    list.0
+}
+
 /// What lies on it.
 pub fn content(facts: &DriveFacts) -> Vec<Fact> {
     let mut list = Facts(Vec::new());

@@ -326,7 +326,8 @@ impl Talk<'_> {
                 | Event::NotReady { .. }
                 | Event::News(_)
                 | Event::Commanded { .. }
-                | Event::Surveyed { .. } => {
+                | Event::Surveyed { .. }
+                | Event::Unlocked { .. } => {
                     return Err(Broken(lost("the worker process did something else than write".into())));
                 }
             }
@@ -427,7 +428,8 @@ impl Talk<'_> {
                 | Event::NotReady { .. }
                 | Event::News(_)
                 | Event::Commanded { .. }
-                | Event::Surveyed { .. } => {
+                | Event::Surveyed { .. }
+                | Event::Unlocked { .. } => {
                     return Err(Broken(lost("the worker process did something else than read".into())));
                 }
             }
@@ -469,7 +471,8 @@ impl Talk<'_> {
                 | Event::NotReady { .. }
                 | Event::News(_)
                 | Event::Commanded { .. }
-                | Event::Surveyed { .. } => {
+                | Event::Surveyed { .. }
+                | Event::Unlocked { .. } => {
                     return Err(Broken(lost("the worker process did not repair when it was to".into())));
                 }
             }

@@ -24,6 +24,7 @@ pub mod listen;
 pub mod order;
 pub mod prepare;
 mod probe;
+pub mod recover;
 pub mod replay;
 pub mod resume;
 pub mod selftest;

@@ -67,7 +67,8 @@ fn listen(socket: UnixStream, reins: Arc<Reins>) -> Receiver<Order> {
                 | Order::Repair(_)
                 | Order::Look(_)
                 | Order::Command(_)
-                | Order::Survey => {}
+                | Order::Survey
+                | Order::Unlock(_) => {}
             }
             if sender.send(order).is_err() {
                 break;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::DriveCommand;
 use crate::device::Capability;
 use crate::device::thermometer::Thermometer;
+use crate::engine::firmware::security::RecoverReport;
 use crate::engine::firmware::{Before, CommandReport, News, Secret, Start};
 use crate::engine::{HeatTally, Pace, PassTally, Progress, Settled};
 use crate::io::{Adapter, Fault, Tuning};
@@ -30,6 +31,8 @@ pub enum Order {
     Command(Box<Command>),
     /// Ask the drive once more what it says about itself.
     Survey,
+    /// Take the documented password away from an ATA drive, without erasing it.
+    Unlock(Terms),
     /// Keep below so many bytes a second from now on; `None` for no limit.
     Pace {
         /// The limit, at least 1.
@@ -188,6 +191,11 @@ pub enum Event {
     Surveyed {
         /// What it says.
         capability: Option<Box<Capability>>,
+    },
+    /// The password was taken away, or was not.
+    Unlocked {
+        /// What it came to.
+        report: RecoverReport,
     },
     /// The worker cannot go on for a reason that is not the drive's.
     Broken {

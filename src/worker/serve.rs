@@ -4,10 +4,11 @@ use std::io;
 
 use super::message::{Begin, Command, Event, Look, Opened, Order, Repair, Terms, Verify};
 use crate::device::survey::survey;
+use crate::engine::firmware::security::{RecoverReport, Recovered, recover};
 use crate::engine::firmware::{self, Watch};
 use crate::engine::{Observer, Pass, Settled, write_pass};
-use crate::io::{Adapter, BlockRead, BlockWrite, Route};
-use crate::unit::{RangeSet, Reason};
+use crate::io::{Adapter, BlockRead, BlockWrite, Channel, Route};
+use crate::unit::{RangeSet, Reason, ReasonCode};
 use crate::verify::{read_back, repair};
 
 /// Opens ports to the one drive.
@@ -63,6 +64,7 @@ pub fn serve(
             Order::Look(look) => look_before(drive, &look, teller),
             Order::Command(command) => command_drive(drive, &command, teller),
             Order::Survey => survey_drive(drive, teller),
+            Order::Unlock(terms) => unlock_drive(drive, &terms, teller),
             Order::Pace { .. } | Order::Stop => Ok(()),
         };
         if let Err(error) = result {
@@ -140,4 +142,19 @@ fn command_drive(drive: &mut dyn Drive, command: &Command, teller: &mut dyn Tell
 fn survey_drive(drive: &mut dyn Drive, teller: &mut dyn Teller) -> io::Result<()> {
     let capability = drive.route().ok().and_then(|mut route| survey(&mut route).ok());
     teller.tell(&Event::Surveyed { capability: capability.map(Box::new) })
+}
+
+fn unlock_drive(drive: &mut dyn Drive, terms: &Terms, teller: &mut dyn Teller) -> io::Result<()> {
+    let watch = teller.watch(terms);
+    let not = |reason| RecoverReport { recovered: Recovered::Not { reason }, exchanges: Vec::new() };
+    let report = match drive.route() {
+        Ok(Route { channel: Channel::Scsi(mut port), .. }) => recover(port.as_mut(), watch),
+        Ok(Route { channel: Channel::Nvme(_), .. }) => not(Reason::new(
+            ReasonCode::FirmwareRefused,
+            "NVMe drives have no ATA password",
+            "look at the drive with expunge inspect",
+        )),
+        Err(reason) => not(reason),
+    };
+    teller.tell(&Event::Unlocked { report })
 }

@@ -179,5 +179,5 @@ impl fmt::Display for NotACapture {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sim"))]
 mod tests;

@@ -185,7 +185,8 @@ impl Fields<'_> {
     fn discovery(&mut self) {
         self.empty(16, 48);
         let mut at = 48;
-        while let Some(&[high, _, _, length]) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()) {
+        while let Some(&[high, _, _, length]) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<4>())
+        {
             let end = at + 4 + usize::from(length);
             if high >= 0xc0 {
                 self.empty(at + 4, end);
@@ -197,10 +198,15 @@ impl Fields<'_> {
     /// VPD page 83h: the designators, whatever their kind.
     fn designators(&mut self) {
         let mut at = 4;
-        while let Some(&[code, _, _, length]) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()) {
+        while let Some(&[code, _, _, length]) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<4>())
+        {
             let end = at + 4 + usize::from(length);
             // Code set 1 is binary; 2 and 3 are text.
-            if code & 0x0f == 1 { self.number(at + 4, end) } else { self.text(at + 4, end) }
+            if code & 0x0f == 1 {
+                self.number(at + 4, end)
+            } else {
+                self.text(at + 4, end)
+            }
             at = end;
         }
     }

@@ -16,8 +16,7 @@ const SCSI_UNKNOWN: [u8; 18] = [0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x20, 0,
 pub fn replay(capture: &Capture) -> Route {
     let is_nvme = capture.asked.iter().any(|asked| matches!(asked.answer, Answer::Nvme(_)));
     let port = Replaying { asked: capture.asked.clone(), used: vec![Use::Fresh; capture.asked.len()] };
-    let channel =
-        if is_nvme { Channel::Nvme(Box::new(port)) } else { Channel::Scsi(Box::new(port)) };
+    let channel = if is_nvme { Channel::Nvme(Box::new(port)) } else { Channel::Scsi(Box::new(port)) };
     Route { channel, nsid: capture.nsid }
 }
 
@@ -84,9 +83,9 @@ impl ScsiPort for Replaying {
                 let moved = u32::try_from(fill(asked, data)).unwrap_or(u32::MAX);
                 ScsiAnswer::Answered { status, sense, moved }
             }
-            Answer::Scsi(
-                answer @ (ScsiAnswer::Transport { .. } | ScsiAnswer::NotCompleted { .. }),
-            ) => answer.clone(),
+            Answer::Scsi(answer @ (ScsiAnswer::Transport { .. } | ScsiAnswer::NotCompleted { .. })) => {
+                answer.clone()
+            }
             Answer::Nvme(_) => unknown(),
         }
     }

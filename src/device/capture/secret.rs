@@ -40,7 +40,9 @@ impl Secrets {
     /// A text as a drive or a kernel gives it, such as `naa.5000c500a1b2c3d4` or a serial number.
     pub(super) fn add_name(&mut self, name: &str) {
         let name = name.trim();
-        let bare = ["naa.", "eui.", "uuid.", "nvme.", "t10.", "0x"].iter().find_map(|start| name.strip_prefix(start));
+        let bare = ["naa.", "eui.", "uuid.", "nvme.", "t10.", "0x"]
+            .iter()
+            .find_map(|start| name.strip_prefix(start));
         for text in [Some(name), bare].into_iter().flatten() {
             self.add_text(text.as_bytes());
             let digits: String = text.chars().filter(|c| !matches!(c, '-' | ':' | '.' | ' ')).collect();

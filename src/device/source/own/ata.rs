@@ -2,9 +2,7 @@
 use super::super::Facts;
 use super::{listed, said};
 use crate::device::capability::Support;
-use crate::device::capability::ata::{
-    AreaFacts, AtaFacts, AtaSanitizeState, AtaSecurityFacts, EraseTime,
-};
+use crate::device::capability::ata::{AreaFacts, AtaFacts, AtaSanitizeState, AtaSecurityFacts, EraseTime};
 
 const IDENTIFY: &str = "IDENTIFY DEVICE";
 
@@ -21,7 +19,11 @@ pub(super) fn facts(facts: &AtaFacts, list: &mut Facts) {
             list.add("sanitize", listed(&offers), word("word 59 bits 15:12"));
             list.add("sanitize antifreeze", said(told.antifreeze), word("word 59 bit 10"));
             let log = "READ LOG EXT 30h";
-            list.add("overwrite ends on its pattern", said(told.definitive_ending), format!("{log}, page 03h"));
+            list.add(
+                "overwrite ends on its pattern",
+                said(told.definitive_ending),
+                format!("{log}, page 03h"),
+            );
             let overrides = said(told.overrides_security);
             list.add("restricted sanitize works when locked", overrides, format!("{log}, page 06h"));
             list.add("last sanitize", state(facts.sanitize_state), "SANITIZE STATUS EXT");
@@ -35,7 +37,11 @@ pub(super) fn facts(facts: &AtaFacts, list: &mut Facts) {
     areas(&facts.areas, list);
     list.add("encrypts all user data", said(facts.encrypts_all), word("word 69 bit 4; log 30h, page 06h"));
     list.add("trim", said(facts.trim), word("word 169 bit 0"));
-    list.add("reads after trim are always the same", said(facts.deterministic_after_trim), word("word 69 bit 14"));
+    list.add(
+        "reads after trim are always the same",
+        said(facts.deterministic_after_trim),
+        word("word 69 bit 14"),
+    );
     list.add("reads after trim are zeros", said(facts.zeros_after_trim), word("word 69 bit 5"));
     let rotation = match facts.rotation {
         None => "not told".to_owned(),
@@ -88,8 +94,13 @@ fn time(time: EraseTime) -> String {
 
 /// The three numbers, and what they leave out of sight.
 fn areas(told: &AreaFacts, list: &mut Facts) {
-    let number = |blocks: Option<u64>| blocks.map_or_else(|| "not told".to_owned(), |blocks| blocks.to_string());
-    list.add("sectors presented", told.presented.to_string(), format!("{IDENTIFY}, words 60-61, 100-103, 230-233"));
+    let number =
+        |blocks: Option<u64>| blocks.map_or_else(|| "not told".to_owned(), |blocks| blocks.to_string());
+    list.add(
+        "sectors presented",
+        told.presented.to_string(),
+        format!("{IDENTIFY}, words 60-61, 100-103, 230-233"),
+    );
     let native = if told.ama.is_yes() { "GET NATIVE MAX ADDRESS EXT" } else { "READ NATIVE MAX ADDRESS EXT" };
     list.add("sectors native", number(told.native), native);
     list.add("sectors made", number(told.factory), "DEVICE CONFIGURATION IDENTIFY");

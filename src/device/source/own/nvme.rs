@@ -1,10 +1,10 @@
 //! What an NVMe controller and one namespace told.
 use super::super::Facts;
 use super::{listed, numbers, said};
+use crate::device::capability::Support;
 use crate::device::capability::nvme::{
     NamespaceFacts, NvmeFacts, NvmeSanitizeFacts, NvmeSanitizeState, SanitizeStatusFacts,
 };
-use crate::device::capability::Support;
 
 const CONTROLLER: &str = "Identify Controller";
 const STATUS: &str = "log page 81h (Sanitize Status)";
@@ -15,9 +15,14 @@ pub(super) fn facts(facts: &NvmeFacts, list: &mut Facts) {
     match &facts.format {
         Some(format) => {
             let erases = [("user data", Support::Yes), ("cryptographic", format.crypto_erase)];
-            list.add("format with secure erase", listed(&erases), format!("{CONTROLLER}, OACS bit 1, FNA bit 2"));
+            list.add(
+                "format with secure erase",
+                listed(&erases),
+                format!("{CONTROLLER}, OACS bit 1, FNA bit 2"),
+            );
             let all = |support: Support| if support.is_yes() { "all namespaces" } else { "one namespace" };
-            let value = format!("format: {}, secure erase: {}", all(format.formats_all), all(format.erases_all));
+            let value =
+                format!("format: {}, secure erase: {}", all(format.formats_all), all(format.erases_all));
             list.add("format reaches", value, format!("{CONTROLLER}, FNA bits 0 and 1"));
         }
         None => list.add("format with secure erase", "no", format!("{CONTROLLER}, OACS bit 1")),
@@ -44,8 +49,11 @@ fn sanitize(facts: &NvmeFacts, list: &mut Facts) {
         list.add("sanitize", "no", source);
         return;
     };
-    let offers =
-        [("block erase", told.block_erase), ("overwrite", told.overwrite), ("crypto erase", told.crypto_erase)];
+    let offers = [
+        ("block erase", told.block_erase),
+        ("overwrite", told.overwrite),
+        ("crypto erase", told.crypto_erase),
+    ];
     list.add("sanitize", listed(&offers), source);
     let modifies = match told.no_deallocate_modifies {
         1 => "the medium is not modified afterwards",
@@ -58,11 +66,7 @@ fn sanitize(facts: &NvmeFacts, list: &mut Facts) {
         format!("{inhibited}; {modifies}"),
         format!("{CONTROLLER}, SANICAP bits 31:29"),
     );
-    list.add(
-        "no-deallocate ends with a warning",
-        said(told.no_deallocate_warns),
-        "Get Features 17h, NODRM",
-    );
+    list.add("no-deallocate ends with a warning", said(told.no_deallocate_warns), "Get Features 17h, NODRM");
     list.add("media verification", said(told.media_verification), format!("{CONTROLLER}, SANICAP bit 3"));
     list.add("purge reporting", said(told.purge_reporting), format!("{CONTROLLER}, SANICAP bit 5"));
     list.add("sanitize time", times(told), format!("{STATUS}, ETBE, ETO, ETCE"));
@@ -98,8 +102,12 @@ fn last(status: &SanitizeStatusFacts) -> String {
         4 => "crypto erase",
         _ => "unknown action",
     };
-    let untouched = if status.global_data_erased.is_yes() { "nothing" } else { "something, or that is not told" };
-    format!("{state}: {action} (command dword 10 {:08X}h); {untouched} was written since", status.command_dword)
+    let untouched =
+        if status.global_data_erased.is_yes() { "nothing" } else { "something, or that is not told" };
+    format!(
+        "{state}: {action} (command dword 10 {:08X}h); {untouched} was written since",
+        status.command_dword
+    )
 }
 
 fn namespace(told: &NamespaceFacts, list: &mut Facts) {

@@ -6,8 +6,11 @@ use crate::device::capability::scsi::{ScsiFacts, ScsiState};
 /// Adds everything.
 pub(super) fn facts(facts: &ScsiFacts, list: &mut Facts) {
     let told = &facts.sanitize;
-    let offers =
-        [("overwrite", told.overwrite), ("block erase", told.block_erase), ("crypto erase", told.crypto_erase)];
+    let offers = [
+        ("overwrite", told.overwrite),
+        ("block erase", told.block_erase),
+        ("crypto erase", told.crypto_erase),
+    ];
     let operations = "REPORT SUPPORTED OPERATION CODES";
     list.add("sanitize", listed(&offers), format!("{operations}, 48h/01h to 03h"));
     list.add("sanitize exit failure mode", said(told.exit_failure), format!("{operations}, 48h/1Fh"));
@@ -23,8 +26,16 @@ pub(super) fn facts(facts: &ScsiFacts, list: &mut Facts) {
     };
     list.add("doing", state, "REQUEST SENSE");
     let characteristics = "VPD page B1h";
-    list.add("reads after block erase", after(facts.after_block_erase), format!("{characteristics}, WABEREQ"));
-    list.add("reads after crypto erase", after(facts.after_crypto_erase), format!("{characteristics}, WACEREQ"));
+    list.add(
+        "reads after block erase",
+        after(facts.after_block_erase),
+        format!("{characteristics}, WABEREQ"),
+    );
+    list.add(
+        "reads after crypto erase",
+        after(facts.after_crypto_erase),
+        format!("{characteristics}, WACEREQ"),
+    );
     let unmapped = match facts.unmapped_reads {
         0 => "not told",
         odd if odd % 2 == 1 => "zeros",

@@ -1,5 +1,7 @@
 //! Takes the password away that Expunge left on a drive when it was interrupted.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::talk::{SHORT, Talk};
 use super::super::{Exchange, Watch};
 use super::{expired, frozen, not_answering};
@@ -9,7 +11,8 @@ use crate::io::ScsiPort;
 use crate::unit::{Reason, ReasonCode};
 
 /// What came of an attempt to take the password away.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Recovered {
     /// The drive had our password and has none now. Its data are as they were left.
     Unlocked,
@@ -23,7 +26,8 @@ pub enum Recovered {
 }
 
 /// What came of an attempt to take the password away, with the minutes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RecoverReport {
     /// How it ended.
     pub recovered: Recovered,
