@@ -21,6 +21,7 @@ pub mod execute;
 pub mod host;
 pub mod inspect;
 pub mod listen;
+pub mod opening;
 pub mod order;
 pub mod prepare;
 mod probe;
