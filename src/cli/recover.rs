@@ -114,6 +114,9 @@ fn told(locked: &Locked, end: &End) -> Exit {
                 format!("{title}: its password is gone, its data are as they were left; {again}"),
                 Exit::Success,
             ),
+            Recovered::Opened => {
+                (format!("{title}: it took the password, and the erase did not follow"), Exit::Unknown)
+            }
             Recovered::NotNeeded => (format!("{title}: it has no password"), Exit::Success),
             Recovered::Not { reason } => (with(&title, "not unlocked", reason), Exit::Failed),
         },

@@ -16,11 +16,11 @@ use crate::certificate::time::UtcTime;
 use crate::command::DriveCommand;
 use crate::command::ata::security::PASSWORD;
 use crate::command::ata::{EraseMode, SecurityErase};
-use crate::device::capability::Interface;
 use crate::device::capability::ata::AtaSecurityFacts;
+use crate::device::capability::{Interface, Support};
 use crate::device::claim::Order as ClaimOrder;
 use crate::device::{Claimed, DriveFacts, StatePaths, claim, is_same_drive, resolve};
-use crate::engine::firmware::security::RecoverReport;
+use crate::engine::firmware::security::{RecoverReport, Recovered, Then};
 use crate::engine::firmware::{Before, CommandReport, News, Start};
 use crate::journal::Journal;
 use crate::plan::Rules;
@@ -225,42 +225,58 @@ fn begin_journal(host: &Host) -> io::Result<Journal> {
 
 /// Has a worker do it, and waits for its word.
 fn work(host: &Host, locked: &Locked, aim: Aim, tell: &mut dyn FnMut(&News)) -> End {
-    let lost = |text: String| End::Lost {
-        reason: Reason::new(
-            ReasonCode::FirmwareUnknown,
-            text,
-            "look at the drive with expunge inspect, and run expunge recover again",
-        ),
-    };
     let mut worker = match Worker::start(&host.program, locked.claimed.descriptor()) {
         Ok(worker) => worker,
         Err(error) => return lost(format!("the worker process could not be started: {error}")),
     };
-    if let Err(error) = worker.order(&order(locked, aim)) {
-        return lost(format!("the worker process took no order: {error}"));
+    let end = converse(&mut worker, orders(locked, aim), tell);
+    let _left = worker.finish(Duration::from_secs(10), Duration::from_secs(1));
+    end
+}
+
+fn lost(text: String) -> End {
+    let remedy = "look at the drive with expunge inspect, and run expunge recover again";
+    End::Lost { reason: Reason::new(ReasonCode::FirmwareUnknown, text, remedy) }
+}
+
+/// Gives one order after the other, as long as the one before opened the drive for the next.
+fn converse(link: &mut dyn Link, orders: Vec<Order>, tell: &mut dyn FnMut(&News)) -> End {
+    let mut end = lost("nothing was ordered".to_owned());
+    for order in orders {
+        if let Err(error) = link.order(&order) {
+            return lost(format!("the worker process took no order: {error}"));
+        }
+        end = listen(link, tell);
+        let opened = matches!(&end, End::Unlocked { report } if report.recovered == Recovered::Opened);
+        if !opened {
+            return end;
+        }
     }
+    end
+}
+
+/// Waits for the end of one order.
+fn listen(link: &mut dyn Link, tell: &mut dyn FnMut(&News)) -> End {
     let (mut heard, mut patience) = (Instant::now(), SILENCE);
-    let end = loop {
-        match worker.next(LISTEN) {
-            Report::Event(Event::Commanded { report }) => break End::Erased { report: *report },
-            Report::Event(Event::Unlocked { report }) => break End::Unlocked { report },
+    loop {
+        match link.next(LISTEN) {
+            Report::Event(Event::Commanded { report }) => return End::Erased { report: *report },
+            Report::Event(Event::Unlocked { report }) => return End::Unlocked { report },
             Report::Event(Event::News(news)) => {
                 patience = SILENCE + Duration::from_secs(news.quiet_seconds.unwrap_or(0));
                 heard = Instant::now();
                 tell(&news);
             }
-            Report::Event(Event::Broken { text }) => break lost(text),
+            Report::Event(Event::Broken { text }) | Report::End(text) => return lost(text),
             Report::Event(_) => heard = Instant::now(),
             Report::Silence if heard.elapsed() < patience => {}
-            Report::Silence => break lost(format!("{} is silent", worker.whereabouts())),
-            Report::End(text) => break lost(text),
+            Report::Silence => return lost(format!("{} is silent", link.whereabouts())),
         }
-    };
-    let _left = worker.finish(Duration::from_secs(10), Duration::from_secs(1));
-    end
+    }
 }
 
-fn order(locked: &Locked, aim: Aim) -> Order {
+/// A locked drive is opened first: a wrong password is then tried once, and each try counts.
+fn orders(locked: &Locked, aim: Aim) -> Vec<Order> {
     let facts = locked.facts();
     let terms = Terms {
         geometry: locked.geometry,
@@ -269,33 +285,25 @@ fn order(locked: &Locked, aim: Aim) -> Order {
         spent_millis: 0,
         thermometer: None,
     };
-    match aim {
-        Aim::Unlock => Order::Unlock(terms),
-        Aim::Erase { mode } => Order::Command(Box::new(Command {
-            terms,
-            command: DriveCommand::AtaSecurityErase(SecurityErase { mode }),
-            start: Start::Follow,
-            before: Before::default(),
-            secret: None,
-        })),
-    }
+    orders_of(&terms, aim, locked.security.locked)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The lines are those of a file: what was written once must be read for ever.
-    #[test]
-    fn lines_are_read_as_they_were_written() {
-        let aim = Aim::Erase { mode: EraseMode::Enhanced };
-        let text = serde_json::to_string(&aim).unwrap();
-        assert_eq!(text, r#"{"type":"erase","mode":"enhanced"}"#);
-        assert_eq!(serde_json::from_str::<Aim>(&text).unwrap(), aim);
-        let end = End::Lost { reason: Reason::new(ReasonCode::FirmwareUnknown, "a", "b") };
-        let line = RecoveryEntry::Recovered { at: UtcTime::from_millis(0).unwrap(), end: Box::new(end) };
-        let text = serde_json::to_string(&line).unwrap();
-        assert!(text.starts_with(r#"{"entry":"recovered","at":"1970-01-01T00:00:00"#), "{text}");
-        assert_eq!(serde_json::from_str::<RecoveryEntry>(&text).unwrap(), line);
-    }
+fn orders_of(terms: &Terms, aim: Aim, locked: Support) -> Vec<Order> {
+    let unlock = |then| Order::Unlock { terms: Box::new(terms.clone()), then };
+    let mode = match aim {
+        Aim::Unlock => return vec![unlock(Then::Disable)],
+        Aim::Erase { mode } => mode,
+    };
+    let erase = Order::Command(Box::new(Command {
+        terms: terms.clone(),
+        command: DriveCommand::AtaSecurityErase(SecurityErase { mode }),
+        start: Start::Follow,
+        before: Before::default(),
+        secret: None,
+    }));
+    if locked.is_yes() { vec![unlock(Then::Keep), erase] } else { vec![erase] }
 }
+
+#[cfg(all(test, feature = "sim"))]
+#[path = "recover_tests.rs"]
+mod tests;

@@ -68,7 +68,7 @@ fn listen(socket: UnixStream, reins: Arc<Reins>) -> Receiver<Order> {
                 | Order::Look(_)
                 | Order::Command(_)
                 | Order::Survey
-                | Order::Unlock(_) => {}
+                | Order::Unlock { .. } => {}
             }
             if sender.send(order).is_err() {
                 break;

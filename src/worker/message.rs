@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::DriveCommand;
 use crate::device::Capability;
 use crate::device::thermometer::Thermometer;
-use crate::engine::firmware::security::RecoverReport;
+use crate::engine::firmware::security::{RecoverReport, Then};
 use crate::engine::firmware::{Before, CommandReport, News, Secret, Start};
 use crate::engine::{HeatTally, Pace, PassTally, Progress, Settled};
 use crate::io::{Adapter, Fault, Tuning};
@@ -31,8 +31,13 @@ pub enum Order {
     Command(Box<Command>),
     /// Ask the drive once more what it says about itself.
     Survey,
-    /// Take the documented password away from an ATA drive, without erasing it.
-    Unlock(Terms),
+    /// Unlock an ATA drive with the documented password, without erasing it.
+    Unlock {
+        /// What to keep to.
+        terms: Box<Terms>,
+        /// What becomes of the password.
+        then: Then,
+    },
     /// Keep below so many bytes a second from now on; `None` for no limit.
     Pace {
         /// The limit, at least 1.
@@ -192,7 +197,7 @@ pub enum Event {
         /// What it says.
         capability: Option<Box<Capability>>,
     },
-    /// The password was taken away, or was not.
+    /// The drive was unlocked, or was not.
     Unlocked {
         /// What it came to.
         report: RecoverReport,

@@ -4,7 +4,7 @@ use std::io;
 
 use super::message::{Begin, Command, Event, Look, Opened, Order, Repair, Terms, Verify};
 use crate::device::survey::survey;
-use crate::engine::firmware::security::{RecoverReport, Recovered, recover};
+use crate::engine::firmware::security::{RecoverReport, Recovered, Then, recover};
 use crate::engine::firmware::{self, Watch};
 use crate::engine::{Observer, Pass, Settled, write_pass};
 use crate::io::{Adapter, BlockRead, BlockWrite, Channel, Route};
@@ -64,7 +64,7 @@ pub fn serve(
             Order::Look(look) => look_before(drive, &look, teller),
             Order::Command(command) => command_drive(drive, &command, teller),
             Order::Survey => survey_drive(drive, teller),
-            Order::Unlock(terms) => unlock_drive(drive, &terms, teller),
+            Order::Unlock { terms, then } => unlock_drive(drive, &terms, then, teller),
             Order::Pace { .. } | Order::Stop => Ok(()),
         };
         if let Err(error) = result {
@@ -144,11 +144,11 @@ fn survey_drive(drive: &mut dyn Drive, teller: &mut dyn Teller) -> io::Result<()
     teller.tell(&Event::Surveyed { capability: capability.map(Box::new) })
 }
 
-fn unlock_drive(drive: &mut dyn Drive, terms: &Terms, teller: &mut dyn Teller) -> io::Result<()> {
+fn unlock_drive(drive: &mut dyn Drive, terms: &Terms, then: Then, teller: &mut dyn Teller) -> io::Result<()> {
     let watch = teller.watch(terms);
     let not = |reason| RecoverReport { recovered: Recovered::Not { reason }, exchanges: Vec::new() };
     let report = match drive.route() {
-        Ok(Route { channel: Channel::Scsi(mut port), .. }) => recover(port.as_mut(), watch),
+        Ok(Route { channel: Channel::Scsi(mut port), .. }) => recover(port.as_mut(), then, watch),
         Ok(Route { channel: Channel::Nvme(_), .. }) => not(Reason::new(
             ReasonCode::FirmwareRefused,
             "NVMe drives have no ATA password",

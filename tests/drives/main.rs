@@ -140,3 +140,39 @@ fn every_fact_that_is_shown_names_its_source() {
         }
     }
 }
+
+/// The program itself, which is all that somebody who contributes a capture has.
+#[test]
+fn the_program_shows_what_a_capture_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    for slug in ["wdc-sn730", "wdc-wd30efrx", "seagate-st10000nm0226"] {
+        let file = files().into_iter().find(|file| name(file) == slug).unwrap();
+        let facts = surveyed(&file);
+        let way = route(Fixture::read(&file)).unwrap();
+        let nsid = way.nsid;
+        let (mut way, recorder) = recording(way);
+        survey(&mut way).unwrap();
+        let capture = Capture::of(&facts, Questions { nsid, asked: recorder.take() }).unwrap();
+        let path = folder.path().join(format!("{slug}.json"));
+        std::fs::write(&path, serde_json::to_vec(&capture).unwrap()).unwrap();
+        let run = |more: &[&str]| {
+            let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_expunge"));
+            program.args(["inspect", "--from"]).arg(&path).args(more).output().unwrap()
+        };
+        let answer = run(&["--json"]);
+        assert!(answer.status.success(), "{answer:?}");
+        let answer: serde_json::Value = serde_json::from_slice(&answer.stdout).unwrap();
+        let capability = facts.capability.as_deref().unwrap();
+        let interface = serde_json::to_value(&capability.interface).unwrap();
+        assert_eq!(answer.pointer("/facts/capability/interface"), Some(&interface), "{slug}");
+        let frozen = answer["hindrances"].as_array().unwrap().iter().any(|reason| reason["code"] == "frozen");
+        assert_eq!(frozen, slug == "wdc-wd30efrx", "{answer:#}");
+        let text = String::from_utf8(run(&[]).stdout).unwrap();
+        assert!(text.contains("sanitize") && text.contains("FROM"), "{text}");
+    }
+    let torn = folder.path().join("torn.json");
+    std::fs::write(&torn, "{").unwrap();
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_expunge"));
+    let answer = program.args(["inspect", "--from"]).arg(&torn).output().unwrap();
+    assert_eq!(answer.status.code(), Some(3), "{answer:?}");
+}
