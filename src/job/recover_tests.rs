@@ -27,7 +27,7 @@ fn lines_are_read_as_they_were_written() {
 }
 
 fn geometry() -> Geometry {
-    let block_size = BlockSize::new(512).unwrap();
+    let block_size = BlockSize::new(512).expect("a supported size");
     Geometry { block_size, physical_block_size: block_size, capacity: BlockCount(2048) }
 }
 
@@ -35,9 +35,9 @@ fn geometry() -> Geometry {
 fn disk(change: fn(&mut AtaSecurityFacts)) -> DriveFacts {
     let sim = ScsiSim::new(ScsiSpec::ata(Shape::small(512, 2048), AtaTraits::magnetic()));
     let mut route = Route { channel: Channel::Scsi(Box::new(sim.port())), nsid: None };
-    let mut capability = survey(&mut route).unwrap();
+    let mut capability = survey(&mut route).expect("a drive that answers");
     let Interface::Ata(ata) = &mut capability.interface else { panic!("no ATA drive") };
-    change(ata.security.as_mut().unwrap());
+    change(ata.security.as_mut().expect("a drive with passwords"));
     DriveFacts {
         node: "/dev/sdz".into(),
         kernel_name: "sdz".to_owned(),

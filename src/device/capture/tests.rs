@@ -13,7 +13,7 @@ const SERIAL: &str = "S3RIAL-0815-XYZ7";
 const EUI: [u8; 8] = [0x00, 0x25, 0x38, 0x5b, 0x71, 0xb0, 0x1c, 0x9e];
 
 fn drive() -> DriveFacts {
-    let block_size = BlockSize::new(512).unwrap();
+    let block_size = BlockSize::new(512).expect("a supported size");
     DriveFacts {
         node: "/dev/disk/by-id/nvme-S3RIAL-0815-XYZ7".into(),
         kernel_name: "nvme0n1".to_owned(),
@@ -85,7 +85,7 @@ impl NvmePort for Talkative {
 
 /// All bytes that a capture holds, in the file and in what its rows stand for.
 fn content(capture: &Capture) -> Vec<u8> {
-    let mut all = serde_json::to_vec_pretty(capture).unwrap();
+    let mut all = serde_json::to_vec_pretty(capture).expect("JSON");
     for asked in &capture.asked {
         all.extend(asked.received.as_ref().and_then(Received::bytes).unwrap_or_default());
         if let Answer::Scsi(ScsiAnswer::Answered { sense, .. }) = &asked.answer {
@@ -116,9 +116,9 @@ fn nothing_of(name: &str, all: &[u8]) {
 fn surveyed(route: Route, drive: &DriveFacts) -> (crate::device::Capability, Capture) {
     let nsid = route.nsid;
     let (mut route, recorder) = recording(route);
-    let capability = survey(&mut route).unwrap();
+    let capability = survey(&mut route).expect("a drive that answers");
     let questions = Questions { nsid, asked: recorder.take() };
-    (capability, Capture::of(drive, questions).unwrap())
+    (capability, Capture::of(drive, questions).expect("nothing survives"))
 }
 
 /// Facts, without what hangs on the bytes of pages that were redacted.
