@@ -9,9 +9,11 @@ use std::path::Path;
 
 use expunge::cli::list;
 use expunge::device::claim::{Order, StatePaths, claim_here};
+use expunge::device::elsewhere::Elsewhere;
 use expunge::device::guard::{Guard, GuardSet, Scene, Target, usage};
-use expunge::device::{Discovery, Listed, Reach, SysRoot, Zoned, discover, resolve};
-use expunge::unit::term::{DriveKind, word};
+use expunge::device::{Discovery, Listed, Reach, SysRoot, Zoned, discover, resolve, source};
+use expunge::plan::{Decision, Policy, Request, decide};
+use expunge::unit::term::{DriveKind, Method, Standard, word};
 use expunge::unit::{Reason, ReasonCode};
 use tree::Tree;
 
@@ -309,4 +311,40 @@ fn a_fixture_is_never_opened() {
     let order = Order { drive, state: StatePaths::default() };
     let refusal = claim_here(&root, &order, &[], &GuardSet::all()).unwrap_err();
     assert_eq!(refusal.reasons[0].code, ReasonCode::Missing);
+}
+
+#[test]
+fn storage_that_is_purged_by_other_means_is_named_with_what_to_use_instead() {
+    let tree = Tree::new("embedded");
+    let found = discover(&tree.root());
+    let expected = [
+        ("mmcblk0", "emmc", Elsewhere::Emmc, "mmc sanitize"),
+        ("mmcblk1", "sd", Elsewhere::SdCard, "destroy the card"),
+        ("sda", "ufs", Elsewhere::Ufs, "fPurgeEnable"),
+        ("pmem0", "pmem", Elsewhere::Pmem, "ndctl sanitize-dimm"),
+        ("pmem1", "cxl", Elsewhere::Cxl, "security/sanitize"),
+    ];
+    for (name, transport, elsewhere, instead) in expected {
+        let facts = &drive(&found, name).facts;
+        assert_eq!(facts.transport.as_deref(), Some(transport), "{name}");
+        assert_eq!(Elsewhere::of(facts), Some(elsewhere), "{name}");
+        let shown = source::own(facts);
+        let fact = shown.iter().find(|fact| fact.name == "purged elsewhere").unwrap();
+        assert!(fact.value.contains(instead), "{name}: {}", fact.value);
+        for standard in [Standard::NistR2, Standard::NistR1, Standard::Ieee2883] {
+            let request = Request { method: Some(Method::Purge), standard, ..Request::default() };
+            // Persistent memory has no serial number either, which is told beside it.
+            let (Decision::Unsanitizable(reasons) | Decision::Refused(reasons)) =
+                decide(&request, facts, &Policy::builtin())
+            else {
+                panic!("{name} can be purged under {standard:?}")
+            };
+            let told = reasons
+                .iter()
+                .any(|reason| reason.code == ReasonCode::PurgeUnavailable && reason.remedy.contains(instead));
+            assert!(told, "{name}: {reasons:#?}");
+        }
+    }
+    let other = discover(&Tree::new("sas-shelf").root());
+    assert!(other.drives.iter().all(|listed| Elsewhere::of(&listed.facts).is_none()));
 }

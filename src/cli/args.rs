@@ -51,6 +51,8 @@ pub enum Command {
     Sanitize(Box<SanitizeArgs>),
     /// Go on with jobs that were interrupted, where they stopped
     Resume(ResumeArgs),
+    /// Bring back an ATA drive that an interrupted erase left locked: finish the erase, or take the password away
+    Recover(RecoverArgs),
     /// Show the jobs of this host
     #[command(subcommand)]
     Job(JobCommand),
@@ -139,6 +141,26 @@ pub struct SanitizeArgs {
     /// How fast and how warm drives may be.
     #[command(flatten)]
     pub pace: PaceArgs,
+}
+
+/// `recover`
+#[derive(Args, Debug)]
+pub struct RecoverArgs {
+    /// A node, /dev/disk/by-*, serial:..., wwn:... or bay:...
+    #[arg(value_name = "DEVICE")]
+    pub device: String,
+    /// Only take the password away: nothing is erased
+    #[arg(long, conflicts_with = "enhanced")]
+    pub unlock_only: bool,
+    /// Erase in enhanced mode [default: the mode of the job that was interrupted, else normal]
+    #[arg(long)]
+    pub enhanced: bool,
+    /// Serial number of the drive, or what `inspect` shows under "Confirm with". On a terminal it is asked for
+    #[arg(long, value_name = "TEXT")]
+    pub confirm: Vec<String>,
+    /// Where state is kept.
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 /// `resume`

@@ -150,6 +150,28 @@ fn prompt(text: &str) -> String {
     }
 }
 
+/// Confirms what is to become of one drive; the reason why it is not confirmed.
+pub fn this_drive(what: &str, text: &str, given: &[String]) -> Option<Reason> {
+    let said = match Source::choose(given) {
+        None => {
+            return Some(Reason::new(
+                ReasonCode::ConfirmationMissing,
+                format!("{what}, and nobody confirmed it"),
+                "confirm it with the text of this drive",
+            ));
+        }
+        Some(Source::Options) => given.join(" "),
+        Some(Source::Terminal) => prompt(&format!("{what}.\nType or scan {text:?} to confirm: ")),
+    };
+    (said != text).then(|| {
+        Reason::new(
+            ReasonCode::ConfirmationMismatch,
+            format!("{what}; it was confirmed with {said:?}, but it has {text:?}"),
+            "check that it is the drive you mean",
+        )
+    })
+}
+
 /// The text as one word of a shell.
 pub fn quoted(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@+,".contains(&byte);

@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod plan;
 pub mod policy_file;
 pub mod progress;
+pub mod recover;
 pub mod report;
 pub mod resume;
 pub mod sanitize;
@@ -82,6 +83,10 @@ fn run(command: Command) -> Exit {
         Command::Resume(args) => {
             drop(out);
             return resume::run(&args);
+        }
+        Command::Recover(args) => {
+            drop(out);
+            return recover::run(&args);
         }
         Command::Job(JobCommand::List(args)) => jobs::list(&args, &mut out),
         Command::Verify(args) => {

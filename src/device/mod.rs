@@ -7,11 +7,13 @@
 pub mod again;
 pub mod bus;
 pub mod capability;
+pub mod capture;
 pub mod claim;
 pub mod claimed;
 pub mod classify;
 pub mod content;
 pub mod discover;
+pub mod elsewhere;
 pub mod facts;
 pub mod gather;
 pub mod guard;

@@ -1,7 +1,11 @@
 //! Facts one by one with the attribute, ioctl or page each came from, for `inspect`.
+mod own;
+
 use super::root::SysRoot;
 use super::{DriveFacts, Fact, Reach};
 use crate::unit::term::word;
+
+pub use own::own;
 
 /// Where the shape of the drive was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +129,24 @@ pub fn of_file(facts: &DriveFacts) -> Vec<Fact> {
     if let Some(backing) = &facts.identity.backing {
         list.add("inode", format!("{} on {}", backing.inode, backing.filesystem), "statx");
     }
+    list.0
+}
+
+/// Facts of a drive of which only a capture is here.
+pub fn of_capture(facts: &DriveFacts) -> Vec<Fact> {
+    let mut list = Facts(Vec::new());
+    let identity = &facts.identity;
+    list.add_known("vendor", identity.vendor.as_ref(), "capture");
+    list.add_known("model", identity.model.as_ref(), "capture");
+    list.add_known("firmware", identity.firmware.as_ref(), "capture");
+    list.add("kind", word(facts.kind), "capture");
+    list.add_known("transport", facts.transport.as_ref(), "capture");
+    if let Reach::Addressable(geometry) = &facts.reach {
+        list.add("size", geometry.bytes().to_string(), "capture");
+        list.add("logical block", geometry.block_size.to_string(), "capture");
+    }
+    list.add("zoned", word(facts.zoned), "capture");
+    list.0.extend(own(facts));
     list.0
 }
 

@@ -334,7 +334,8 @@ impl Talk<'_> {
                 | Event::NotReady { .. }
                 | Event::News(_)
                 | Event::Commanded { .. }
-                | Event::Surveyed { .. } => {
+                | Event::Surveyed { .. }
+                | Event::Unlocked { .. } => {
                     return Err(Broken(lost("the worker process did something else than write".into())));
                 }
             }
@@ -436,7 +437,8 @@ impl Talk<'_> {
                 | Event::NotReady { .. }
                 | Event::News(_)
                 | Event::Commanded { .. }
-                | Event::Surveyed { .. } => {
+                | Event::Surveyed { .. }
+                | Event::Unlocked { .. } => {
                     return Err(Broken(lost("the worker process did something else than read".into())));
                 }
             }
@@ -479,7 +481,8 @@ impl Talk<'_> {
                 | Event::NotReady { .. }
                 | Event::News(_)
                 | Event::Commanded { .. }
-                | Event::Surveyed { .. } => {
+                | Event::Surveyed { .. }
+                | Event::Unlocked { .. } => {
                     return Err(Broken(lost("the worker process did not repair when it was to".into())));
                 }
             }

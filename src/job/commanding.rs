@@ -242,7 +242,8 @@ impl Talk<'_> {
             | Event::NotReady { .. }
             | Event::News(_)
             | Event::Commanded { .. }
-            | Event::Surveyed { .. } => {
+            | Event::Surveyed { .. }
+            | Event::Unlocked { .. } => {
                 Err(Broken(lost("the worker process did something else than it was told to".into())))
             }
         }

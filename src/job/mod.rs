@@ -28,6 +28,7 @@ pub mod opening;
 pub mod order;
 pub mod prepare;
 mod probe;
+pub mod recover;
 pub mod replay;
 mod restoring;
 pub mod resume;

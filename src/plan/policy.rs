@@ -40,7 +40,7 @@ impl Medium {
 
     /// The same for a drive of which only a record is left.
     pub fn of_kind(kind: DriveKind, removable: bool, transport: Option<&str>) -> Self {
-        let plugged = matches!(transport, Some("usb" | "mmc"));
+        let plugged = matches!(transport, Some("usb" | "mmc" | "emmc" | "sd"));
         match (kind, removable || plugged) {
             (DriveKind::Rotating, _) => Self::Rotating,
             (DriveKind::Flash | DriveKind::Unknown, false) => Self::Flash,

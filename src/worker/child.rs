@@ -69,7 +69,8 @@ fn listen(socket: UnixStream, reins: Arc<Reins>) -> Receiver<Order> {
                 | Order::Restore(_)
                 | Order::Look(_)
                 | Order::Command(_)
-                | Order::Survey => {}
+                | Order::Survey
+                | Order::Unlock { .. } => {}
             }
             if sender.send(order).is_err() {
                 break;
