@@ -118,9 +118,9 @@ pub struct SanitizeArgs {
     /// with --manifest the number of drives. On a terminal it is asked for
     #[arg(long, value_name = "TEXT")]
     pub confirm: Vec<String>,
-    /// Refuse if today's plan has another digest (one drive only)
+    /// Refuse if today's plan has another digest; once for each drive, in any order. A purge without a terminal needs it
     #[arg(long, value_name = "DIGEST")]
-    pub plan: Option<Digest>,
+    pub plan: Vec<Digest>,
     /// Go on with the other drives when one is refused
     #[arg(long)]
     pub each: bool,

@@ -19,12 +19,17 @@ impl Source {
     pub fn choose(given: &[String]) -> Option<Self> {
         if !given.is_empty() {
             Some(Self::Options)
-        } else if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        } else if is_attended() {
             Some(Self::Terminal)
         } else {
             None
         }
     }
+}
+
+/// Whether somebody can be asked: a terminal shows the plan and takes the answer.
+pub fn is_attended() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Confirms drives that were named one by one. The result has, for each of `prepared`, the reason why it is not

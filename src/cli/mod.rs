@@ -1,6 +1,7 @@
 //! Flags, rendering, progress, exit codes. stdout is the answer, stderr the talk.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod approval;
 pub mod args;
 pub mod asked;
 pub mod certificate;
@@ -12,6 +13,7 @@ pub mod key;
 pub mod lab;
 pub mod list;
 pub mod manifest;
+pub mod orders;
 pub mod plan;
 pub mod policy_file;
 pub mod progress;

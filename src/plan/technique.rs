@@ -310,4 +310,4 @@ pub(super) fn needs_scope(candidate: &Candidate) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
