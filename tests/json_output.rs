@@ -271,6 +271,12 @@ fn what_the_other_commands_print() {
     check("selftest-v1.json", &bare(&["selftest", "--json"], 0));
     let shown = bare(&["key", "show", "--key", key, "--json"], 0);
     check("key-v1.json", &shown);
+    let builtin = bare(&["policy", "show", "--json"], 0);
+    check("policy-show-v1.json", &builtin);
+    assert_eq!(
+        (builtin["signedBy"].as_array().unwrap().len(), builtin["overruled"].as_array().unwrap().len()),
+        (0, 0)
+    );
     let keys = bed.directory.path().join("keys");
     fs::create_dir(&keys).unwrap();
     fs::write(keys.join("bench.pem"), shown["publicKey"].as_str().unwrap()).unwrap();

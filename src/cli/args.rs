@@ -62,6 +62,9 @@ pub enum Command {
     /// Make or show the key that signs records
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Show the table of what is accepted as which method, or sign a table of your own
+    #[command(subcommand)]
+    Policy(super::policy::PolicyCommand),
     /// Run the known-answer tests that run before every job
     Selftest(SelftestArgs),
     /// Practice drives: loop devices (as root) or files with known content

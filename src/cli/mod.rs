@@ -15,6 +15,7 @@ pub mod list;
 pub mod manifest;
 pub mod orders;
 pub mod plan;
+pub mod policy;
 pub mod policy_file;
 pub mod progress;
 pub mod report;
@@ -97,6 +98,7 @@ fn run(command: Command) -> Exit {
             certificate::show(&args, &mut out, &mut io::stderr())
         }
         Command::Key(command) => run_key(&command, &mut out),
+        Command::Policy(command) => policy::run(&command, &mut out, &mut io::stderr()),
         Command::Selftest(args) => selftest::run(&args, &mut out),
         Command::Lab(LabCommand::Up(args)) => lab::up(&args, &mut out),
         Command::Lab(LabCommand::Down(args)) => lab::down(&args, &mut out),
