@@ -17,6 +17,7 @@ pub mod gather;
 pub mod guard;
 pub mod helper;
 pub mod identity;
+pub mod multipath;
 pub mod probe;
 pub mod procfs;
 pub mod resolve;

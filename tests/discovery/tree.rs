@@ -35,6 +35,13 @@ impl Tree {
         tree
     }
 
+    /// The tree of a file, and more lines after it.
+    pub(crate) fn with(name: &str, lines: &[&str]) -> Self {
+        let mut tree = Self::new(name);
+        lines.iter().for_each(|line| tree.line(line));
+        tree
+    }
+
     pub(crate) fn root(&self) -> SysRoot {
         SysRoot::fixture(self.folder.path())
     }
