@@ -2,6 +2,8 @@
 //! machine's own drives play no part.
 #![allow(clippy::unwrap_used, reason = "a failure of the test bed fails the test")]
 
+#[path = "discovery/bay.rs"]
+mod bay;
 #[path = "discovery/multipath.rs"]
 mod multipath;
 #[path = "discovery/tree.rs"]

@@ -62,6 +62,8 @@ pub enum Command {
     /// Make or show the key that signs records
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Cycle the power of a frozen drive's bay, where its enclosure can, so that it takes commands again
+    Unfreeze(super::unfreeze::UnfreezeArgs),
     /// Show the table of what is accepted as which method, or sign a table of your own
     #[command(subcommand)]
     Policy(super::policy::PolicyCommand),

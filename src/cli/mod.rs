@@ -25,6 +25,7 @@ pub mod selftest;
 pub mod setup;
 pub mod signals;
 pub mod table;
+pub mod unfreeze;
 pub mod verify;
 pub mod work;
 
@@ -100,6 +101,7 @@ fn run(command: Command) -> Exit {
         Command::Key(command) => run_key(&command, &mut out),
         Command::Policy(command) => policy::run(&command, &mut out, &mut io::stderr()),
         Command::Selftest(args) => selftest::run(&args, &mut out),
+        Command::Unfreeze(args) => unfreeze::run(&args, &mut out),
         Command::Lab(LabCommand::Up(args)) => lab::up(&args, &mut out),
         Command::Lab(LabCommand::Down(args)) => lab::down(&args, &mut out),
         Command::Lab(LabCommand::Demo(args)) => lab::demo(&args, &mut out),

@@ -5,6 +5,7 @@
 //! sick drive hangs its opener beyond the reach of any signal.
 
 pub mod again;
+pub mod bay;
 pub mod bus;
 pub mod capability;
 pub mod claim;
