@@ -219,3 +219,39 @@ fn wait_for(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::capability::ata::AtaSanitizeState;
+    use crate::plan::technique::tests::{ata_drive, nvme_drive};
+    use crate::unit::term::DriveKind;
+
+    /// Security and SANITIZE are frozen each by a command of its own, and either is enough to be in the way.
+    #[test]
+    fn frozen_is_what_the_drive_says_of_either_feature_set() {
+        let frozen = |change: fn(&mut crate::device::capability::ata::AtaFacts)| {
+            bay::is_frozen(&ata_drive(DriveKind::Flash, change))
+        };
+        assert_eq!(frozen(|_| {}), Support::No);
+        assert_eq!(frozen(|facts| facts.security.as_mut().unwrap().frozen = Support::Yes), Support::Yes);
+        assert_eq!(frozen(|facts| facts.sanitize_state = Some(AtaSanitizeState::Frozen)), Support::Yes);
+        assert_eq!(frozen(|facts| facts.sanitize_state = Some(AtaSanitizeState::NotTold)), Support::NotTold);
+        assert_eq!(frozen(|facts| facts.security = None), Support::No);
+        assert_eq!(bay::is_frozen(&nvme_drive(|_| {})), Support::No);
+        let silent = DriveFacts { capability: None, ..nvme_drive(|_| {}) };
+        assert_eq!(bay::is_frozen(&silent), Support::NotTold);
+    }
+
+    #[test]
+    fn the_power_of_a_drive_is_confirmed_by_its_own_text_alone() {
+        let facts = ata_drive(DriveKind::Flash, |_| {});
+        let text = facts.confirm_text().unwrap();
+        assert_eq!(confirm::of_power(&facts, "Slot 05", Some(&text)), None);
+        let wrong = confirm::of_power(&facts, "Slot 05", Some("another")).unwrap();
+        assert_eq!(wrong.code, ReasonCode::ConfirmationMismatch);
+        let nameless = DriveFacts { identity: crate::device::Identity::default(), ..facts };
+        let unknown = confirm::of_power(&nameless, "Slot 05", Some("")).unwrap();
+        assert_eq!(unknown.code, ReasonCode::Unidentified);
+    }
+}

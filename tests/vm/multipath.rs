@@ -101,6 +101,9 @@ fn a_drive_on_two_paths_is_purged_through_its_map() {
     assert_eq!(target.0.oracle().deeds().len(), 0, "nothing was sent");
     let ran = machine.ask(&format!("{line} --plan {digest} 2>&1"));
     assert_eq!(ran.code, 0, "{}", ran.stdout);
+    let record = machine.ask("expunge certificate show /run/state/records/*.json").stdout;
+    assert_eq!(record.matches("64 changed, 0 survived, 0 unreadable").count(), 2, "{record}");
+    assert!(record.contains("8192 blocks right, 0 other content"), "{record}");
     let works: Vec<Work> = target.0.oracle().deeds().iter().map(|deed| deed.work).collect();
     assert_eq!(works, [Work::CryptoErase, Work::BlockErase]);
     let residue = target.0.oracle().residue();
