@@ -10,6 +10,8 @@ mod emulated;
 #[allow(dead_code, reason = "booting by hand uses more of it")]
 #[path = "vm/host/mod.rs"]
 mod host;
+#[path = "vm/multipath.rs"]
+mod multipath;
 #[path = "vm/nvme.rs"]
 mod nvme;
 #[path = "vm/plain.rs"]

@@ -8,7 +8,7 @@
 
 pub mod check;
 pub mod dsse;
-mod durable;
+pub(crate) mod durable;
 pub mod encoding;
 pub mod host;
 pub mod inspection;

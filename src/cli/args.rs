@@ -64,6 +64,11 @@ pub enum Command {
     /// Make or show the key that signs records
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Cycle the power of a frozen drive's bay, where its enclosure can, so that it takes commands again
+    Unfreeze(super::unfreeze::UnfreezeArgs),
+    /// Show the table of what is accepted as which method, or sign a table of your own
+    #[command(subcommand)]
+    Policy(super::policy::PolicyCommand),
     /// Run the known-answer tests that run before every job
     Selftest(SelftestArgs),
     /// Practice drives: loop devices (as root) or files with known content
@@ -120,9 +125,9 @@ pub struct SanitizeArgs {
     /// with --manifest the number of drives. On a terminal it is asked for
     #[arg(long, value_name = "TEXT")]
     pub confirm: Vec<String>,
-    /// Refuse if today's plan has another digest (one drive only)
+    /// Refuse if today's plan has another digest; once for each drive, in any order. A purge without a terminal needs it
     #[arg(long, value_name = "DIGEST")]
-    pub plan: Option<Digest>,
+    pub plan: Vec<Digest>,
     /// Go on with the other drives when one is refused
     #[arg(long)]
     pub each: bool,

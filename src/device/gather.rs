@@ -5,15 +5,35 @@ use std::path::{Path, PathBuf};
 use super::classify::{self, Attachment, Signs};
 use super::identity::BackingFile;
 use super::root::{SysRoot, file_name};
-use super::{DriveFacts, Identity, QueueLimits, Reach, sysfs};
+use super::{DriveFacts, Identity, QueueLimits, Reach, multipath, sysfs};
 use crate::sys::stat;
 use crate::unit::{BlockCount, BlockSize, Geometry, Reason, ReasonCode};
 
 /// Unit of `size` in sysfs, whatever the block size of the drive is (Documentation/ABI/stable/sysfs-block).
 const SIZE_UNIT: u64 = 512;
 
-/// Facts of the whole device `name`; `None` when the kernel does not have it (any more).
+/// Facts of the whole device `name`; `None` when the kernel does not have it (any more). Those of a multipath map are
+/// the map's own about the node, and its paths' about the drive; a map that does not stand for one drive has no identity.
 pub fn drive_facts(root: &SysRoot, name: &str) -> Option<DriveFacts> {
+    let own = device_facts(root, name)?;
+    if !multipath::is_map(root, name) {
+        return Some(own);
+    }
+    let Ok(paths) = multipath::paths(root, name) else { return Some(own) };
+    let bay = paths.iter().find_map(|path| path.bay.clone());
+    let first = paths.into_iter().next()?;
+    Some(DriveFacts {
+        identity: first.identity,
+        kind: first.kind,
+        transport: first.transport,
+        removable: first.removable,
+        bay,
+        read_only: own.read_only || first.read_only,
+        ..own
+    })
+}
+
+fn device_facts(root: &SysRoot, name: &str) -> Option<DriveFacts> {
     let folder = root.block_folder(name)?;
     let device = fs::canonicalize(folder.join("device")).unwrap_or_else(|_| folder.join("device"));
     let nvme = nvme_controller_text(root, &device, "transport");

@@ -5,6 +5,7 @@
 //! sick drive hangs its opener beyond the reach of any signal.
 
 pub mod again;
+pub mod bay;
 pub mod bus;
 pub mod capability;
 pub mod capture;
@@ -19,6 +20,7 @@ pub mod gather;
 pub mod guard;
 pub mod helper;
 pub mod identity;
+pub mod multipath;
 pub mod probe;
 pub mod procfs;
 pub mod rescan;

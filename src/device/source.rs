@@ -2,7 +2,7 @@
 mod own;
 
 use super::root::SysRoot;
-use super::{DriveFacts, Fact, Reach};
+use super::{DriveFacts, Fact, Reach, multipath};
 use crate::unit::term::word;
 
 pub use own::own;
@@ -35,6 +35,8 @@ pub fn of_node(root: &SysRoot, facts: &DriveFacts, shape: Shape) -> Vec<Fact> {
     let mut list = Facts(Vec::new());
     let sys = format!("/sys/block/{}", facts.kernel_name);
     let at = |attribute: &str| format!("{sys}/{attribute}");
+    let hardware = multipath::hardware(root, &facts.kernel_name);
+    let at_hardware = |attribute: &str| format!("/sys/block/{hardware}/{attribute}");
     if let Some(device) = facts.device {
         list.add("device number", device.to_string(), at("dev"));
     }
@@ -45,12 +47,12 @@ pub fn of_node(root: &SysRoot, facts: &DriveFacts, shape: Shape) -> Vec<Fact> {
         };
         list.add("attachment", diskseq.to_string(), source);
     }
-    identity(root, facts, &mut list, &at);
+    identity(root, facts, &hardware, &mut list);
     let kind = "name, transport, queue/rotational, VPD page B1h";
     list.add("kind", word(facts.kind), kind);
-    list.add_known("transport", facts.transport.as_ref(), format!("path of {sys}/device"));
+    list.add_known("transport", facts.transport.as_ref(), format!("path of {}", at_hardware("device")));
     let by = facts.bay.as_deref().is_some_and(|bay| bay.starts_with("enclosure "));
-    let source = if by { at("device/enclosure_device:*") } else { "/dev/disk/by-path".to_owned() };
+    let source = if by { at_hardware("device/enclosure_device:*") } else { "/dev/disk/by-path".to_owned() };
     list.add_known("bay", facts.bay.as_ref(), source);
     shape_facts(facts, shape, &mut list, &at);
     let queue = &facts.queue;
@@ -65,15 +67,15 @@ pub fn of_node(root: &SysRoot, facts: &DriveFacts, shape: Shape) -> Vec<Fact> {
     for name in &facts.other_units {
         list.add("other unit", name.as_str(), "same serial number and model, another unit");
     }
-    let state =
-        root.block_folder(&facts.kernel_name).and_then(|folder| root.text(&folder.join("device/state")));
-    list.add_known("state", state.as_ref(), at("device/state"));
+    let state = root.block_folder(&hardware).and_then(|folder| root.text(&folder.join("device/state")));
+    list.add_known("state", state.as_ref(), at_hardware("device/state"));
     list.0
 }
 
-fn identity(root: &SysRoot, facts: &DriveFacts, list: &mut Facts, at: &impl Fn(&str) -> String) {
+fn identity(root: &SysRoot, facts: &DriveFacts, hardware: &str, list: &mut Facts) {
     let identity = &facts.identity;
-    let folder = root.block_folder(&facts.kernel_name).unwrap_or_default();
+    let at = |attribute: &str| format!("/sys/block/{hardware}/{attribute}");
+    let folder = root.block_folder(hardware).unwrap_or_default();
     let first = |attributes: &[&str]| {
         let present = attributes.iter().find(|attribute| folder.join(attribute).exists());
         present.map_or_else(|| at("device"), |attribute| at(attribute))
