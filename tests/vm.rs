@@ -5,6 +5,8 @@
 
 #[path = "vm/bed.rs"]
 mod bed;
+#[path = "vm/bench.rs"]
+mod bench;
 #[path = "vm/emulated.rs"]
 mod emulated;
 #[allow(dead_code, reason = "booting by hand uses more of it")]
@@ -14,6 +16,8 @@ mod host;
 mod nvme;
 #[path = "vm/plain.rs"]
 mod plain;
+#[path = "vm/purge.rs"]
+mod purge;
 #[path = "vm/scsi.rs"]
 mod scsi;
 #[path = "vm/support.rs"]

@@ -1,0 +1,312 @@
+//! Our program at work in the machine, as a person would use it: simulated drives that are attached under whatever
+//! names, and a state directory on a disk of its own, which outlives the machine as the drives do.
+use std::fs::File;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use expunge::sim::controller::{ControllerOracle, NvmeSim, NvmeSpec, ScsiSim, ScsiSpec, Work};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::host::machine::{Console, Disk, Emulated, Machine};
+use crate::host::nvme_tcp::NvmeServer;
+use crate::host::scsi::ScsiServer;
+use crate::support::{Ask as _, image};
+
+/// Blocks of a simulated drive: 1 MiB with the blocks that [`BLOCK_BYTES`] says.
+pub(crate) const BLOCKS: u64 = 2_048;
+
+/// Bytes of a block of a simulated drive.
+pub(crate) const BLOCK_BYTES: u32 = 512;
+
+/// Jobs on small drives take a minute beside builds, or will not end.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// Where the state directory is in the machine: a file system on its first disk.
+const STATE: &str = "/state";
+
+/// A simulated drive and the server that it is reached through.
+#[derive(Debug)]
+pub(crate) struct Drive {
+    pub(crate) sim: Sim,
+    pub(crate) serial: String,
+    attach: String,
+    _server: Server,
+}
+
+/// The model.
+#[derive(Clone, Debug)]
+pub(crate) enum Sim {
+    Nvme(NvmeSim),
+    Scsi(ScsiSim),
+}
+
+#[derive(Debug)]
+enum Server {
+    Nvme { _server: NvmeServer },
+    Scsi { _server: ScsiServer },
+}
+
+impl Drive {
+    #[track_caller]
+    pub(crate) fn nvme(spec: NvmeSpec) -> Self {
+        let number = spec.shape.drive;
+        let sim = NvmeSim::new(spec);
+        let server = NvmeServer::start(&format!("drive-{number}"), sim.clone()).unwrap();
+        let attach = server.attach_command();
+        Self { sim: Sim::Nvme(sim), serial: serial(number), attach, _server: Server::Nvme { _server: server } }
+    }
+
+    #[track_caller]
+    pub(crate) fn scsi(spec: ScsiSpec) -> Self {
+        let (number, bytes) = (spec.shape.drive, spec.shape.blocks * u64::from(spec.shape.block_bytes));
+        let block_bytes = spec.shape.block_bytes;
+        let sim = ScsiSim::new(spec);
+        let server = ScsiServer::start(&format!("drive-{number}"), bytes, block_bytes, sim.clone()).unwrap();
+        let attach = server.attach_command();
+        Self { sim: Sim::Scsi(sim), serial: serial(number), attach, _server: Server::Scsi { _server: server } }
+    }
+
+    pub(crate) fn oracle(&self) -> ControllerOracle {
+        match &self.sim {
+            Sim::Nvme(sim) => sim.oracle(),
+            Sim::Scsi(sim) => sim.oracle(),
+        }
+    }
+
+    /// Takes the drive's power away and gives it back.
+    pub(crate) fn power_cycle(&self) {
+        match &self.sim {
+            Sim::Nvme(sim) => {
+                sim.power_cut();
+                sim.power_on();
+            }
+            Sim::Scsi(sim) => {
+                sim.power_cut();
+                sim.power_on();
+            }
+        }
+    }
+
+    /// What the drive truly did, in order.
+    pub(crate) fn works(&self) -> Vec<Work> {
+        self.oracle().deeds().iter().map(|deed| deed.work).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_no_residue(&self) {
+        let residue = self.oracle().residue();
+        let serial = &self.serial;
+        assert!(residue.addressable.is_empty() && residue.unaddressable_cells == 0, "{serial}: {residue:?}");
+    }
+
+    pub(crate) fn has_residue(&self) -> bool {
+        let residue = self.oracle().residue();
+        !residue.addressable.is_empty() || residue.unaddressable_cells > 0
+    }
+}
+
+/// The serial number of the simulated drive of this number.
+pub(crate) fn serial(number: u64) -> String {
+    format!("SIM{number:012}")
+}
+
+/// The machine with its state directory. What is on the disk of the state outlives the machine.
+pub(crate) struct Bench {
+    machine: Option<Machine>,
+    disks: Vec<Disk>,
+    _directory: TempDir,
+}
+
+/// One command of our program on one drive: what comes before the device, and after it.
+#[derive(Clone, Debug)]
+pub(crate) struct Job<'a> {
+    pub(crate) serial: &'a str,
+    pub(crate) flags: String,
+}
+
+/// `expunge sanitize --method purge --scope drive` with more flags.
+pub(crate) fn purge<'a>(drive: &'a Drive, flags: &str) -> Job<'a> {
+    Job { serial: &drive.serial, flags: format!("--method purge --scope drive {flags}") }
+}
+
+/// What became of one drive.
+#[derive(Clone, Debug)]
+pub(crate) struct Fate {
+    pub(crate) exit: i32,
+    /// The drive's part of the result.
+    pub(crate) drive: Value,
+    /// Everything that was said, for a failing test.
+    pub(crate) said: String,
+}
+
+impl Fate {
+    pub(crate) fn outcome(&self) -> &str {
+        self.drive["outcome"].as_str().unwrap_or("none")
+    }
+
+    pub(crate) fn codes(&self) -> Vec<&str> {
+        let reasons = self.drive["reasons"].as_array().map(Vec::as_slice).unwrap_or_default();
+        reasons.iter().filter_map(|reason| reason["code"].as_str()).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(&self, exit: i32, outcome: &str, codes: &[&str]) {
+        assert_eq!((self.exit, self.outcome(), &self.codes()[..]), (exit, outcome, codes), "{}", self.said);
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_words(&self, words: &str) {
+        assert!(self.drive["reasons"].to_string().contains(words), "{words:?} is missing: {}", self.said);
+    }
+
+    #[track_caller]
+    pub(crate) fn record(&self) -> &str {
+        self.drive["record"]["path"].as_str().unwrap_or_else(|| panic!("no record: {}", self.said))
+    }
+}
+
+impl Bench {
+    /// Boots a machine with a new, empty state directory, and attaches the drives in this order.
+    #[track_caller]
+    pub(crate) fn new(others: &[Disk], drives: &[&Drive]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("state");
+        File::create(&file).unwrap().set_len(64 << 20).unwrap();
+        let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&file).status();
+        assert!(made.expect("mkfs.ext4, of the package e2fsprogs").success(), "a file system for the state");
+        let mut disks = vec![Disk::new(Emulated::Nvme, &file, "STATE")];
+        disks.extend(others.iter().cloned());
+        let mut bench = Self { machine: None, disks, _directory: directory };
+        bench.boot(drives);
+        bench.machine().tell(&format!(
+            "expunge key generate --state {STATE} >/dev/null && mkdir -p {STATE}/keyring &&
+             expunge key show --state {STATE} >{STATE}/keyring/lab.pem && sync"
+        ));
+        bench
+    }
+
+    /// Boots, and attaches the drives in this order.
+    #[track_caller]
+    pub(crate) fn boot(&mut self, drives: &[&Drive]) {
+        let mut machine = Machine::boot(image(), &self.disks, Console::Kept).unwrap();
+        machine.until("[ -b /dev/nvme0n1 ]");
+        machine.tell(&format!("modprobe ext4 && mkdir -p {STATE} && mount -t ext4 /dev/nvme0n1 {STATE}"));
+        self.machine = Some(machine);
+        self.attach(drives);
+    }
+
+    /// Attaches drives, one after the other.
+    #[track_caller]
+    pub(crate) fn attach(&mut self, drives: &[&Drive]) {
+        for drive in drives {
+            self.machine().tell(&drive.attach);
+            self.node(&drive.serial);
+        }
+    }
+
+    /// The node of a drive, once the kernel has it.
+    #[track_caller]
+    pub(crate) fn node(&mut self, serial: &str) -> String {
+        let found = self.machine().until(&format!(
+            "for name in $(cd /sys/block && ls -d sd* nvme* 2>/dev/null); do
+                 grep -q {serial} /sys/block/$name/device/vpd_pg80 /sys/block/$name/device/serial \
+                     /sys/block/$name/device/device/serial 2>/dev/null && [ -b /dev/$name ] &&
+                 echo /dev/$name && exit 0
+             done; exit 1"
+        ));
+        found.trim().to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn machine(&mut self) -> &mut Machine {
+        self.machine.as_mut().expect("a machine that runs")
+    }
+
+    /// Kills the machine.
+    #[track_caller]
+    pub(crate) fn power_cut(&mut self) {
+        self.machine.take().expect("a machine that runs").power_cut().unwrap();
+    }
+
+    /// Sanitizes drives, each by a command of its own, side by side, and waits for all.
+    #[track_caller]
+    pub(crate) fn sanitize(&mut self, jobs: &[Job<'_>]) -> Vec<Fate> {
+        self.begin(jobs);
+        self.await_fates(jobs.len())
+    }
+
+    /// Begins the same, and lets it run.
+    #[track_caller]
+    pub(crate) fn begin(&mut self, jobs: &[Job<'_>]) {
+        let mut script = String::from("rm -rf /tmp/fates; mkdir /tmp/fates; cd /tmp/fates\n");
+        for (number, Job { serial, flags }) in jobs.iter().enumerate() {
+            script.push_str(&format!(
+                "(expunge sanitize serial:{serial} --confirm {serial} {flags} --state {STATE} --json \
+                 >{number}.out 2>{number}.err </dev/null; echo $? >{number}.part; mv {number}.part {number}.code) \
+                 >/dev/null 2>&1 &\n"
+            ));
+        }
+        self.machine().tell(&script);
+    }
+
+    /// Goes on with the only job that can go on, or with the one that is named.
+    #[track_caller]
+    pub(crate) fn resume(&mut self, jobs: &[String]) -> Vec<Fate> {
+        let mut script = String::from("rm -rf /tmp/fates; mkdir /tmp/fates; cd /tmp/fates\n");
+        for (number, job) in jobs.iter().enumerate() {
+            script.push_str(&format!(
+                "(expunge resume {job} --state {STATE} --json >{number}.out 2>{number}.err </dev/null; \
+                 echo $? >{number}.part; mv {number}.part {number}.code) >/dev/null 2>&1 &\n"
+            ));
+        }
+        self.machine().tell(&script);
+        self.await_fates(jobs.len())
+    }
+
+    /// Waits for the commands that were begun last, and reads what became of their drives.
+    #[track_caller]
+    pub(crate) fn await_fates(&mut self, count: usize) -> Vec<Fate> {
+        let machine = self.machine();
+        let begin = Instant::now();
+        while machine.ask(&format!("[ $(ls /tmp/fates/*.code | wc -l) = {count} ]")).code != 0 {
+            let so_far = "cd /tmp/fates; for file in *.out *.err; do echo $file; tail -n 5 $file; done; ps";
+            assert!(begin.elapsed() < PATIENCE, "not ended:\n{}", machine.ask(so_far).stdout);
+            thread::sleep(Duration::from_millis(250));
+        }
+        (0..count)
+            .map(|number| {
+                let text = |kind: &str, machine: &mut Machine| machine.tell(&format!("cat /tmp/fates/{number}.{kind}"));
+                let exit = text("code", machine).trim().parse().unwrap();
+                let (out, err) = (text("out", machine), text("err", machine));
+                let last = out.lines().last().unwrap_or_default();
+                let result: Value = serde_json::from_str(last).unwrap_or_default();
+                Fate { exit, drive: result["drives"][0].clone(), said: format!("exit {exit}\n{out}\n{err}") }
+            })
+            .collect()
+    }
+
+    /// The jobs of the state directory by the serial numbers of their drives, with what `job list --local` says.
+    #[track_caller]
+    pub(crate) fn jobs(&mut self) -> Vec<Value> {
+        let text = self.machine().tell(&format!("expunge job list --local --json --state {STATE}"));
+        let list: Value = serde_json::from_str(text.trim()).unwrap();
+        list["jobs"].as_array().unwrap_or_else(|| panic!("{list}")).clone()
+    }
+
+    /// A run of our program with the state directory.
+    #[track_caller]
+    pub(crate) fn expunge(&mut self, line: &str) -> crate::host::machine::Ran {
+        self.machine().ask(&format!("expunge {line} --state {STATE}"))
+    }
+
+    /// Checks a record with the lab's key trusted: exit code, and what `certificate show` says of it.
+    #[track_caller]
+    pub(crate) fn check(&mut self, record: &str) -> (i32, String) {
+        let check = format!("expunge certificate check {record} --keyring {STATE}/keyring");
+        let checked = self.machine().ask(&check);
+        let show = format!("expunge certificate show {record} --keyring {STATE}/keyring");
+        (checked.code, format!("{}{}", checked.stdout, self.machine().ask(&show).stdout))
+    }
+}
