@@ -14,8 +14,9 @@ use super::conclude::{
 };
 use super::course::{Course, Run};
 use super::entry::{Entry, Keeper as _};
+use super::limits;
 use super::listen::Listener;
-use super::order::next_number;
+use super::opening::{keep, open_numbered};
 use super::prepare::{Dead, Host, Ready};
 use super::shares::{Limits, Seat, Shares};
 use super::tuning::{Wish, tuning};
@@ -29,8 +30,8 @@ use crate::device::thermometer::{self, Thermometer};
 use crate::device::{Capability, Claimed, DriveFacts, Identity, bus_of};
 use crate::engine::firmware::Secret;
 use crate::journal::{Journal, Store};
-use crate::plan::{Limit, LimitCode, Plan};
-use crate::unit::term::{DriveKind, Exit};
+use crate::plan::{Limit, Plan};
+use crate::unit::term::Exit;
 use crate::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
 use crate::verify::{Ending, Verdict, judge};
 use crate::worker::Worker;
@@ -231,7 +232,7 @@ pub(super) fn sit(
         capability: facts.capability.clone(),
         run: Some(&run),
         interruptions,
-        limits: notes.iter().map(|note| observation_limit(note)).collect(),
+        limits: limits::of_job(&notes, facts.capability.as_deref(), run.capability.as_deref()),
     };
     let circumstances = |journal| Circumstances {
         job: &job,
@@ -363,7 +364,7 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
         key: Some(shared.host.directories.key.clone()),
     };
     keep(&mut journal, &intent).map_err(not_begun)?;
-    let limits = dead_limits(facts.kind);
+    let limits = limits::of_dead(facts.kind);
     let drive = DriveRecord::new(&facts, None);
     let capability = facts.capability.clone();
     let work = Work { drive, plan: None, capability, run: None, interruptions: Vec::new(), limits };
@@ -400,7 +401,10 @@ pub struct Work<'a> {
 
 impl Work<'_> {
     fn firmware(&self) -> Option<FirmwareRecord> {
-        self.plan.and_then(|plan| plan.firmware.as_ref())?;
+        // What the drive said stands on the record even where it was told to do nothing: limits rest on it.
+        if self.capability.is_none() && self.plan.is_none_or(|plan| plan.firmware.is_none()) {
+            return None;
+        }
         let steps = self.run.map(|run| run.steps.as_slice()).unwrap_or_default();
         Some(firmware_record(steps, self.capability.clone(), self.run.and_then(|run| run.capability.clone())))
     }
@@ -530,72 +534,4 @@ fn identity_after(host: &Host, claimed: &Claimed, run: &mut Run) -> Option<(Iden
             None
         }
     }
-}
-
-/// What could not be seen belongs on the record: the job went on without it.
-fn observation_limit(note: &str) -> Limit {
-    Limit { code: LimitCode::ObservationLimited, text: format!("before the job: {note}") }
-}
-
-fn dead_limits(kind: DriveKind) -> Vec<Limit> {
-    let limit = |code, text: &str| Limit { code, text: text.to_owned() };
-    match kind {
-        DriveKind::TestObject => vec![limit(
-            LimitCode::TestObject,
-            "this is a test object: the record says nothing about any drive",
-        )],
-        DriveKind::LogicalVolume => vec![limit(
-            LimitCode::LogicalVolume,
-            "this is a logical volume: the record says nothing about the drives beneath it",
-        )],
-        DriveKind::Rotating | DriveKind::Flash | DriveKind::Unknown => {
-            vec![limit(LimitCode::HiddenAreasNotExamined, "hidden areas (HPA, DCO, AMA) were not examined")]
-        }
-    }
-}
-
-/// A new journal, and the number of its job, without which nobody could tell later which of two jobs came first.
-fn open_numbered(host: &Host, job: &str) -> Result<(Journal, u64), Reason> {
-    let journal = open_journal(host, job)?;
-    let number = next_number(&host.directories.journals()).map_err(|error| state_failed(host, &error))?;
-    Ok((journal, number))
-}
-
-fn open_journal(host: &Host, job: &str) -> Result<Journal, Reason> {
-    let open = || {
-        host.directories.create()?;
-        Journal::create(&host.directories.journals(), job)
-    };
-    open().map_err(|error| state_failed(host, &error))
-}
-
-pub(super) fn keep(journal: &mut Journal, entry: &Entry) -> Result<(), Reason> {
-    journal.keep(entry).map_err(|error| {
-        Reason::new(
-            ReasonCode::StateFailed,
-            format!("the journal could not be written: {error}"),
-            "repair or choose the state directory with --state DIR",
-        )
-    })
-}
-
-fn state_failed(host: &Host, error: &std::io::Error) -> Reason {
-    Reason::new(
-        ReasonCode::StateFailed,
-        format!("the journal below {} could not be opened: {error}", host.directories.state.display()),
-        "repair the directory or choose another with --state DIR",
-    )
-}
-
-/// Keeps a refusal as a journal of its own: what failed is recorded as loudly as what worked (P9).
-///
-/// # Errors
-/// With the reason why it could not be kept.
-pub fn keep_refusal(host: &Host, device: &str, reasons: &[Reason]) -> Result<String, Reason> {
-    let job = new_job_name();
-    let mut journal = open_journal(host, &job)?;
-    let at = Clock::start().now();
-    let entry = Entry::Refused { at, job: job.clone(), device: device.to_owned(), reasons: reasons.to_vec() };
-    keep(&mut journal, &entry)?;
-    Ok(job)
 }

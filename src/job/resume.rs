@@ -2,9 +2,10 @@
 //! whether it is the same and carries nothing new, and works on.
 use super::clock::Clock;
 use super::entry::Entry;
-use super::execute::{Finished, Shared, Sitting, arm, keep, sit};
+use super::execute::{Finished, Shared, Sitting, arm, sit};
 use super::host;
 use super::listen::Listener;
+use super::opening::keep;
 use super::order::superseded;
 use super::prepare::{CLAIM_WAIT, Host};
 use super::replay::{State, Story, replay};
