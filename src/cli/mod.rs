@@ -18,6 +18,7 @@ pub mod progress;
 pub mod report;
 pub mod resume;
 pub mod sanitize;
+pub mod secret;
 pub mod selftest;
 pub mod setup;
 pub mod signals;

@@ -9,7 +9,7 @@ use super::progress::Style;
 use super::report::{Fate, json_result, table};
 use super::setup::{given, host, under_policy, wish};
 use super::work::{Way, held_back, work};
-use super::{complain, selftest};
+use super::{complain, secret, selftest};
 use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::show::plain_lines;
 use crate::job::Directories;
@@ -35,6 +35,10 @@ pub fn run(args: &SanitizeArgs) -> Exit {
         Ok(wish) => wish,
         Err(exit) => return exit,
     };
+    let psid = match secret::psid(args.psid_file.as_deref()) {
+        Ok(psid) => psid,
+        Err(exit) => return exit,
+    };
     let self_test = selftest::everything();
     let mut prepared = prepare(&host, &orders);
     prepared = refuse_failed_self_test(prepared, &orders, &self_test);
@@ -42,6 +46,7 @@ pub fn run(args: &SanitizeArgs) -> Exit {
     if let Some(digest) = args.plan {
         prepared = check_each(prepared, &orders, |ready| check_plan_digest(ready, digest).err());
     }
+    prepared = check_each(prepared, &orders, |ready| secret::missing(&ready.plan, psid.as_ref()));
     if !args.json {
         show(&prepared, &orders, &host.policy);
     }
@@ -54,8 +59,8 @@ pub fn run(args: &SanitizeArgs) -> Exit {
     let fates = if stopped_by_one {
         prepared.into_iter().map(held_back).collect()
     } else {
-        let way =
-            Way { host: &host, place, self_test: &self_test, wish, style: style(form), pace: &args.pace };
+        let (style, secret) = (style(form), psid.as_ref());
+        let way = Way { host: &host, place, self_test: &self_test, wish, style, pace: &args.pace, secret };
         work(&way, prepared)
     };
     keep_refusals(&host, &orders, &fates);
@@ -101,6 +106,9 @@ fn orders(args: &SanitizeArgs) -> Result<(Vec<Order>, Vec<Row>), Exit> {
         if several && args.pace.temperature_file.is_some() {
             return Err(usage("--temperature-file belongs to one drive; give one drive".to_owned()));
         }
+        if several && args.psid_file.is_some() {
+            return Err(usage("--psid-file belongs to one drive; give one drive".to_owned()));
+        }
         if several && (args.given.asset_tag.is_some() || args.given.ticket.is_some()) {
             let text = "--asset-tag and --ticket belong to one drive; for several give --manifest FILE";
             return Err(usage(text.to_owned()));
@@ -114,6 +122,9 @@ fn orders(args: &SanitizeArgs) -> Result<(Vec<Order>, Vec<Row>), Exit> {
     };
     if args.pace.temperature_file.is_some() {
         return Err(usage("--temperature-file belongs to one drive; give one drive".to_owned()));
+    }
+    if args.psid_file.is_some() {
+        return Err(usage("--psid-file belongs to one drive; give one drive".to_owned()));
     }
     let rows = manifest::read(manifest)
         .map_err(|fault| usage(format!("{}: {fault}; nothing was done", manifest.display())))?;

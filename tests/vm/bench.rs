@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use expunge::sim::controller::{ControllerOracle, NvmeSim, NvmeSpec, ScsiSim, ScsiSpec, Work};
+use expunge::sim::controller::{ControllerOracle, NvmeSim, NvmeSpec, ScsiSim, ScsiSpec, Shape, Work};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -14,11 +14,22 @@ use crate::host::nvme_tcp::NvmeServer;
 use crate::host::scsi::ScsiServer;
 use crate::support::{Ask as _, image};
 
-/// Blocks of a simulated drive: 1 MiB with the blocks that [`BLOCK_BYTES`] says.
-pub(crate) const BLOCKS: u64 = 2_048;
+/// Blocks of 512 bytes of a simulated drive.
+const BLOCKS: u64 = 2_048;
 
-/// Bytes of a block of a simulated drive.
-pub(crate) const BLOCK_BYTES: u32 = 512;
+/// Real milliseconds of each operation: whoever looks once a second sees it in progress.
+const OPERATION_MS: u64 = 2_500;
+
+/// A used drive of this number.
+pub(crate) fn shape(drive: u64) -> Shape {
+    let times = Shape {
+        erase_ms: OPERATION_MS,
+        crypto_ms: OPERATION_MS,
+        pass_ms: OPERATION_MS,
+        ..Shape::small(512, BLOCKS)
+    };
+    Shape { drive, seed: drive, ..times.used() }
+}
 
 /// Jobs on small drives take a minute beside builds, or will not end.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -55,7 +66,12 @@ impl Drive {
         let sim = NvmeSim::new(spec);
         let server = NvmeServer::start(&format!("drive-{number}"), sim.clone()).unwrap();
         let attach = server.attach_command();
-        Self { sim: Sim::Nvme(sim), serial: serial(number), attach, _server: Server::Nvme { _server: server } }
+        Self {
+            sim: Sim::Nvme(sim),
+            serial: serial(number),
+            attach,
+            _server: Server::Nvme { _server: server },
+        }
     }
 
     #[track_caller]
@@ -65,7 +81,12 @@ impl Drive {
         let sim = ScsiSim::new(spec);
         let server = ScsiServer::start(&format!("drive-{number}"), bytes, block_bytes, sim.clone()).unwrap();
         let attach = server.attach_command();
-        Self { sim: Sim::Scsi(sim), serial: serial(number), attach, _server: Server::Scsi { _server: server } }
+        Self {
+            sim: Sim::Scsi(sim),
+            serial: serial(number),
+            attach,
+            _server: Server::Scsi { _server: server },
+        }
     }
 
     pub(crate) fn oracle(&self) -> ControllerOracle {
@@ -119,16 +140,25 @@ pub(crate) struct Bench {
     _directory: TempDir,
 }
 
-/// One command of our program on one drive: what comes before the device, and after it.
+/// One job: `expunge plan`, then `expunge sanitize` with the digest of that plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Job<'a> {
-    pub(crate) serial: &'a str,
-    pub(crate) flags: String,
+    serial: &'a str,
+    flags: String,
+    more: String,
+}
+
+impl Job<'_> {
+    /// The same with flags that only `sanitize` has.
+    pub(crate) fn with(self, more: &str) -> Self {
+        Self { more: more.to_owned(), ..self }
+    }
 }
 
 /// `expunge sanitize --method purge --scope drive` with more flags.
 pub(crate) fn purge<'a>(drive: &'a Drive, flags: &str) -> Job<'a> {
-    Job { serial: &drive.serial, flags: format!("--method purge --scope drive {flags}") }
+    let flags = format!("--method purge --scope drive {flags}");
+    Job { serial: &drive.serial, flags, more: String::new() }
 }
 
 /// What became of one drive.
@@ -137,6 +167,8 @@ pub(crate) struct Fate {
     pub(crate) exit: i32,
     /// The drive's part of the result.
     pub(crate) drive: Value,
+    /// What `expunge plan` said before.
+    pub(crate) plan: String,
     /// Everything that was said, for a failing test.
     pub(crate) said: String,
 }
@@ -241,11 +273,14 @@ impl Bench {
     #[track_caller]
     pub(crate) fn begin(&mut self, jobs: &[Job<'_>]) {
         let mut script = String::from("rm -rf /tmp/fates; mkdir /tmp/fates; cd /tmp/fates\n");
-        for (number, Job { serial, flags }) in jobs.iter().enumerate() {
+        for (number, Job { serial, flags, more }) in jobs.iter().enumerate() {
+            // As a script of a person would: what was planned is what is carried out.
             script.push_str(&format!(
-                "(expunge sanitize serial:{serial} --confirm {serial} {flags} --state {STATE} --json \
-                 >{number}.out 2>{number}.err </dev/null; echo $? >{number}.part; mv {number}.part {number}.code) \
-                 >/dev/null 2>&1 &\n"
+                "(expunge plan serial:{serial} {flags} --state {STATE} >{number}.plan 2>&1
+                 digest=$(sed -n 's/^digest  *//p' {number}.plan)
+                 expunge sanitize serial:{serial} --confirm {serial} ${{digest:+--plan $digest}} {flags} {more} \
+                 --state {STATE} --json >{number}.out 2>{number}.err </dev/null
+                 echo $? >{number}.part; mv {number}.part {number}.code) >/dev/null 2>&1 &\n"
             ));
         }
         self.machine().tell(&script);
@@ -277,12 +312,18 @@ impl Bench {
         }
         (0..count)
             .map(|number| {
-                let text = |kind: &str, machine: &mut Machine| machine.tell(&format!("cat /tmp/fates/{number}.{kind}"));
+                let text = |kind: &str, machine: &mut Machine| {
+                    machine.tell(&format!("cat /tmp/fates/{number}.{kind}"))
+                };
                 let exit = text("code", machine).trim().parse().unwrap();
                 let (out, err) = (text("out", machine), text("err", machine));
                 let last = out.lines().last().unwrap_or_default();
                 let result: Value = serde_json::from_str(last).unwrap_or_default();
-                Fate { exit, drive: result["drives"][0].clone(), said: format!("exit {exit}\n{out}\n{err}") }
+                let plan = machine.ask(&format!("cat /tmp/fates/{number}.plan")).stdout;
+                let quiet = |line: &&str| !line.contains("\"progress\"") && !line.contains("\"heat\"");
+                let events: Vec<&str> = out.lines().filter(quiet).collect();
+                let said = format!("exit {exit}\n{plan}\n{}\n{err}", events.join("\n"));
+                Fate { exit, drive: result["drives"][0].clone(), plan, said }
             })
             .collect()
     }

@@ -1,75 +1,63 @@
 //! Purge by the drives' own commands, with our program in the machine: done where the drive can, with nothing left in
 //! any cell and a record that says how; "destroy" where it cannot.
-use expunge::sim::controller::{AtaTraits, Erase, NvmeSpec, ScsiSpec, ScsiTraits, Shape, Work};
-use expunge::sim::controller::Personality;
+use expunge::sim::controller::{AtaTraits, NvmeSpec, Personality, ScsiSpec, ScsiTraits, Work};
 
+use crate::bench::{Bench, Drive, Fate, purge, shape};
 use crate::support::Ask as _;
-use crate::bench::{BLOCK_BYTES, BLOCKS, Bench, Drive, Fate, purge};
 
-/// Times that are long enough to be seen in progress by whoever looks once a second.
-fn shape(drive: u64) -> Shape {
-    Shape {
-        drive,
-        seed: drive,
-        erase_ms: 2_500,
-        crypto_ms: 2_500,
-        pass_ms: 2_500,
-        ..Shape::small(BLOCK_BYTES, BLOCKS).used()
-    }
-}
-
-fn rotating(drive: u64) -> Drive {
-    let traits = ScsiTraits { rotation: 7_200, ..ScsiTraits::default() };
-    Drive::scsi(ScsiSpec { shape: shape(drive), personality: Personality::Scsi(traits) })
-}
-
-/// Done, nothing left in any cell, a record that passes under a key that is trusted and names these.
+/// Done, nothing left in any cell, and a record that passes under a trusted key and says how.
 #[track_caller]
-fn expect_purged(bench: &mut Bench, drive: &Drive, fate: &Fate, words: &[&str]) {
+fn expect_purged(bench: &mut Bench, drive: &Drive, fate: &Fate, claimed: &str, standard: &str) {
     fate.expect(0, "done", &[]);
     drive.expect_no_residue();
+    let claim = &fate.drive["claim"];
+    assert_eq!((&claim["method"], &claim["technique"]), (&"purge".into(), &claimed.into()), "{claim}");
+    assert_eq!((&claim["standard"], &claim["policy"]), (&standard.into(), &"builtin".into()), "{claim}");
     let (code, text) = bench.check(fate.record());
-    assert_eq!(code, 0, "{text}");
-    for word in words {
-        assert!(text.contains(word), "{word:?} is missing: {text}");
+    assert_eq!(code, 0, "{}: {text}", drive.serial);
+    for word in [claimed, standard, "builtin", "second-hand", &drive.serial, "canaries planted"] {
+        assert!(text.contains(word), "{}: {word:?} is missing: {text}", drive.serial);
     }
 }
 
+const DECLARED: &str =
+    "--technique crypto-erase --declare-crypto 'encrypted since it was new, no key is anywhere else'";
+
 #[test]
-fn p3_every_purge_that_a_drive_offers_leaves_nothing_in_any_cell() {
-    let nvme: Vec<Drive> = (1..=3).map(|number| Drive::nvme(NvmeSpec::new(shape(number)))).collect();
-    let solid: Vec<Drive> =
-        (11..=12).map(|number| Drive::scsi(ScsiSpec::ata(shape(number), AtaTraits::solid()))).collect();
-    let magnetic = Drive::scsi(ScsiSpec::ata(shape(21), AtaTraits::magnetic()));
-    let sas: Vec<Drive> = (31..=32).map(|number| Drive::scsi(ScsiSpec::scsi(shape(number)))).collect();
-    let (spinning, crypto) = (rotating(33), rotating(34));
-    let drives: Vec<&Drive> =
-        nvme.iter().chain(&solid).chain([&magnetic]).chain(&sas).chain([&spinning, &crypto]).collect();
-    let mut bench = Bench::new(&[], &drives);
-    let declared = "--technique crypto-erase --declare-crypto 'encrypted since it was new, keys nowhere else'";
-    let flags = [
-        "--technique block-erase",
-        "--technique crypto-erase",
-        "--technique sanitize-overwrite",
-        "",
-        "--technique crypto-erase",
-        "",
-        "",
-        "--technique crypto-erase",
-        "",
-        declared,
+fn every_sanitize_action_of_every_kind_of_drive_leaves_nothing_in_any_cell() {
+    use Work::{BlockErase, CryptoErase, Overwrite};
+    let spinning = |number| {
+        let traits = ScsiTraits { rotation: 7_200, ..ScsiTraits::default() };
+        Drive::scsi(ScsiSpec { shape: shape(number), personality: Personality::Scsi(traits) })
+    };
+    let nvme = |number| Drive::nvme(NvmeSpec::new(shape(number)));
+    let ata = |number, traits| Drive::scsi(ScsiSpec::ata(shape(number), traits));
+    let sas = |number| Drive::scsi(ScsiSpec::scsi(shape(number)));
+    let both = &[CryptoErase, BlockErase][..];
+    let table = [
+        // NVMe: all three actions.
+        (nvme(1), "--technique block-erase", "block-erase", both),
+        (nvme(2), DECLARED, "crypto-erase", &[CryptoErase][..]),
+        (nvme(3), "--technique sanitize-overwrite", "sanitize-overwrite", &[Overwrite][..]),
+        // SATA: flash by block erase, magnetic by overwrite.
+        (ata(11, AtaTraits::solid()), "", "block-erase", both),
+        (ata(12, AtaTraits::magnetic()), "", "sanitize-overwrite", &[Overwrite][..]),
+        // SAS: all three.
+        (sas(21), "", "block-erase", both),
+        (sas(22), "--technique crypto-erase", "block-erase", both),
+        (spinning(23), "", "sanitize-overwrite", &[Overwrite][..]),
     ];
-    let jobs: Vec<_> = drives.iter().zip(flags).map(|(drive, flags)| purge(drive, flags)).collect();
-    eprintln!("{}", bench.machine().tell("time expunge selftest 2>&1; time expunge list 2>&1"));
-    eprintln!("{}", bench.machine().ask("time expunge plan serial:SIM000000000011 --method purge --scope drive 2>&1; time expunge inspect serial:SIM000000000001 2>&1; dmesg | tail -20").stdout);
+    let drives: Vec<&Drive> = table.iter().map(|row| &row.0).collect();
+    let mut bench = Bench::new(&[], &drives);
+    eprintln!(
+        "{:?}",
+        bench.machine().ask("ls -l /bin/expunge; time expunge --version; time expunge --version; time true")
+    );
+    let jobs: Vec<_> = table.iter().map(|row| purge(&row.0, row.1)).collect();
     let fates = bench.sanitize(&jobs);
-    for (drive, fate) in drives.iter().zip(&fates) {
-        eprintln!("{} {} {} {:?} {:?}", drive.serial, fate.exit, fate.outcome(), fate.codes(), drive.works());
-        if fate.exit != 0 { eprintln!("{}", fate.said); }
+    for ((drive, flags, claimed, works), fate) in table.iter().zip(&fates) {
+        expect_purged(&mut bench, drive, fate, claimed, "nist-800-88r2");
+        assert_eq!(drive.works(), *works, "{} {flags}", drive.serial);
+        assert!(fate.plan.contains("method     purge by"), "{}", fate.plan);
     }
-    for (drive, fate) in drives.iter().zip(&fates) {
-        expect_purged(&mut bench, drive, fate, &["purge", "builtin"]);
-    }
-    let (_, text) = bench.check(fates[1].record());
-    eprintln!("{text}");
 }

@@ -48,7 +48,8 @@ fn expected(expected: &Expected) -> String {
         Expected::Bytes { bytes } => format!("bytes {} in every block", String::from(bytes.clone())),
         Expected::Blank => "zeros or ones in every block".to_owned(),
         Expected::Changed => {
-            "nothing that is known beforehand: only what was there must be gone, as the canaries show".to_owned()
+            "nothing that is known beforehand: only what was there must be gone, as the canaries show"
+                .to_owned()
         }
     }
 }
