@@ -5,133 +5,18 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use expunge::sim::controller::{ControllerOracle, NvmeSim, NvmeSpec, ScsiSim, ScsiSpec, Shape, Work};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::drives::Drive;
 use crate::host::machine::{Console, Disk, Emulated, Machine};
-use crate::host::nvme_tcp::NvmeServer;
-use crate::host::scsi::ScsiServer;
 use crate::support::{Ask as _, image};
-
-/// Blocks of 512 bytes of a simulated drive.
-const BLOCKS: u64 = 2_048;
-
-/// Real milliseconds of each operation: whoever looks once a second sees it in progress.
-const OPERATION_MS: u64 = 2_500;
-
-/// A used drive of this number.
-pub(crate) fn shape(drive: u64) -> Shape {
-    let times = Shape {
-        erase_ms: OPERATION_MS,
-        crypto_ms: OPERATION_MS,
-        pass_ms: OPERATION_MS,
-        ..Shape::small(512, BLOCKS)
-    };
-    Shape { drive, seed: drive, ..times.used() }
-}
 
 /// Jobs on small drives take a minute beside builds, or will not end.
 const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Where the state directory is in the machine: a file system on its first disk.
 const STATE: &str = "/state";
-
-/// A simulated drive and the server that it is reached through.
-#[derive(Debug)]
-pub(crate) struct Drive {
-    pub(crate) sim: Sim,
-    pub(crate) serial: String,
-    attach: String,
-    _server: Server,
-}
-
-/// The model.
-#[derive(Clone, Debug)]
-pub(crate) enum Sim {
-    Nvme(NvmeSim),
-    Scsi(ScsiSim),
-}
-
-#[derive(Debug)]
-enum Server {
-    Nvme { _server: NvmeServer },
-    Scsi { _server: ScsiServer },
-}
-
-impl Drive {
-    #[track_caller]
-    pub(crate) fn nvme(spec: NvmeSpec) -> Self {
-        let number = spec.shape.drive;
-        let sim = NvmeSim::new(spec);
-        let server = NvmeServer::start(&format!("drive-{number}"), sim.clone()).unwrap();
-        let attach = server.attach_command();
-        Self {
-            sim: Sim::Nvme(sim),
-            serial: serial(number),
-            attach,
-            _server: Server::Nvme { _server: server },
-        }
-    }
-
-    #[track_caller]
-    pub(crate) fn scsi(spec: ScsiSpec) -> Self {
-        let (number, bytes) = (spec.shape.drive, spec.shape.blocks * u64::from(spec.shape.block_bytes));
-        let block_bytes = spec.shape.block_bytes;
-        let sim = ScsiSim::new(spec);
-        let server = ScsiServer::start(&format!("drive-{number}"), bytes, block_bytes, sim.clone()).unwrap();
-        let attach = server.attach_command();
-        Self {
-            sim: Sim::Scsi(sim),
-            serial: serial(number),
-            attach,
-            _server: Server::Scsi { _server: server },
-        }
-    }
-
-    pub(crate) fn oracle(&self) -> ControllerOracle {
-        match &self.sim {
-            Sim::Nvme(sim) => sim.oracle(),
-            Sim::Scsi(sim) => sim.oracle(),
-        }
-    }
-
-    /// Takes the drive's power away and gives it back.
-    pub(crate) fn power_cycle(&self) {
-        match &self.sim {
-            Sim::Nvme(sim) => {
-                sim.power_cut();
-                sim.power_on();
-            }
-            Sim::Scsi(sim) => {
-                sim.power_cut();
-                sim.power_on();
-            }
-        }
-    }
-
-    /// What the drive truly did, in order.
-    pub(crate) fn works(&self) -> Vec<Work> {
-        self.oracle().deeds().iter().map(|deed| deed.work).collect()
-    }
-
-    #[track_caller]
-    pub(crate) fn expect_no_residue(&self) {
-        let residue = self.oracle().residue();
-        let serial = &self.serial;
-        assert!(residue.addressable.is_empty() && residue.unaddressable_cells == 0, "{serial}: {residue:?}");
-    }
-
-    pub(crate) fn has_residue(&self) -> bool {
-        let residue = self.oracle().residue();
-        !residue.addressable.is_empty() || residue.unaddressable_cells > 0
-    }
-}
-
-/// The serial number of the simulated drive of this number.
-pub(crate) fn serial(number: u64) -> String {
-    format!("SIM{number:012}")
-}
 
 /// The machine with its state directory. What is on the disk of the state outlives the machine.
 pub(crate) struct Bench {
@@ -167,6 +52,8 @@ pub(crate) struct Fate {
     pub(crate) exit: i32,
     /// The drive's part of the result.
     pub(crate) drive: Value,
+    /// The whole result.
+    result: Value,
     /// What `expunge plan` said before.
     pub(crate) plan: String,
     /// Everything that was said, for a failing test.
@@ -286,18 +173,30 @@ impl Bench {
         self.machine().tell(&script);
     }
 
-    /// Goes on with the only job that can go on, or with the one that is named.
+    /// Begins to go on with jobs, all by one command.
     #[track_caller]
-    pub(crate) fn resume(&mut self, jobs: &[String]) -> Vec<Fate> {
-        let mut script = String::from("rm -rf /tmp/fates; mkdir /tmp/fates; cd /tmp/fates\n");
-        for (number, job) in jobs.iter().enumerate() {
-            script.push_str(&format!(
-                "(expunge resume {job} --state {STATE} --json >{number}.out 2>{number}.err </dev/null; \
-                 echo $? >{number}.part; mv {number}.part {number}.code) >/dev/null 2>&1 &\n"
-            ));
-        }
-        self.machine().tell(&script);
-        self.await_fates(jobs.len())
+    pub(crate) fn begin_resume(&mut self, jobs: &[&str]) {
+        self.machine().tell(&format!(
+            "rm -rf /tmp/fates; mkdir /tmp/fates; cd /tmp/fates
+             (expunge resume {} --state {STATE} --json >0.out 2>0.err </dev/null; echo $? >0.part; mv 0.part 0.code) \
+             >/dev/null 2>&1 &",
+            jobs.join(" ")
+        ));
+    }
+
+    /// Waits for them; exit code, and what became of each drive.
+    #[track_caller]
+    pub(crate) fn await_resumed(&mut self, drives: &[&Drive]) -> (i32, Vec<Fate>) {
+        let mut all = self.await_fates(1);
+        let Fate { exit, result, said, .. } = all.pop().unwrap();
+        let find = |drive: &&Drive| {
+            let listed = result["drives"].as_array().unwrap_or_else(|| panic!("no result: {said}"));
+            let found = listed.iter().find(|listed| listed["serial"] == drive.serial.as_str());
+            let drive = found.unwrap_or_else(|| panic!("{} is missing: {said}", drive.serial)).clone();
+            let exit = drive["exit_status"].as_i64().and_then(|exit| i32::try_from(exit).ok()).unwrap_or(-1);
+            Fate { exit, drive, result: Value::Null, plan: String::new(), said: said.clone() }
+        };
+        (exit, drives.iter().map(find).collect())
     }
 
     /// Waits for the commands that were begun last, and reads what became of their drives.
@@ -306,7 +205,7 @@ impl Bench {
         let machine = self.machine();
         let begin = Instant::now();
         while machine.ask(&format!("[ $(ls /tmp/fates/*.code | wc -l) = {count} ]")).code != 0 {
-            let so_far = "cd /tmp/fates; for file in *.out *.err; do echo $file; tail -n 5 $file; done; ps";
+            let so_far = "cd /tmp/fates; for file in *.out *.err; do echo $file; tail -n 3 $file; done; ps | grep 'expunge [a-z]' | cut -c1-150";
             assert!(begin.elapsed() < PATIENCE, "not ended:\n{}", machine.ask(so_far).stdout);
             thread::sleep(Duration::from_millis(250));
         }
@@ -323,7 +222,7 @@ impl Bench {
                 let quiet = |line: &&str| !line.contains("\"progress\"") && !line.contains("\"heat\"");
                 let events: Vec<&str> = out.lines().filter(quiet).collect();
                 let said = format!("exit {exit}\n{plan}\n{}\n{err}", events.join("\n"));
-                Fate { exit, drive: result["drives"][0].clone(), plan, said }
+                Fate { exit, drive: result["drives"][0].clone(), result, plan, said }
             })
             .collect()
     }

@@ -1,8 +1,9 @@
 //! Purge by the drives' own commands, with our program in the machine: done where the drive can, with nothing left in
 //! any cell and a record that says how; "destroy" where it cannot.
-use expunge::sim::controller::{AtaTraits, NvmeSpec, Personality, ScsiSpec, ScsiTraits, Work};
+use expunge::sim::controller::{AtaTraits, NvmeSpec, ScsiSpec, Work};
 
-use crate::bench::{Bench, Drive, Fate, purge, shape};
+use crate::bench::{Bench, Fate, purge};
+use crate::drives::{Drive, format_only, security_only, shape, spinning};
 use crate::support::Ask as _;
 
 /// Done, nothing left in any cell, and a record that passes under a trusted key and says how.
@@ -26,10 +27,6 @@ const DECLARED: &str =
 #[test]
 fn every_sanitize_action_of_every_kind_of_drive_leaves_nothing_in_any_cell() {
     use Work::{BlockErase, CryptoErase, Overwrite};
-    let spinning = |number| {
-        let traits = ScsiTraits { rotation: 7_200, ..ScsiTraits::default() };
-        Drive::scsi(ScsiSpec { shape: shape(number), personality: Personality::Scsi(traits) })
-    };
     let nvme = |number| Drive::nvme(NvmeSpec::new(shape(number)));
     let ata = |number, traits| Drive::scsi(ScsiSpec::ata(shape(number), traits));
     let sas = |number| Drive::scsi(ScsiSpec::scsi(shape(number)));
@@ -45,7 +42,7 @@ fn every_sanitize_action_of_every_kind_of_drive_leaves_nothing_in_any_cell() {
         // SAS: all three.
         (sas(21), "", "block-erase", both),
         (sas(22), "--technique crypto-erase", "block-erase", both),
-        (spinning(23), "", "sanitize-overwrite", &[Overwrite][..]),
+        (Drive::scsi(spinning(shape(23))), "", "sanitize-overwrite", &[Overwrite][..]),
     ];
     let drives: Vec<&Drive> = table.iter().map(|row| &row.0).collect();
     let mut bench = Bench::new(&[], &drives);
