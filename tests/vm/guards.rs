@@ -2,7 +2,7 @@
 use expunge::sim::controller::{AtaTraits, NvmeSpec, Quirk, ScsiSpec};
 
 use crate::bench::{Bench, purge};
-use crate::drives::{Drive, security_only, taking};
+use crate::drives::{Drive, security_only, shape, taking};
 
 #[test]
 fn what_forbids_a_purge_is_told_and_the_drive_is_untouched() {
@@ -12,14 +12,19 @@ fn what_forbids_a_purge_is_told_and_the_drive_is_untouched() {
     let solid = |number, quirk| Drive::scsi(ScsiSpec::ata(hour(number, quirk), AtaTraits::solid()));
     let sas = |number, quirk| Drive::scsi(ScsiSpec::scsi(hour(number, quirk)));
     let r1 = "--standard nist-800-88r1";
+    let protected = |number| {
+        let mut spec = NvmeSpec::new(shape(number));
+        spec.namespaces[0].write_protected = true;
+        Drive::nvme(spec)
+    };
     let table = [
         (nvme(1, Quirk::ForeignRunning), "", "firmware-busy"),
-        (nvme(2, Quirk::WriteProtected), "", "read-only"),
-        (nvme(3, Quirk::MemoryRegionEnabled), "", "firmware-refused"),
+        (protected(2), "", "read-only"),
         (solid(11, Quirk::ForeignRunning), "", "firmware-busy"),
         (solid(12, Quirk::FrozenByFirmware), "", "frozen"),
         (solid(13, Quirk::LockedUnknown), "", "locked"),
         (Drive::scsi(security_only(hour(14, Quirk::FrozenByFirmware))), r1, "frozen"),
+        // The kernel is not told how large these are, which does not make them dead.
         (sas(21, Quirk::ForeignRunning), "", "firmware-busy"),
         (sas(22, Quirk::ReservedByOther), "", "reserved"),
     ];
