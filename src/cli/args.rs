@@ -131,6 +131,9 @@ pub struct SanitizeArgs {
     /// Go on with the other drives when one is refused
     #[arg(long)]
     pub each: bool,
+    /// A file with the PSID that is printed on the drive, for a revert; - is standard input (one drive only)
+    #[arg(long, value_name = "FILE")]
+    pub psid_file: Option<PathBuf>,
     /// Print events as JSON lines and end with one JSON object
     #[arg(long)]
     pub json: bool,
@@ -177,6 +180,9 @@ pub struct ResumeArgs {
     /// Content that the drive carries and did not when the job began
     #[arg(long, value_name = "TYPE,...", value_delimiter = ',', value_parser = parse_content)]
     pub known_content: Vec<ContentType>,
+    /// A file with the PSID that is printed on the drive, for a revert; - is standard input (one drive only)
+    #[arg(long, value_name = "FILE")]
+    pub psid_file: Option<PathBuf>,
     /// Print events as JSON lines and end with one JSON object
     #[arg(long)]
     pub json: bool,

@@ -22,6 +22,7 @@ pub mod recover;
 pub mod report;
 pub mod resume;
 pub mod sanitize;
+pub mod secret;
 pub mod selftest;
 pub mod setup;
 pub mod signals;

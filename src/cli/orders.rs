@@ -23,6 +23,9 @@ fn orders(args: &SanitizeArgs) -> Result<(Vec<Order>, Vec<Row>), String> {
     if several && args.pace.temperature_file.is_some() {
         return Err("--temperature-file belongs to one drive; give one drive".to_owned());
     }
+    if several && args.psid_file.is_some() {
+        return Err("--psid-file belongs to one drive; give one drive".to_owned());
+    }
     let Some(manifest) = &args.manifest else {
         return Ok((by_name(args)?, Vec::new()));
     };

@@ -10,7 +10,7 @@ use super::progress::Style;
 use super::report::{Fate, json_result, table};
 use super::setup::{host, under_policy, wish};
 use super::work::{Way, held_back, work};
-use super::{complain, orders, selftest};
+use super::{complain, orders, secret, selftest};
 use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::show::plain_lines;
 use crate::job::Directories;
@@ -36,12 +36,17 @@ pub fn run(args: &SanitizeArgs) -> Exit {
         Ok(wish) => wish,
         Err(exit) => return exit,
     };
+    let psid = match secret::psid(args.psid_file.as_deref()) {
+        Ok(psid) => psid,
+        Err(exit) => return exit,
+    };
     let self_test = selftest::everything();
     let mut prepared = prepare(&host, &orders);
     prepared = refuse_failed_self_test(prepared, &orders, &self_test);
     prepared = check_rows(prepared, &orders, &rows);
     let approval = Approval::of(args);
     prepared = check_each(prepared, &orders, |order, ready| approval.missing(&order.request, ready));
+    prepared = check_each(prepared, &orders, |_, ready| secret::missing(&ready.plan, psid.as_ref()));
     if !args.json {
         show(&prepared, &orders, &host.policy);
     }
@@ -54,8 +59,8 @@ pub fn run(args: &SanitizeArgs) -> Exit {
     let fates = if stopped_by_one {
         prepared.into_iter().map(held_back).collect()
     } else {
-        let way =
-            Way { host: &host, place, self_test: &self_test, wish, style: style(form), pace: &args.pace };
+        let (style, secret) = (style(form), psid.as_ref());
+        let way = Way { host: &host, place, self_test: &self_test, wish, style, pace: &args.pace, secret };
         work(&way, prepared)
     };
     keep_refusals(&host, &orders, &fates);

@@ -318,6 +318,13 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         }
     }
     sources.extend(source::own(&facts));
+    let capacity_held_back = match &facts.reach {
+        Reach::Dead(reason) if reason.code == ReasonCode::NoCapacity => {
+            facts.capability.as_ref().and_then(|capability| capability.why_no_capacity())
+        }
+        Reach::Dead(_) | Reach::Addressable(_) => None,
+    };
+    blockers.extend(capacity_held_back);
     sources.extend(source::content(&facts));
     if opened.direct == Direct::Cached {
         let path = order.title();

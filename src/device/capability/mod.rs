@@ -7,7 +7,7 @@ pub mod scsi;
 
 use serde::{Deserialize, Serialize};
 
-use crate::unit::Digest;
+use crate::unit::{Digest, Reason, ReasonCode};
 
 pub use ata::AtaFacts;
 pub use nvme::NvmeFacts;
@@ -67,6 +67,35 @@ impl Capability {
             Interface::Ata(facts) => ata(facts),
             Interface::Scsi(facts) => scsi(facts),
         }
+    }
+
+    /// Why the kernel was not told how large the drive is, where that will pass: a SCSI unit that is at work on itself,
+    /// or belongs to another host, refuses READ CAPACITY too. Such a drive is not dead.
+    pub fn why_no_capacity(&self) -> Option<Reason> {
+        let Interface::Scsi(facts) = &self.interface else { return None };
+        let again = "then have the kernel look again, such as by: echo 1 >/sys/block/NAME/device/rescan";
+        let (code, text, remedy) = match facts.state {
+            scsi::ScsiState::Sanitizing => (
+                ReasonCode::FirmwareBusy,
+                "the drive is sanitizing itself, and tells no capacity meanwhile",
+                "wait until it is over",
+            ),
+            scsi::ScsiState::Formatting => (
+                ReasonCode::FirmwareBusy,
+                "the drive is being formatted, and tells no capacity meanwhile",
+                "wait until it is over",
+            ),
+            scsi::ScsiState::Ready
+            | scsi::ScsiState::SelfTesting
+            | scsi::ScsiState::SanitizeFailed
+            | scsi::ScsiState::FormatCorrupted
+            | scsi::ScsiState::Other => (
+                Some(ReasonCode::Reserved).filter(|_| facts.reserved.is_yes())?,
+                "another host has reserved the drive, which tells no capacity to this one",
+                "make that host let go",
+            ),
+        };
+        Some(Reason::new(code, text, format!("{remedy}; {again}")))
     }
 }
 
