@@ -83,13 +83,22 @@ impl RequestArgs {
     /// What contradicts itself, or a file that cannot be read, in words.
     pub fn request(&self) -> Result<Request, String> {
         let request = self.without_profile()?;
-        match self.profile {
+        match self.profile() {
             None => Ok(request),
-            Some(profile) => Profile::from(profile).fill_in(&request).map_err(|wrong| wrong.to_string()),
+            Some(profile) => profile.fill_in(&request).map_err(|wrong| wrong.to_string()),
         }
     }
 
-    fn without_profile(&self) -> Result<Request, String> {
+    /// What is intended with the drives.
+    pub fn profile(&self) -> Option<Profile> {
+        self.profile.map(Profile::from)
+    }
+
+    /// The request before the profile fills it in.
+    ///
+    /// # Errors
+    /// A file that cannot be read, in words.
+    pub fn without_profile(&self) -> Result<Request, String> {
         let passes = match (&self.scheme, self.passes.is_empty()) {
             (Some(scheme), _) => PassChoice::Scheme(scheme.clone()),
             (None, false) => PassChoice::Listed(self.passes.clone()),

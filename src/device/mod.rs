@@ -5,18 +5,22 @@
 //! sick drive hangs its opener beyond the reach of any signal.
 
 pub mod again;
+pub mod bay;
 pub mod bus;
 pub mod capability;
+pub mod capture;
 pub mod claim;
 pub mod claimed;
 pub mod classify;
 pub mod content;
 pub mod discover;
+pub mod elsewhere;
 pub mod facts;
 pub mod gather;
 pub mod guard;
 pub mod helper;
 pub mod identity;
+pub mod multipath;
 pub mod probe;
 pub mod procfs;
 pub mod rescan;

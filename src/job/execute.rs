@@ -12,7 +12,7 @@ use super::clock::Clock;
 use super::conclude::{
     Circumstances, RecordFault, Signer, firmware_record, pass_records, sign_and_store, verification_record,
 };
-use super::course::{Course, Run};
+use super::course::{Course, LeftAtWork, Run};
 use super::entry::{Entry, Keeper as _};
 use super::identity::{expect_restored, identity_after};
 use super::limits;
@@ -228,13 +228,15 @@ pub(super) fn sit(
     let repair = read.and_then(|run| run.repair.as_ref());
     let steps: Vec<_> = run.steps.iter().map(|step| step.tally.clone()).collect();
     let verdict = judge(&plan, &steps, &tallies, read.map(|run| &run.tally), repair, &run.ending);
+    let mut limits = limits::of_job(&notes, facts.capability.as_deref(), run.capability.as_deref());
+    limits.extend(limits::unheld(&plan, &interruptions));
     let work = Work {
         drive: DriveRecord::new(&facts, after),
         plan: Some(&plan),
         capability: facts.capability.clone(),
         run: Some(&run),
         interruptions,
-        limits: limits::of_job(&notes, facts.capability.as_deref(), run.capability.as_deref()),
+        limits,
     };
     let circumstances = |journal| Circumstances {
         job: &job,
@@ -271,6 +273,7 @@ fn drive(
                 probe: None,
                 ending: ending::lost(format!("the worker process could not be started: {error}")),
                 capability: None,
+                left_at_work: LeftAtWork::No,
                 conduct: Conduct::default(),
             };
         }
@@ -287,6 +290,10 @@ fn drive(
         keeper: journal,
     };
     let mut run = carry_out(plan, &sitting.patterns, course, means);
+    if run.left_at_work == LeftAtWork::Yes {
+        worker.leave();
+        return run;
+    }
     let dying = if run.conduct.left_behind.is_some() { WORKER_GIVEN_UP_DYING } else { WORKER_DYING };
     match worker.finish(WORKER_PATIENCE, dying) {
         // It could be killed after all, if it was given up.

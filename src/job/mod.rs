@@ -28,11 +28,13 @@ pub mod opening;
 pub mod order;
 pub mod prepare;
 mod probe;
+pub mod recover;
 pub mod replay;
 mod restoring;
 pub mod resume;
 pub mod selftest;
 pub mod shares;
+mod silence;
 mod speed;
 pub mod tuning;
 

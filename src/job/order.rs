@@ -34,7 +34,7 @@ pub fn superseded<'a>(story: &Story, all: impl IntoIterator<Item = &'a Story>) -
     sizes.extend(facts.geometry().map(|geometry| geometry.capacity));
     let later = |other: &&Story| {
         let same = other.facts.as_ref().is_some_and(|other| is_same_drive_of(facts, other, &sizes).is_ok());
-        same && other.job != story.job && !other.patterns.is_empty() && is_later(other, story)
+        same && other.job != story.job && other.armed && is_later(other, story)
     };
     all.into_iter().find(later).map(|other| other.job.as_str())
 }

@@ -2,7 +2,9 @@
 //! once. Pure and total.
 mod against;
 
-use against::{BLOCKS_END, addressable, capability_reasons, content_reasons, identity_reason};
+use against::{
+    BLOCKS_END, addressable, capability_reasons, content_reasons, identity_reason, out_of_reach_reason,
+};
 
 use super::command::{command_line, completed, default_method, verification_words};
 use super::firmware::{CommandReach, Expected, FirmwarePlan, Scope};
@@ -49,6 +51,9 @@ pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decisio
         Ok(Way::Drive { .. }) => no_passes(request),
         Ok(Way::Overwrite { .. }) | Err(_) => passes(request, medium, rule),
     };
+    if matches!(way, Ok(Way::Overwrite { .. })) {
+        reasons.extend(out_of_reach_reason(facts));
+    }
     let mut unavailable = None;
     let way = match way {
         Ok(way) => Some(way),

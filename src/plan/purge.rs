@@ -8,6 +8,7 @@ use super::{PassPattern, PassSpec, VerificationPlan};
 use crate::command::{DriveCommand, ata, nvme, scsi};
 use crate::device::DriveFacts;
 use crate::device::capability::Interface;
+use crate::device::elsewhere::Elsewhere;
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::{Method, Technique, word};
 use crate::unit::{Geometry, Reason, ReasonCode};
@@ -104,7 +105,10 @@ fn unavailable(request: &Request, facts: &DriveFacts, method: Method, all: &[Can
         one.not_offered.as_ref().map(|why| format!("{}: {why}", word(technique)))
     });
     whys.extend(asked);
-    if facts.capability.is_none() {
+    let elsewhere = Elsewhere::of(facts).filter(|_| method != Method::Clear);
+    if let Some(elsewhere) = elsewhere {
+        whys.push(elsewhere.why_not().to_owned());
+    } else if facts.capability.is_none() {
         whys.push("the drive was not asked what it can do, or has no commands of its own".to_owned());
     }
     let what = word(method);
@@ -116,11 +120,14 @@ fn unavailable(request: &Request, facts: &DriveFacts, method: Method, all: &[Can
             word(request.standard),
             whys.join("; ")
         ),
-        match method {
-            Method::Purge | Method::Destroy => {
+        match (method, elsewhere) {
+            (Method::Purge | Method::Destroy, Some(elsewhere)) => elsewhere.instead(),
+            (Method::Purge | Method::Destroy, None) => {
                 "destroy the drive; or, if clear is enough for its data, ask for --method clear or add --or-clear"
             }
-            Method::Clear => "leave --technique out: an overwrite clears every block that the drive presents",
+            (Method::Clear, _) => {
+                "leave --technique out: an overwrite clears every block that the drive presents"
+            }
         },
     )
 }

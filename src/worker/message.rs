@@ -5,6 +5,7 @@ use crate::command::DriveCommand;
 use crate::device::Capability;
 use crate::device::thermometer::Thermometer;
 use crate::engine::firmware::areas::RestoreReport;
+use crate::engine::firmware::security::{RecoverReport, Then};
 use crate::engine::firmware::{Before, CommandReport, News, Secret, Start};
 use crate::engine::{HeatTally, Pace, PassTally, Progress, Settled};
 use crate::io::{Adapter, Fault, Tuning};
@@ -33,6 +34,13 @@ pub enum Order {
     Command(Box<Command>),
     /// Ask the drive once more what it says about itself.
     Survey,
+    /// Unlock an ATA drive with the documented password, without erasing it.
+    Unlock {
+        /// What to keep to.
+        terms: Box<Terms>,
+        /// What becomes of the password.
+        then: Then,
+    },
     /// Keep below so many bytes a second from now on; `None` for no limit.
     Pace {
         /// The limit, at least 1.
@@ -206,6 +214,11 @@ pub enum Event {
     Surveyed {
         /// What it says.
         capability: Option<Box<Capability>>,
+    },
+    /// The drive was unlocked, or was not.
+    Unlocked {
+        /// What it came to.
+        report: RecoverReport,
     },
     /// The worker cannot go on for a reason that is not the drive's.
     Broken {

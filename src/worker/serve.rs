@@ -5,6 +5,7 @@ use std::io;
 use super::message::{Begin, Command, Event, Look, Opened, Order, Repair, Restore, Terms, Verify};
 use crate::device::survey::survey;
 use crate::engine::firmware::areas::{self, RestoreReport};
+use crate::engine::firmware::security::{RecoverReport, Recovered, Then, recover};
 use crate::engine::firmware::{self, Watch};
 use crate::engine::{Observer, Pass, Settled, write_pass};
 use crate::io::{Adapter, BlockRead, BlockWrite, Channel, Route};
@@ -75,6 +76,7 @@ pub fn serve(
             Order::Look(look) => look_before(drive, &look, teller),
             Order::Command(command) => command_drive(drive, &command, teller),
             Order::Survey => survey_drive(drive, teller),
+            Order::Unlock { terms, then } => unlock_drive(drive, &terms, then, teller),
             Order::Pace { .. } | Order::Stop => Ok(()),
         };
         if let Err(error) = result {
@@ -169,4 +171,19 @@ fn command_drive(drive: &mut dyn Drive, command: &Command, teller: &mut dyn Tell
 fn survey_drive(drive: &mut dyn Drive, teller: &mut dyn Teller) -> io::Result<()> {
     let capability = drive.route().ok().and_then(|mut route| survey(&mut route).ok());
     teller.tell(&Event::Surveyed { capability: capability.map(Box::new) })
+}
+
+fn unlock_drive(drive: &mut dyn Drive, terms: &Terms, then: Then, teller: &mut dyn Teller) -> io::Result<()> {
+    let watch = teller.watch(terms);
+    let not = |reason| RecoverReport { recovered: Recovered::Not { reason }, exchanges: Vec::new() };
+    let report = match drive.route() {
+        Ok(Route { channel: Channel::Scsi(mut port), .. }) => recover(port.as_mut(), then, watch),
+        Ok(Route { channel: Channel::Nvme(_), .. }) => not(Reason::new(
+            ReasonCode::FirmwareRefused,
+            "NVMe drives have no ATA password",
+            "look at the drive with expunge inspect",
+        )),
+        Err(reason) => not(reason),
+    };
+    teller.tell(&Event::Unlocked { report })
 }

@@ -6,13 +6,13 @@ use super::finding::{Finding, FindingCode};
 use crate::certificate::record::{FirmwareRecord, Record, RestoreRecord, StepRecord};
 use crate::engine::firmware::audit::quotes_sending;
 use crate::engine::firmware::{self, Conclusion};
+use crate::plan::Plan;
 use crate::plan::firmware::{Expected, FirmwarePlan};
 use crate::plan::hidden::{self, Hidden};
-use crate::plan::{Plan, VerificationPlan};
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::Outcome;
 use crate::unit::{Digest, Pattern};
-use crate::verify::steps::{Compared, StepWord, accounts_for, step_word};
+use crate::verify::steps::{Compared, StepWord, accounts_for, demand, step_word};
 
 /// Everything about the drive's own commands.
 pub(super) fn firmware(record: &Record, out: &mut Vec<Finding>) {
@@ -98,7 +98,7 @@ fn steps(
             say(format!("{canaries} canaries, of {} that were planned", planned.canaries));
         }
         if success {
-            proven(step, plan, &mut say);
+            proven(index, step, plan, &mut say);
             if planned.canaries > 0 && step.tally.canaries.is_none() {
                 say("canaries were planned, and none are on the record".to_owned());
             }
@@ -117,14 +117,8 @@ fn steps(
 }
 
 /// A success is proven once more: by the rules of the judge, and by what is quoted of the drive's own answers.
-fn proven(step: &StepRecord, plan: &Plan, say: &mut dyn FnMut(String)) {
-    let compared = match plan.verification {
-        VerificationPlan::Full { .. }
-        | VerificationPlan::SampledR1 { .. }
-        | VerificationPlan::Sampled { .. } => Compared::Blocks,
-        VerificationPlan::Canaries | VerificationPlan::None => Compared::CanariesOnly,
-    };
-    match step_word(&step.tally, compared) {
+fn proven(index: usize, step: &StepRecord, plan: &Plan, say: &mut dyn FnMut(String)) {
+    match step_word(&step.tally, Compared::after(plan, index), &demand(plan)) {
         StepWord::Proven => {}
         StepWord::NotStarted(reason) | StepWord::Failed(reason) | StepWord::Unknown(reason) => {
             say(format!("the outcome is done, but: {}", reason.text));

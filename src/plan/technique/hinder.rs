@@ -116,8 +116,11 @@ fn frozen(facts: &DriveFacts, what: &str) -> Reason {
     Reason::new(
         ReasonCode::Frozen,
         format!("{}: {what} is frozen until its power is cycled", facts.title()),
-        "cycle the power of the drive (pull and insert it, or suspend the host and wake it), with a controller whose \
-         firmware does not freeze it again",
+        format!(
+            "cycle the power of the drive: expunge unfreeze {} where its enclosure can, else pull and insert it, or \
+             suspend the host and wake it, with a controller whose firmware does not freeze it again",
+            facts.node.display()
+        ),
     )
 }
 

@@ -157,13 +157,13 @@ fn on(kind: DriveKind, interface: Interface) -> DriveFacts {
     DriveFacts { capability: capability(interface), ..drive(kind) }
 }
 
-fn nvme_drive(change: impl FnOnce(&mut NvmeFacts)) -> DriveFacts {
+pub(crate) fn nvme_drive(change: impl FnOnce(&mut NvmeFacts)) -> DriveFacts {
     let mut facts = nvme();
     change(&mut facts);
     on(DriveKind::Flash, Interface::Nvme(Box::new(facts)))
 }
 
-fn ata_drive(kind: DriveKind, change: impl FnOnce(&mut AtaFacts)) -> DriveFacts {
+pub(crate) fn ata_drive(kind: DriveKind, change: impl FnOnce(&mut AtaFacts)) -> DriveFacts {
     let mut facts = ata();
     change(&mut facts);
     on(kind, Interface::Ata(Box::new(facts)))
@@ -189,7 +189,7 @@ fn decided(request: &Request, facts: &DriveFacts) -> Decision {
 }
 
 #[track_caller]
-fn planned(request: &Request, facts: &DriveFacts) -> Plan {
+pub(crate) fn planned(request: &Request, facts: &DriveFacts) -> Plan {
     match decided(request, facts) {
         Decision::Planned(plan) => *plan,
         other => panic!("{other:?}"),
