@@ -11,6 +11,7 @@ use super::host;
 use crate::certificate::key::{KeyFault, SigningKey};
 use crate::certificate::provenance::{ExpectedSigner, Given, KEY_SELF_MADE, Provenance, SelfTest, new_nonce};
 use crate::certificate::record::{FirmwareRecord, PassRecord, StepRecord, VerificationRecord};
+use crate::certificate::recordable;
 use crate::certificate::sign::{UnexpectedSigner, sign};
 use crate::certificate::statement::{BuildFault, Statement};
 use crate::certificate::store::{StoredRecord, store};
@@ -214,7 +215,8 @@ pub fn firmware_record(
             ended: step.ended,
         })
         .collect();
-    FirmwareRecord { steps, before, after }
+    let fitting = |told: Option<Box<Capability>>| told.and_then(|told| recordable(*told)).map(Box::new);
+    FirmwareRecord { steps, before: fitting(before), after: fitting(after) }
 }
 
 /// The verification as the record has it.

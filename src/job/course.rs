@@ -111,6 +111,18 @@ pub struct Run {
     pub ending: Ending,
     /// What the drive said about itself afterwards, when it had been told to sanitize itself.
     pub capability: Option<Box<Capability>>,
+    /// Whether the worker is still at work on a command that cannot be stopped.
+    pub left_at_work: LeftAtWork,
     /// How the drive was driven.
     pub conduct: Conduct,
+}
+
+/// Whether a worker was left with a command that answers only at its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LeftAtWork {
+    /// No.
+    #[default]
+    No,
+    /// Yes: it is not killed, because a sequence that is cut short can leave a drive locked.
+    Yes,
 }

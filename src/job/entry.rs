@@ -130,6 +130,14 @@ pub enum Entry {
         /// What was found.
         tally: VerificationTally,
     },
+    /// Commands that were over before an interruption are carried out anew: nobody held the drive since, and nothing that
+    /// the plan reads would show what was written on it meanwhile.
+    CommandsAnew {
+        /// When.
+        at: UtcTime,
+        /// Number of the first of them, from 0.
+        from: u32,
+    },
     /// Blocks of a pass that the drive has made durable since the last such entry.
     Checkpoint {
         /// When.
@@ -234,6 +242,7 @@ impl Entry {
             | Self::Commanding { at, .. }
             | Self::Commanded { at, .. }
             | Self::CanariesRead { at, .. }
+            | Self::CommandsAnew { at, .. }
             | Self::Checkpoint { at, .. }
             | Self::PassEnded { at, .. }
             | Self::Verifying { at, .. }

@@ -20,6 +20,7 @@ pub mod entry;
 pub mod execute;
 pub mod host;
 pub mod inspect;
+mod limits;
 pub mod listen;
 pub mod opening;
 pub mod order;
@@ -29,6 +30,7 @@ pub mod replay;
 pub mod resume;
 pub mod selftest;
 pub mod shares;
+mod silence;
 mod speed;
 pub mod tuning;
 

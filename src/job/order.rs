@@ -31,7 +31,7 @@ pub fn superseded<'a>(story: &Story, all: impl IntoIterator<Item = &'a Story>) -
     let facts = story.facts.as_ref()?;
     let later = |other: &&Story| {
         let same = other.facts.as_ref().is_some_and(|other| is_same_drive(facts, other).is_ok());
-        same && other.job != story.job && !other.patterns.is_empty() && is_later(other, story)
+        same && other.job != story.job && other.armed && is_later(other, story)
     };
     all.into_iter().find(later).map(|other| other.job.as_str())
 }

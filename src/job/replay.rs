@@ -93,8 +93,9 @@ pub struct Story {
     pub verdict_at: usize,
     /// The last record.
     pub record: Option<Stored>,
+    /// Whether its keys were drawn: from then on the drive may have been written or commanded.
+    pub armed: bool,
     boot: Option<String>,
-    armed: bool,
     sitting_began: UtcTime,
     verifying: Option<(UtcTime, Option<String>, Option<Pattern>)>,
     /// Blocks whose planting was begun.
@@ -224,6 +225,7 @@ impl Story {
             }
             Entry::Commanded { at, step, report } => self.commanded(at, step, *report),
             Entry::CanariesRead { at, step, tally } => self.canaries_read(at, step, tally),
+            Entry::CommandsAnew { from, .. } => self.commands_anew(from),
             Entry::Checkpoint { pass, written, .. } => self.checkpoint(pass, &written),
             Entry::PassEnded { at, tally, settled } => self.end_pass(at, tally, settled),
             Entry::Verifying { at, seed, expected } if self.state == State::Verifying => {

@@ -206,7 +206,7 @@ pub fn go_on(
     let kept = looked.and_then(|()| keep(&mut journal, &resumed).map_err(|reason| vec![reason]));
     let patterns = kept.and_then(|()| {
         lines.push(resumed);
-        if story.state == State::Intended || story.patterns.is_empty() {
+        if !story.armed {
             return arm(shared.host, &claimed, &plan, &clock, &mut journal);
         }
         Ok(story.patterns.clone())

@@ -324,6 +324,8 @@ pub enum LimitCode {
     CanariesOnly,
     /// A higher method was asked for, was not available, and a lower one was allowed.
     LowerMethod,
+    /// While the job ran, the drive remapped sectors or gave some up.
+    SectorsGivenUp,
 }
 
 #[cfg(test)]

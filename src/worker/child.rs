@@ -153,6 +153,7 @@ impl Teller for Speaker {
         let spent = Duration::from_millis(terms.spent_millis);
         // Asked anew for every pass: the clock of one worker never goes back.
         self.began = Instant::now().checked_sub(spent).unwrap_or_else(Instant::now).min(self.began);
+        self.reins.set_commanding(false);
         self.rider.set_pause_limit(Duration::from_secs(terms.rules.pause_seconds));
         if let (Some(thermometer), Warmth::NotRead) = (&terms.thermometer, self.warmth) {
             self.warmth = Warmth::Read;
@@ -163,6 +164,7 @@ impl Teller for Speaker {
     }
 
     fn watch(&mut self, terms: &Terms) -> &mut dyn Watch {
+        self.reins.set_commanding(true);
         let spent = Duration::from_millis(terms.spent_millis);
         self.began = Instant::now().checked_sub(spent).unwrap_or_else(Instant::now).min(self.began);
         self

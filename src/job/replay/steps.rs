@@ -129,6 +129,20 @@ impl Story {
         Ok(())
     }
 
+    /// Only after an interruption, and only where nothing was written over what the commands left.
+    pub(super) fn commands_anew(&mut self, from: u32) -> Result<(), String> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let untouched = self.course.passes.is_empty() && self.course.written.is_empty();
+        let known = from < self.plan.as_ref().map_or(0, |plan| plan.commands().len());
+        if self.interruptions.is_empty() || !untouched || !known || from > self.course.steps.len() {
+            return Err("commands anew where they cannot be".to_owned());
+        }
+        self.course.steps.truncate(from);
+        self.course.begun = None;
+        self.enter_step();
+        Ok(())
+    }
+
     fn end_step(&mut self, at: UtcTime) {
         if let Some(mut begun) = self.course.begun.take() {
             begun.ended = Some(at);
