@@ -62,11 +62,13 @@ impl Capability {
             scsi::ScsiState::FormatCorrupted => Some(OutOfReach::FormatCorrupted),
             scsi::ScsiState::Ready | scsi::ScsiState::SelfTesting | scsi::ScsiState::Other => None,
         };
-        match &self.interface {
+        let state = match &self.interface {
             Interface::Nvme(facts) => nvme(facts),
             Interface::Ata(facts) => ata(facts),
             Interface::Scsi(facts) => scsi(facts),
-        }
+        };
+        let locked = self.tcg.as_ref().filter(|tcg| tcg.locked.is_yes());
+        state.or(locked.map(|_| "a range of the drive is locked by TCG"))
     }
 
     /// Why the kernel was not told how large the drive is, where that will pass: a SCSI unit that is at work on itself,

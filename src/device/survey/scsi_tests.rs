@@ -139,3 +139,22 @@ fn an_ata_drive_is_found_behind_its_translation_layer() {
     assert_eq!(ata_behind(&mut unlisted), None);
     assert_eq!(ata_behind(&mut array_disk()), None);
 }
+
+/// While it sanitizes itself a unit answers READ CAPACITY with 02/04/1B (SPC), so the kernel sees none.
+#[test]
+fn a_unit_at_work_on_itself_or_held_by_another_host_is_not_dead() {
+    let why = |unit: &mut Unit| survey(unit).unwrap().why_no_capacity().map(|reason| reason.code);
+    assert_eq!(why(&mut array_disk()), Some(ReasonCode::FirmwareBusy));
+    let with = |block: &str, data: &str| {
+        let mut unit = array_disk();
+        unit.pages.insert(bytes(block), bytes(data));
+        unit
+    };
+    const FORMATTING: &str = "70 00 02 00 00 00 00 0a 00 00 00 00 04 04 00 80 40 00";
+    const NOTHING: &str = "70 00 00 00 00 00 00 0a 00 00 00 00 00 00 00 00 00 00";
+    assert_eq!(why(&mut with("03", FORMATTING)), Some(ReasonCode::FirmwareBusy));
+    assert_eq!(why(&mut with("03", NOTHING)), Some(ReasonCode::Reserved));
+    let mut free = with("03", NOTHING);
+    free.pages.insert(bytes("5e 01"), bytes("00000001 00000000"));
+    assert_eq!(why(&mut free), None, "a dead unit stays dead");
+}
