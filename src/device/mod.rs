@@ -27,6 +27,7 @@ pub mod stack;
 pub mod survey;
 pub mod sysfs;
 pub mod thermometer;
+pub mod units;
 
 pub use again::{find_again, is_same_drive};
 pub use bus::bus_of;

@@ -5,6 +5,8 @@
 //!   ─▶ Verify ─▶ Ready ─▶ Progress* Verified ─▶ (Repair ─▶ Ready ─▶ Repaired)
 //!      at any place: stop, gone, given up, silence ─▶ the end
 //! ```
+mod silence;
+
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +19,7 @@ use super::listen::{Happening, Listener};
 use super::probe;
 use super::shares::Seat;
 use super::speed::Speedometer;
+use super::units::UnitMeans;
 use crate::certificate::record::{Conduct, HeatRecord, Probe, WentOn};
 use crate::certificate::time::UtcTime;
 use crate::device::thermometer::Thermometer;
@@ -25,7 +28,7 @@ use crate::engine::{HeatTally, Pace, PassTally, Progress};
 use crate::io::Tuning;
 use crate::plan::{Plan, RuleName, Rules, VerificationPlan};
 use crate::unit::digest::{from_hex, to_hex};
-use crate::unit::{Digest, Geometry, Pattern, RangeSet, Reason, ReasonCode};
+use crate::unit::{Digest, Geometry, Pattern, RangeSet};
 use crate::verify::sample::Sample;
 use crate::verify::{Ending, RepairTally};
 use crate::worker::message::Ended;
@@ -33,12 +36,6 @@ use crate::worker::{Begin, Event, Link, Order, Repair, Report, Terms, Verify};
 
 /// How often the stop flag is looked at while a worker is silent.
 const LISTEN: Duration = Duration::from_millis(250);
-
-/// Silence from which on it is looked at what the worker is doing.
-const SILENCE_LOOKED_AT: Duration = Duration::from_secs(5);
-
-/// How long a worker may take to come to an end after it was asked to stop.
-const STOP_PATIENCE: Duration = Duration::from_mins(2);
 
 /// What carrying out needs.
 pub struct Means<'a> {
@@ -67,7 +64,19 @@ pub(super) struct Broken(pub(super) Ending);
 
 /// Writes what is left of all passes of a plan and verifies the last. Total: whatever happens has an ending.
 pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means<'_>) -> Run {
+    carry_out_with(plan, patterns, course, means, Vec::new())
+}
+
+/// The same, with those who work on the other units of the drive that its commands reach.
+pub fn carry_out_with<'a>(
+    plan: &Plan,
+    patterns: &[Pattern],
+    course: Course,
+    means: Means<'a>,
+    units: Vec<UnitMeans<'a>>,
+) -> Run {
     let mut talk = Talk::new(plan.geometry, plan.rules(), course.spent, means);
+    talk.units = units;
     let mut run = Run {
         steps: course.steps,
         passes: course.passes,
@@ -123,6 +132,8 @@ pub(super) struct Talk<'a> {
     spent: Duration,
     began: Instant,
     means: Means<'a>,
+    /// Those who work on other units of the drive.
+    pub(super) units: Vec<UnitMeans<'a>>,
     stop_sent: Option<Instant>,
     heard: Instant,
     /// Until when nothing need be heard: the drive is at work on a command that answers when it is done.
@@ -134,7 +145,7 @@ pub(super) struct Talk<'a> {
 }
 
 impl<'a> Talk<'a> {
-    fn new(geometry: Geometry, rules: Rules, spent: Duration, means: Means<'a>) -> Self {
+    pub(super) fn new(geometry: Geometry, rules: Rules, spent: Duration, means: Means<'a>) -> Self {
         let now = Instant::now();
         Self {
             geometry,
@@ -142,6 +153,7 @@ impl<'a> Talk<'a> {
             spent,
             began: now,
             means,
+            units: Vec::new(),
             stop_sent: None,
             heard: now,
             quiet: None,
@@ -163,6 +175,26 @@ impl Talk<'_> {
 
     pub(super) const fn stop_was_asked(&self) -> bool {
         self.stop_sent.is_some()
+    }
+
+    pub(super) const fn stop_flag(&self) -> &AtomicBool {
+        self.means.stop
+    }
+
+    pub(super) const fn clock(&self) -> &Clock {
+        self.means.clock
+    }
+
+    /// Takes over who was left behind by a talk about another unit.
+    pub(super) fn inherit(&mut self, other: Conduct) {
+        if let Some(who) = other.left_behind {
+            self.conduct.left_behind.get_or_insert(who);
+        }
+    }
+
+    /// Ends a talk.
+    pub(super) fn into_conduct(self) -> Conduct {
+        self.conduct
     }
 
     pub(super) fn secret(&self) -> Option<Secret> {
@@ -552,40 +584,6 @@ impl Talk<'_> {
         // An order of ours is no sign of the drive.
         self.heard = heard;
         Ok(())
-    }
-
-    fn silence(&mut self) -> Result<(), Broken> {
-        let silent = self.heard.elapsed();
-        if self.quiet.is_some_and(|until| Instant::now() < until) {
-            self.tell(&Happening::Silence { silent, whereabouts: None });
-            return Ok(());
-        }
-        let millis = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
-        self.conduct.longest_silence_millis = self.conduct.longest_silence_millis.max(millis);
-        let place = (silent >= SILENCE_LOOKED_AT).then(|| self.means.link.whereabouts());
-        self.means.listener.hear(&Happening::Silence { silent, whereabouts: place.as_deref() });
-        if let Some(seat) = self.means.seat.as_ref().filter(|_| place.is_some()) {
-            // Others can use its share better, and a drive that waits for its turn is not silent.
-            seat.report(0);
-        }
-        // What comes to its end after it was asked to is waited for as long as it gives a sign.
-        let since_stop = self.stop_sent.map(|sent| sent.elapsed().min(silent));
-        let limit = Duration::from_secs(self.rules.silence_seconds);
-        if silent <= limit && since_stop.is_none_or(|since| since <= STOP_PATIENCE.min(limit)) {
-            return Ok(());
-        }
-        let who = self.means.link.whereabouts();
-        self.conduct.left_behind = Some(who.clone());
-        let why = if silent > limit { "rule silence" } else { "since it was asked to stop" };
-        Err(Broken(Ending::Lost(Reason::new(
-            ReasonCode::NotAnswering,
-            format!(
-                "the drive has not answered since {} ({} s, {why}); {who} is given up",
-                self.means.clock.before(silent),
-                silent.as_secs()
-            ),
-            "treat the drive as not sanitized; power it off and on, then resume the job; or destroy the drive",
-        ))))
     }
 }
 

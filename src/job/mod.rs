@@ -31,6 +31,7 @@ pub mod selftest;
 pub mod shares;
 mod speed;
 pub mod tuning;
+pub mod units;
 
 pub use conclude::Signer;
 pub use dirs::Directories;

@@ -16,6 +16,7 @@ use crate::engine::PassTally;
 use crate::plan::{Plan, RuleName};
 use crate::unit::term::{Outcome, word};
 use crate::unit::{BlockCount, Digest, Pattern, RangeSet, Reason, ReasonCode};
+use crate::verify::UnitCanaries;
 use crate::worker::message::Ended;
 
 /// How far a job has come.
@@ -99,6 +100,8 @@ pub struct Story {
     verifying: Option<(UtcTime, Option<String>, Option<Pattern>)>,
     /// Blocks whose planting was begun.
     planting: Option<(Pattern, RangeSet)>,
+    /// The same in another unit.
+    planting_unit: Option<UnitCanaries>,
 }
 
 /// Entries that no job of ours writes in this order.
@@ -170,6 +173,7 @@ impl Story {
             sitting_began: at,
             verifying: None,
             planting: None,
+            planting_unit: None,
         };
         match entry {
             Entry::Refused { job, reasons, .. } => {
@@ -219,6 +223,14 @@ impl Story {
             Entry::Armed { at, passes } if self.state == State::Intended => self.arm(at, passes),
             Entry::Planting { at, step, pattern, blocks } => self.planting(at, step, pattern, blocks),
             Entry::Planted { step, planted, .. } => self.planted(step, planted),
+            Entry::PlantingUnit { step, unit, geometry, pattern, blocks, .. } => {
+                let after = None;
+                self.planting_unit(step, UnitCanaries { unit, geometry, pattern, planted: blocks, after })
+            }
+            Entry::PlantedUnit { step, unit, planted, .. } => self.planted_unit(step, &unit, planted),
+            Entry::UnitCanariesRead { at, step, unit, tally } => {
+                self.unit_canaries_read(at, step, &unit, tally)
+            }
             Entry::Commanding { at, step, command, bytes, before, .. } => {
                 self.commanding(at, step, command, bytes, before)
             }
@@ -388,6 +400,7 @@ impl Story {
         self.course.trust = Trust::Interrupted;
         self.verifying = None;
         self.planting = None;
+        self.planting_unit = None;
         self.verdict = None;
         self.record = None;
         if !self.armed {

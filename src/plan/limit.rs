@@ -52,6 +52,7 @@ pub(super) fn limits(planned: &Planned<'_>) -> Vec<Limit> {
         (LimitCode::CryptographicBasis, own::keys(done)),
         (LimitCode::CanariesOnly, own::canaries(done)),
         (LimitCode::LowerMethod, own::lower(done)),
+        (LimitCode::UnitWithoutEvidence, own::unproven(done)),
     ];
     texts.into_iter().filter_map(|(code, text)| text.map(|text| Limit { code, text })).collect()
 }

@@ -324,6 +324,8 @@ pub enum LimitCode {
     CanariesOnly,
     /// A higher method was asked for, was not available, and a lower one was allowed.
     LowerMethod,
+    /// Units or places that the drive's command reaches or may, of which nothing was compared.
+    UnitWithoutEvidence,
 }
 
 #[cfg(test)]

@@ -174,8 +174,12 @@ fn steps_fault(plan: &Plan, steps: &[StepTally]) -> Option<Verdict> {
         | VerificationPlan::Sampled { .. } => Compared::Blocks,
         VerificationPlan::Canaries | VerificationPlan::None => Compared::CanariesOnly,
     };
+    let uncovered = |step| plan.firmware.as_ref().and_then(|firmware| steps::uncovered(step, firmware));
     steps.iter().find_map(|step| match step_word(step, compared) {
-        StepWord::Proven => None,
+        StepWord::Proven => uncovered(step).map(|reason| {
+            let reasons = vec![reason];
+            Verdict::without_evidence(Outcome::Unknown, reasons, Disposition::Quarantined, Exit::Unknown)
+        }),
         StepWord::NotStarted(reason) => Some(Verdict::unsanitizable(vec![reason])),
         StepWord::Failed(reason) => Some(Verdict::without_evidence(
             Outcome::Failed,

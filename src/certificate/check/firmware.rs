@@ -8,7 +8,7 @@ use crate::plan::{Plan, VerificationPlan};
 use crate::unit::Pattern;
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::Outcome;
-use crate::verify::steps::{Compared, StepWord, accounts_for, step_word};
+use crate::verify::steps::{Compared, StepWord, accounts_for, step_word, uncovered};
 
 /// Everything about the drive's own commands.
 pub(super) fn firmware(record: &Record, out: &mut Vec<Finding>) {
@@ -79,6 +79,9 @@ fn proven(step: &StepRecord, plan: &Plan, say: &mut dyn FnMut(String)) {
         | VerificationPlan::Sampled { .. } => Compared::Blocks,
         VerificationPlan::Canaries | VerificationPlan::None => Compared::CanariesOnly,
     };
+    if let Some(reason) = plan.firmware.as_ref().and_then(|planned| uncovered(&step.tally, planned)) {
+        say(format!("the outcome is done, but: {}", reason.text));
+    }
     match step_word(&step.tally, compared) {
         StepWord::Proven => {}
         StepWord::NotStarted(reason) | StepWord::Failed(reason) | StepWord::Unknown(reason) => {
