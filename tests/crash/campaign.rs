@@ -274,7 +274,10 @@ impl Look<'_> {
                 | Entry::Planted { .. }
                 | Entry::Commanding { .. }
                 | Entry::Commanded { .. }
-                | Entry::CanariesRead { .. },
+                | Entry::CanariesRead { .. }
+                | Entry::PlantingUnit { .. }
+                | Entry::PlantedUnit { .. }
+                | Entry::UnitCanariesRead { .. },
             ) => panic!("these drives take no commands of their own"),
             Some(Entry::Checkpoint { .. }) => Point::Checkpointed,
             Some(Entry::PassEnded { .. }) => Point::PassEnded,
