@@ -217,6 +217,7 @@ fn only_restoring(request: &Request, facts: &DriveFacts) -> Option<FirmwarePlan>
         reach: CommandReach {
             scope: Scope::Drive,
             units: vec!["the drive".to_owned()],
+            unproven: Vec::new(),
             not_reached: Vec::new(),
         },
         restore: Some(restore),

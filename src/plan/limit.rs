@@ -53,6 +53,7 @@ pub(super) fn limits(planned: &Planned<'_>) -> Vec<Limit> {
         (LimitCode::CanariesOnly, own::canaries(done)),
         (LimitCode::LowerMethod, own::lower(done)),
         (LimitCode::HiddenAreasLeft, hidden_areas_left(planned)),
+        (LimitCode::UnitWithoutEvidence, own::unproven(done)),
     ];
     texts.into_iter().filter_map(|(code, text)| text.map(|text| Limit { code, text })).collect()
 }

@@ -162,15 +162,22 @@ pub(super) fn parts(
     let rests_on_keys =
         matches!(technique, Technique::CryptoErase | Technique::FormatCrypto | Technique::OpalRevert);
     let basis = request.crypto.as_ref().and_then(|given| given.basis());
+    let mut reach = reach.unwrap_or_else(|| super::firmware::CommandReach {
+        scope: Scope::Unit,
+        units: Vec::new(),
+        unproven: Vec::new(),
+        not_reached: Vec::new(),
+    });
+    if canaries == 0 && reach.units.len() > 1 {
+        // In other units nothing but canaries is compared.
+        let others = reach.units.split_off(1);
+        reach.unproven.splice(0..0, others);
+    }
     let firmware = FirmwarePlan {
         steps,
         canaries,
         expected,
-        reach: reach.unwrap_or_else(|| super::firmware::CommandReach {
-            scope: Scope::Unit,
-            units: Vec::new(),
-            not_reached: Vec::new(),
-        }),
+        reach,
         restore: match request.hidden {
             HiddenChoice::Restore => restore(facts),
             HiddenChoice::Leave => None,

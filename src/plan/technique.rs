@@ -201,6 +201,7 @@ fn by_host(question: &Question<'_>) -> Candidate {
         reach: Some(CommandReach {
             scope: Scope::Unit,
             units: vec!["the blocks that the drive presents".to_owned()],
+            unproven: Vec::new(),
             not_reached: Vec::new(),
         }),
         time: time::of_overwrite(facts),

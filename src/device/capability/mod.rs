@@ -68,7 +68,7 @@ impl Capability {
             Interface::Scsi(facts) => scsi(facts),
         };
         let locked = self.tcg.as_ref().filter(|tcg| tcg.locked.is_yes());
-        state.or(locked.map(|_| "a range of the drive is locked by TCG"))
+        state.or(locked.map(|_| OutOfReach::Locked))
     }
 
     /// Why the kernel was not told how large the drive is, where that will pass: a SCSI unit that is at work on itself,

@@ -21,6 +21,17 @@ pub(super) fn areas(done: &PlannedWork<'_>) -> Option<String> {
     (!kept.is_empty()).then(|| format!("not reached by the drive's own command: {}", kept.join(", ")))
 }
 
+/// What is lost, or may be, and nothing shows it.
+pub(super) fn unproven(done: &PlannedWork<'_>) -> Option<String> {
+    let unproven = &commands(done)?.reach.unproven;
+    (!unproven.is_empty()).then(|| {
+        format!(
+            "the drive's own command reaches them or may, and nothing of them was compared, so that they are not claimed: {}",
+            unproven.join(", ")
+        )
+    })
+}
+
 /// What commands promise less than the sanitize commands do.
 pub(super) fn meaning(done: &PlannedWork<'_>) -> Option<String> {
     let text = match done.technique {

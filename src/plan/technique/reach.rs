@@ -22,9 +22,11 @@ pub(super) fn extent(steps: &[DriveCommand], facts: &DriveFacts) -> Extent {
         Some(Interface::Nvme(nvme)) => nvme_extent(steps, facts, nvme),
         Some(Interface::Scsi(scsi)) => scsi_extent(steps, facts, scsi),
         Some(Interface::Ata(_)) | None => {
+            // An ATA drive has one unit: what looks like another one may be another drive behind the same bridge.
             let beyond = others(facts);
-            let units = std::iter::once("the drive".to_owned()).chain(beyond.clone()).collect();
-            Extent { reach: CommandReach { scope: Scope::Drive, units, not_reached: Vec::new() }, beyond }
+            let units = vec!["the drive".to_owned()];
+            let (unproven, not_reached) = (beyond.clone(), Vec::new());
+            Extent { reach: CommandReach { scope: Scope::Drive, units, unproven, not_reached }, beyond }
         }
     }
 }
@@ -66,7 +68,8 @@ fn nvme_extent(steps: &[DriveCommand], facts: &DriveFacts, nvme: &NvmeFacts) -> 
         Support::No => {}
     }
     if !steps.iter().any(|step| whole_drive(step, nvme)) {
-        return Extent { reach: CommandReach { scope: Scope::Unit, units, not_reached }, beyond: Vec::new() };
+        let reach = CommandReach { scope: Scope::Unit, units, unproven: Vec::new(), not_reached };
+        return Extent { reach, beyond: Vec::new() };
     }
     let mut numbers: Vec<u32> = nvme
         .active
@@ -81,15 +84,37 @@ fn nvme_extent(steps: &[DriveCommand], facts: &DriveFacts, nvme: &NvmeFacts) -> 
     if numbers.len() < facts.other_units.len() {
         beyond.extend(others(facts));
     }
-    units.extend(beyond.clone());
+    let (shown, mut unproven) = presented(nvme, &numbers, facts.other_units.len());
+    units.extend(shown);
+    if beyond.len() > numbers.len() {
+        unproven.extend(others(facts));
+    }
     if nvme.unallocated_bytes.is_some_and(|bytes| bytes > 0) {
-        units.push("capacity that belongs to no namespace".to_owned());
+        unproven.push("capacity that belongs to no namespace".to_owned());
     }
     let several = nvme.controllers.as_ref().is_some_and(|controllers| controllers.len() > 1);
     if several || (nvme.controllers.is_none() && nvme.multi_controller.is_yes()) {
         beyond.push("other controllers, through which other hosts may use the drive".to_owned());
     }
-    Extent { reach: CommandReach { scope: Scope::Drive, units, not_reached }, beyond }
+    Extent { reach: CommandReach { scope: Scope::Drive, units, unproven, not_reached }, beyond }
+}
+
+/// Which of the other namespaces the kernel presents, so that canaries can be written to them, and which it does not.
+/// Only their number is known here; where it does not tell which they are, none of them is claimed. That those that
+/// are claimed had canaries is judged afterwards.
+fn presented(nvme: &NvmeFacts, others: &[u32], shown: usize) -> (Vec<String>, Vec<String>) {
+    let name = |nsid: &u32| format!("namespace {nsid}");
+    let is_active = |nsid: &&u32| nvme.active.contains(nsid);
+    let active = others.iter().filter(is_active).count();
+    let one_controller = !nvme.multi_controller.is_yes();
+    if shown >= others.len() {
+        (others.iter().map(name).collect(), Vec::new())
+    } else if shown == active && one_controller {
+        let (active, hidden): (Vec<&u32>, Vec<&u32>) = others.iter().partition(is_active);
+        (active.into_iter().map(name).collect(), hidden.into_iter().map(name).collect())
+    } else {
+        (Vec::new(), others.iter().map(name).collect())
+    }
 }
 
 /// SANITIZE is a command to one logical unit, but drives with two actuators are known to show two, of which one
@@ -102,6 +127,8 @@ fn scsi_extent(steps: &[DriveCommand], facts: &DriveFacts, scsi: &ScsiFacts) -> 
     }
     let whole = steps.iter().any(|step| matches!(step, DriveCommand::TcgRevert(_)));
     let scope = if whole { Scope::Drive } else { Scope::Unit };
-    let units = std::iter::once("this logical unit".to_owned()).chain(beyond.clone()).collect();
-    Extent { reach: CommandReach { scope, units, not_reached: Vec::new() }, beyond }
+    let units = vec!["this logical unit".to_owned()];
+    // A logical unit that keeps its data is no lie of the drive, so nothing is compared in the others.
+    let (unproven, not_reached) = (beyond.clone(), Vec::new());
+    Extent { reach: CommandReach { scope, units, unproven, not_reached }, beyond }
 }

@@ -13,7 +13,7 @@ use crate::device::capability::scsi::{ScsiFacts, ScsiSanitizeFacts, ScsiState};
 use crate::device::capability::{Health, Interface, Support, TcgClass, TcgFacts};
 use crate::plan::decide::tests::drive;
 use crate::plan::firmware::Expected;
-use crate::plan::request::{Afterwards, CryptoGiven, Fallback, HiddenChoice};
+use crate::plan::request::{Afterwards, CanaryChoice, CryptoGiven, Fallback, HiddenChoice};
 use crate::plan::{Decision, LimitCode, PassPattern, Plan, Profile, VerificationPlan, decide};
 use crate::unit::term::DriveKind;
 
@@ -325,8 +325,28 @@ fn a_command_that_reaches_other_units_takes_their_names() {
     assert_eq!(refused(&purge(), &facts), [ReasonCode::ScopeNotAccepted]);
     let plan = planned(&Request { scope: Scope::Drive, ..purge() }, &facts);
     let reach = plan.firmware.as_ref().unwrap().reach.clone();
-    let units = ["namespace 1", "namespace 2", "namespace 7", "capacity that belongs to no namespace"];
-    assert_eq!((reach.scope, reach.units), (Scope::Drive, units.map(str::to_owned).to_vec()));
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!((reach.scope, reach.units), (Scope::Drive, names(&["namespace 1"])), "none is presented");
+    let nowhere = "capacity that belongs to no namespace";
+    assert_eq!(reach.unproven, names(&["namespace 2", "namespace 7", nowhere]));
+    // What the kernel presents gets canaries, and only that is claimed.
+    let mut presented = facts.clone();
+    presented.other_units = vec!["nvme0n2".into()];
+    presented.identity.nsid = Some(1);
+    let plan = planned(&Request { scope: Scope::Drive, ..purge() }, &presented);
+    let firmware = plan.firmware.as_ref().unwrap();
+    assert_eq!(firmware.compared_units(), names(&["namespace 2"]));
+    assert_eq!(firmware.reach.unproven, names(&["namespace 7", nowhere]));
+    let scope = &plan.claim.as_ref().unwrap().scope;
+    assert!(scope.contains("namespace 1, namespace 2") && !scope.contains("namespace 7"), "{scope}");
+    assert!(!scope.contains(nowhere), "{scope}");
+    let limit = plan.limits.iter().find(|limit| limit.code == LimitCode::UnitWithoutEvidence).unwrap();
+    assert!(limit.text.contains("namespace 7") && limit.text.contains(nowhere), "{limit:?}");
+    let bare = Request { scope: Scope::Drive, canaries: CanaryChoice::None, ..purge() };
+    let bare = planned(&bare, &presented);
+    assert!(bare.firmware.as_ref().unwrap().compared_units().is_empty());
+    assert!(bare.firmware.as_ref().unwrap().concerns_other_units());
+    assert!(!bare.claim.as_ref().is_some_and(|claim| claim.scope.contains("namespace 2")));
     assert_eq!(reach.not_reached.len(), 2);
     assert!(plan.limits.iter().any(|limit| limit.code == LimitCode::AreasNotReached));
     // A scope that was not accepted is not gone around by a command that reaches less.

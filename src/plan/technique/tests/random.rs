@@ -193,7 +193,8 @@ proptest! {
         }
         let by_keys = [Technique::CryptoErase, Technique::FormatCrypto, Technique::OpalRevert];
         prop_assert_eq!(firmware.crypto_basis.is_some(), by_keys.contains(&plan.technique));
-        let others = firmware.reach.units.len() > 1 && firmware.reach.units[1].starts_with("namespace");
+        let beyond = firmware.reach.units.iter().skip(1).chain(&firmware.reach.unproven);
+        let others = beyond.into_iter().any(|unit| unit.starts_with("namespace"));
         prop_assert!(!others || request.scope == Scope::Drive);
         // What cannot be compared with anything is at least compared with what was there.
         let blind = plan.passes.is_empty() && firmware.expected == Expected::Changed;
