@@ -20,6 +20,8 @@ mod guards;
 mod host;
 #[path = "vm/lies.rs"]
 mod lies;
+#[path = "vm/multipath.rs"]
+mod multipath;
 #[path = "vm/nvme.rs"]
 mod nvme;
 #[path = "vm/plain.rs"]

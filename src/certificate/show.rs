@@ -161,6 +161,8 @@ fn drive(drive: &DriveRecord, text: &mut Text) {
         text.row("file", backing.path.display());
     }
     text.optional("size", drive.geometry.as_ref().map(size));
+    let after = drive.geometry_after.filter(|after| Some(*after) != drive.geometry);
+    text.optional("size afterwards", after.as_ref().map(size));
     let bay = drive.bay.as_deref().unwrap_or("bay not recorded");
     let transport = drive.transport.as_deref().unwrap_or("transport not recorded");
     text.row("at the time", format!("{}, {transport}, {bay}", drive.node.display()));

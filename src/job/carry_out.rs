@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
-use super::course::{Course, PassRun, Run, Trust, VerificationRun};
+use super::commanding::random;
+use super::course::{Course, LeftAtWork, PassRun, Run, Trust, VerificationRun};
 use super::ending::{given_up, gone, is_worth_reading, lost, refused, state_failed};
 use super::entry::{Entry, Keeper};
+use super::key_slots::still_there;
 use super::listen::{Happening, Listener};
 use super::probe;
 use super::shares::Seat;
@@ -25,7 +27,7 @@ use crate::engine::{HeatTally, Pace, PassTally, Progress};
 use crate::io::Tuning;
 use crate::plan::{Plan, RuleName, Rules, VerificationPlan};
 use crate::unit::digest::{from_hex, to_hex};
-use crate::unit::{Digest, Geometry, Pattern, RangeSet, Reason, ReasonCode};
+use crate::unit::{Digest, Geometry, Pattern, RangeSet};
 use crate::verify::sample::Sample;
 use crate::verify::{Ending, RepairTally};
 use crate::worker::message::Ended;
@@ -33,12 +35,6 @@ use crate::worker::{Begin, Event, Link, Order, Repair, Report, Terms, Verify};
 
 /// How often the stop flag is looked at while a worker is silent.
 const LISTEN: Duration = Duration::from_millis(250);
-
-/// Silence from which on it is looked at what the worker is doing.
-const SILENCE_LOOKED_AT: Duration = Duration::from_secs(5);
-
-/// How long a worker may take to come to an end after it was asked to stop.
-const STOP_PATIENCE: Duration = Duration::from_mins(2);
 
 /// What carrying out needs.
 pub struct Means<'a> {
@@ -68,18 +64,26 @@ pub(super) struct Broken(pub(super) Ending);
 /// Writes what is left of all passes of a plan and verifies the last. Total: whatever happens has an ending.
 pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means<'_>) -> Run {
     let mut talk = Talk::new(plan.geometry, plan.rules(), course.spent, means);
+    let slots = still_there(plan, &course);
     let mut run = Run {
+        restores: course.restores,
+        key_slots: course.key_slots,
         steps: course.steps,
         passes: course.passes,
         verification: course.verification,
         probe: None,
         ending: Ending::Completed,
         capability: None,
+        left_at_work: LeftAtWork::No,
         conduct: Conduct::default(),
     };
-    let rest = Rest { written: course.written, started: course.pass_started };
+    // A command that ends only in this sitting ends after the time that the journal has for the first pass.
+    let commanded = run.steps.len() == plan.commands().len();
+    let rest = Rest { written: course.written, started: course.pass_started.filter(|_| commanded) };
     let result = talk
-        .purge(plan, course.begun, &mut run)
+        .restore(plan, &mut run)
+        .and_then(|()| talk.key_slots(slots, &mut run))
+        .and_then(|()| talk.purge(plan, course.begun, course.trust, &mut run))
         .and_then(|()| talk.take_up(plan, course.given_up, &mut run))
         .and_then(|()| talk.look(plan, patterns, course.trust, rest, &mut run))
         .and_then(|rest| talk.write(plan, patterns, rest, &mut run))
@@ -89,7 +93,8 @@ pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means
         run.ending = ending;
     }
     talk.look_after(plan, &mut run);
-    run.conduct = talk.conduct;
+    run.left_at_work = talk.left_at_work;
+    run.conduct = Conduct { key_slots: run.key_slots.clone(), ..talk.conduct };
     run
 }
 
@@ -119,15 +124,16 @@ struct Rest {
 
 pub(super) struct Talk<'a> {
     geometry: Geometry,
-    rules: Rules,
+    pub(super) rules: Rules,
     spent: Duration,
     began: Instant,
-    means: Means<'a>,
-    stop_sent: Option<Instant>,
-    heard: Instant,
+    pub(super) means: Means<'a>,
+    pub(super) stop_sent: Option<Instant>,
+    pub(super) heard: Instant,
     /// Until when nothing need be heard: the drive is at work on a command that answers when it is done.
-    quiet: Option<Instant>,
-    conduct: Conduct,
+    pub(super) quiet: Option<Instant>,
+    pub(super) left_at_work: LeftAtWork,
+    pub(super) conduct: Conduct,
     speed: Speedometer,
     /// The last pace that was ordered.
     pace: Option<NonZeroU64>,
@@ -145,6 +151,7 @@ impl<'a> Talk<'a> {
             stop_sent: None,
             heard: now,
             quiet: None,
+            left_at_work: LeftAtWork::No,
             conduct: Conduct::default(),
             speed: Speedometer::new(now),
             pace: None,
@@ -205,6 +212,7 @@ impl Talk<'_> {
         run: &mut Run,
     ) -> Result<Rest, Broken> {
         let next = run.passes.len();
+        let rest = Rest { started: rest.started.filter(|at| Some(*at) >= run.ready_for_passes()), ..rest };
         // A full reading sees everything anyway; a sample does not see what came in while nobody held the drive.
         let full = matches!(plan.verification, VerificationPlan::Full { .. });
         let needless = next == patterns.len() && (full || run.verification.is_some());
@@ -297,8 +305,7 @@ impl Talk<'_> {
         Ok(())
     }
 
-    /// Where a rule has ended a pass, now or before an interruption, what was written of the last one is read back, or
-    /// nothing more is done.
+    /// After a rule has ended a pass, what was written of the last one is read back, or nothing more is done.
     fn take_up(&self, plan: &Plan, ended_by: Option<RuleName>, run: &mut Run) -> Result<(), Broken> {
         let Some(rule) = ended_by else { return Ok(()) };
         let ending = Ending::GivenUp(given_up(rule, &self.rules));
@@ -322,11 +329,13 @@ impl Talk<'_> {
                 Event::Broken { text } => return Err(Broken(lost(text))),
                 Event::Verified { .. }
                 | Event::Repaired { .. }
+                | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
                 | Event::News(_)
                 | Event::Commanded { .. }
-                | Event::Surveyed { .. } => {
+                | Event::Surveyed { .. }
+                | Event::Unlocked { .. } => {
                     return Err(Broken(lost("the worker process did something else than write".into())));
                 }
             }
@@ -423,11 +432,13 @@ impl Talk<'_> {
                 Event::Pass { .. }
                 | Event::Checkpoint { .. }
                 | Event::Repaired { .. }
+                | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
                 | Event::News(_)
                 | Event::Commanded { .. }
-                | Event::Surveyed { .. } => {
+                | Event::Surveyed { .. }
+                | Event::Unlocked { .. } => {
                     return Err(Broken(lost("the worker process did something else than read".into())));
                 }
             }
@@ -465,11 +476,13 @@ impl Talk<'_> {
                 Event::Pass { .. }
                 | Event::Checkpoint { .. }
                 | Event::Verified { .. }
+                | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
                 | Event::News(_)
                 | Event::Commanded { .. }
-                | Event::Surveyed { .. } => {
+                | Event::Surveyed { .. }
+                | Event::Unlocked { .. } => {
                     return Err(Broken(lost("the worker process did not repair when it was to".into())));
                 }
             }
@@ -553,42 +566,4 @@ impl Talk<'_> {
         self.heard = heard;
         Ok(())
     }
-
-    fn silence(&mut self) -> Result<(), Broken> {
-        let silent = self.heard.elapsed();
-        if self.quiet.is_some_and(|until| Instant::now() < until) {
-            self.tell(&Happening::Silence { silent, whereabouts: None });
-            return Ok(());
-        }
-        let millis = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
-        self.conduct.longest_silence_millis = self.conduct.longest_silence_millis.max(millis);
-        let place = (silent >= SILENCE_LOOKED_AT).then(|| self.means.link.whereabouts());
-        self.means.listener.hear(&Happening::Silence { silent, whereabouts: place.as_deref() });
-        if let Some(seat) = self.means.seat.as_ref().filter(|_| place.is_some()) {
-            // Others can use its share better, and a drive that waits for its turn is not silent.
-            seat.report(0);
-        }
-        // What comes to its end after it was asked to is waited for as long as it gives a sign.
-        let since_stop = self.stop_sent.map(|sent| sent.elapsed().min(silent));
-        let limit = Duration::from_secs(self.rules.silence_seconds);
-        if silent <= limit && since_stop.is_none_or(|since| since <= STOP_PATIENCE.min(limit)) {
-            return Ok(());
-        }
-        let who = self.means.link.whereabouts();
-        self.conduct.left_behind = Some(who.clone());
-        let why = if silent > limit { "rule silence" } else { "since it was asked to stop" };
-        Err(Broken(Ending::Lost(Reason::new(
-            ReasonCode::NotAnswering,
-            format!(
-                "the drive has not answered since {} ({} s, {why}); {who} is given up",
-                self.means.clock.before(silent),
-                silent.as_secs()
-            ),
-            "treat the drive as not sanitized; power it off and on, then resume the job; or destroy the drive",
-        ))))
-    }
-}
-
-pub(super) fn random(seed: &mut [u8]) -> Result<(), Broken> {
-    getrandom::fill(seed).map_err(|error| Broken(lost(format!("the kernel gave no random numbers: {error}"))))
 }

@@ -1,7 +1,8 @@
 //! Limits that only a job that ran knows of, beyond those of its plan.
 use crate::certificate::check::limits::has_worsened;
+use crate::certificate::record::Interruption;
 use crate::device::Capability;
-use crate::plan::{Limit, LimitCode};
+use crate::plan::{Limit, LimitCode, Plan};
 use crate::unit::term::DriveKind;
 
 /// What could not be seen before the job, and what became of the drive while it ran.
@@ -17,6 +18,14 @@ pub(super) fn of_job(
         limits.push(given_up(before, after));
     }
     limits
+}
+
+/// What somebody wrote while nobody held the drive, after its own command, was written over, not purged.
+pub(super) fn unheld(plan: &Plan, interruptions: &[Interruption]) -> Option<Limit> {
+    let text = "the job was interrupted: what was written on the drive meanwhile, after its own command, was overwritten \
+                and not purged";
+    let concerned = plan.firmware.is_some() && !plan.passes.is_empty() && !interruptions.is_empty();
+    concerned.then(|| Limit { code: LimitCode::ObservationLimited, text: text.to_owned() })
 }
 
 /// What could not be seen belongs on the record: the job went on without it.

@@ -326,6 +326,8 @@ pub enum LimitCode {
     LowerMethod,
     /// While the job ran, the drive remapped sectors or gave some up.
     SectorsGivenUp,
+    /// The drive hides blocks (HPA, DCO, accessible maximum address), and they stay hidden.
+    HiddenAreasLeft,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::VerificationTally;
 use crate::command::DriveCommand;
 use crate::engine::firmware::{Before, CommandReport, Conclusion};
+use crate::plan::{Plan, VerificationPlan};
 use crate::unit::{BlockCount, Geometry, Pattern, RangeSet, Reason, ReasonCode};
 
 /// Blocks with unique data that must be gone after a command.
@@ -37,28 +38,56 @@ pub struct StepTally {
 /// What the canaries tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CanaryWord {
-    /// Every one that was planted is readable and holds something else.
+    /// Every one that was planted is readable and holds something else, and they were enough.
     AllChanged,
+    /// Not one can be read any more, all could right before the command, and they were enough.
+    AllUnreadable,
     /// None survived, but some could not be read.
     NoneSeen,
     /// At least one still holds what was planted.
     Survived,
-    /// None was planted, or they were not read.
+    /// Too few were planted to tell anything, or not all were read.
     Silent,
+}
+
+/// What the plan asks of the canaries of a drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// How many were planned.
+    pub canaries: u32,
+    /// Blocks of the drive.
+    pub capacity: BlockCount,
+}
+
+impl Demand {
+    /// Whether so many blocks were planted that a command which spares part of the drive would hardly miss all of them:
+    /// the first block, the last, and three quarters of those that were planned.
+    pub fn is_met_by(&self, planted: &RangeSet) -> bool {
+        let wanted = u64::from(self.canaries).min(self.capacity.0);
+        let both_ends = planted.first().map(|lba| lba.0) == Some(0)
+            && planted.last().map(|lba| lba.0) == self.capacity.0.checked_sub(1);
+        wanted > 0 && both_ends && planted.count().0.saturating_mul(4) >= wanted.saturating_mul(3)
+    }
 }
 
 impl Canaries {
     /// What they tell.
-    pub fn word(&self) -> CanaryWord {
+    pub fn word(&self, demand: &Demand) -> CanaryWord {
         let Some(after) = &self.after else { return CanaryWord::Silent };
-        let planted = self.planted.count();
         if !after.matched.is_zero() {
             return CanaryWord::Survived;
         }
-        if planted.is_zero() || after.wanted != planted {
+        let read = after.mismatched.count() + after.unreadable.count();
+        if !demand.is_met_by(&self.planted) || after.wanted != self.planted.count() || read != after.wanted {
             return CanaryWord::Silent;
         }
-        if after.mismatched == self.planted { CanaryWord::AllChanged } else { CanaryWord::NoneSeen }
+        if after.mismatched == self.planted {
+            CanaryWord::AllChanged
+        } else if after.unreadable == self.planted {
+            CanaryWord::AllUnreadable
+        } else {
+            CanaryWord::NoneSeen
+        }
     }
 
     /// Whether the counts are of this drive and these blocks.
@@ -84,38 +113,72 @@ pub enum StepWord {
 }
 
 /// What a step proves, by the drive's word and the canaries. What else is compared afterwards decides whether missing
-/// canaries matter: where only they can be compared, there is no proof without them.
-pub fn step_word(step: &StepTally, compared: Compared) -> StepWord {
+/// canaries matter: where only they can be compared, there is no proof without them. What the host wrote over the
+/// drive afterwards proves nothing about the command before it.
+pub fn step_word(step: &StepTally, compared: Compared, demand: &Demand) -> StepWord {
     let Some(report) = &step.report else {
         return StepWord::Unknown(unknown("the end of the drive's command was never reported"));
     };
-    let canaries = step.canaries.as_ref().map_or(CanaryWord::Silent, Canaries::word);
+    let canaries = step.canaries.as_ref().map_or(CanaryWord::Silent, |canaries| canaries.word(demand));
     match (&report.conclusion, canaries) {
         (Conclusion::NotStarted { reason }, _) => StepWord::NotStarted(reason.clone()),
         (Conclusion::Failed { reason }, _) => StepWord::Failed(reason.clone()),
         (Conclusion::Unknown { reason }, _) => StepWord::Unknown(reason.clone()),
         (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::Survived) => StepWord::Failed(lied(step)),
         (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::AllChanged) => StepWord::Proven,
+        (Conclusion::Confirmed, CanaryWord::AllUnreadable) => match compared {
+            // Reads that fail until written are what some drives announce after an erase.
+            Compared::Blocks | Compared::Rewritten => StepWord::Proven,
+            Compared::CanariesOnly => StepWord::Unknown(unknown(NOTHING_SEEN)),
+        },
         (Conclusion::Confirmed, CanaryWord::NoneSeen | CanaryWord::Silent) => match compared {
             Compared::Blocks => StepWord::Proven,
-            Compared::CanariesOnly => StepWord::Unknown(unknown(
-                "the drive says that it is done, but no canary could be read before and after, and nothing else \
-                     is compared after this command",
-            )),
+            Compared::Rewritten | Compared::CanariesOnly => StepWord::Unknown(unknown(NOTHING_SEEN)),
         },
-        (Conclusion::Claimed, CanaryWord::NoneSeen | CanaryWord::Silent) => StepWord::Unknown(unknown(
-            "the drive says that it is done, but nothing shows that it did anything for this command",
-        )),
+        (Conclusion::Claimed, CanaryWord::AllUnreadable | CanaryWord::NoneSeen | CanaryWord::Silent) => {
+            StepWord::Unknown(unknown(
+                "the drive says that it is done, but nothing shows that it did anything for this command",
+            ))
+        }
     }
 }
 
-/// What is compared after the last command, besides the canaries.
+const NOTHING_SEEN: &str = "the drive says that it is done, but its canaries could not be compared before and after, \
+                            and nothing else that the command left behind is compared";
+
+/// What is compared after a command, besides its canaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compared {
-    /// Blocks, all or by sample, with what they must hold.
+    /// Blocks, all or by sample, with what the command must have left in them.
     Blocks,
+    /// Blocks, with what the host wrote over them.
+    Rewritten,
     /// Nothing.
     CanariesOnly,
+}
+
+impl Compared {
+    /// What is compared after the command of this number, from 0, of a plan: only the last leaves anything that is read.
+    pub fn after(plan: &Plan, step: usize) -> Self {
+        let reads = match plan.verification {
+            VerificationPlan::Full { .. }
+            | VerificationPlan::SampledR1 { .. }
+            | VerificationPlan::Sampled { .. } => true,
+            VerificationPlan::Canaries | VerificationPlan::None => false,
+        };
+        let last = step + 1 == plan.commands().len();
+        match (reads, plan.passes.is_empty(), last) {
+            (true, true, true) => Self::Blocks,
+            (true, false, true) => Self::Rewritten,
+            (false, _, _) | (true, _, false) => Self::CanariesOnly,
+        }
+    }
+}
+
+/// What a plan asks of canaries.
+pub fn demand(plan: &Plan) -> Demand {
+    let canaries = plan.firmware.as_ref().map_or(0, |firmware| firmware.canaries);
+    Demand { canaries, capacity: plan.geometry.capacity }
 }
 
 /// Whether every count of a step fits the drive.

@@ -11,7 +11,7 @@ use crate::verify::{RepairTally, VerificationTally};
 
 /// Counts of all passes and of the verification.
 pub(super) fn counts(record: &Record, out: &mut Vec<Finding>) {
-    let Some(geometry) = &record.drive.geometry else {
+    let Some(geometry) = record.shape() else {
         if !record.passes.is_empty() || record.verification.is_some() {
             out.push(Finding::error(FindingCode::Passes, "passes on a drive without addressable blocks"));
         }

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::finding::{Finding, FindingCode};
-use crate::certificate::record::{FirmwareRecord, Record, StepRecord};
+use crate::certificate::record::{FirmwareRecord, Record, RestoreRecord, StepRecord};
 use crate::engine::firmware::audit::quotes_sending;
 use crate::engine::firmware::{self, Conclusion};
+use crate::plan::Plan;
 use crate::plan::firmware::{Expected, FirmwarePlan};
-use crate::plan::{Plan, VerificationPlan};
+use crate::plan::hidden::{self, Hidden};
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::Outcome;
 use crate::unit::{Digest, Pattern};
-use crate::verify::steps::{Compared, StepWord, accounts_for, step_word};
+use crate::verify::steps::{Compared, StepWord, accounts_for, demand, step_word};
 
 /// Everything about the drive's own commands.
 pub(super) fn firmware(record: &Record, out: &mut Vec<Finding>) {
@@ -30,6 +31,7 @@ pub(super) fn firmware(record: &Record, out: &mut Vec<Finding>) {
             out.push(wrong("the plan has commands of the drive, the record says nothing of them"))
         }
         (Some(planned), Some(done)) => {
+            restored(record, planned, done, out);
             steps(record, plan, planned, done, out);
             keys(record, done, out);
             expected(record, plan, planned, out);
@@ -39,6 +41,31 @@ pub(super) fn firmware(record: &Record, out: &mut Vec<Finding>) {
 
 fn wrong(text: impl Into<String>) -> Finding {
     Finding::error(FindingCode::Firmware, text)
+}
+
+/// Capacity is restored where that is planned, before anything else, and by what is quoted of the drive's own answers.
+fn restored(record: &Record, planned: &FirmwarePlan, done: &FirmwareRecord, out: &mut Vec<Finding>) {
+    let Some(wanted) = planned.restore else {
+        if !done.restores.is_empty() {
+            out.push(wrong("a change of capacity that was not planned"));
+        }
+        return;
+    };
+    let is_whole = |restore: &RestoreRecord| {
+        restore.seen == Some(wanted.native) && restore.report.is_whole(wanted.native.0)
+    };
+    let whole = done.restores.last().is_some_and(is_whole);
+    if !whole && (record.outcome == Outcome::Done || !record.passes.is_empty() || !done.steps.is_empty()) {
+        out.push(wrong("the drive was worked on before it presented all of its capacity"));
+    }
+    if done.restores.iter().rev().skip(1).any(is_whole) {
+        out.push(wrong("a change of capacity after all of it had been restored"));
+    }
+    let interface = done.before.as_deref().map(|before| &before.interface);
+    let told = Hidden::Blocks { presented: wanted.presented.0, native: wanted.native.0 };
+    if hidden::of_interface(interface) != told {
+        out.push(wrong("the capacity that was to be restored is not the one that the drive told of"));
+    }
 }
 
 fn steps(
@@ -71,7 +98,7 @@ fn steps(
             say(format!("{canaries} canaries, of {} that were planned", planned.canaries));
         }
         if success {
-            proven(step, plan, &mut say);
+            proven(index, step, plan, &mut say);
             if planned.canaries > 0 && step.tally.canaries.is_none() {
                 say("canaries were planned, and none are on the record".to_owned());
             }
@@ -90,14 +117,8 @@ fn steps(
 }
 
 /// A success is proven once more: by the rules of the judge, and by what is quoted of the drive's own answers.
-fn proven(step: &StepRecord, plan: &Plan, say: &mut dyn FnMut(String)) {
-    let compared = match plan.verification {
-        VerificationPlan::Full { .. }
-        | VerificationPlan::SampledR1 { .. }
-        | VerificationPlan::Sampled { .. } => Compared::Blocks,
-        VerificationPlan::Canaries | VerificationPlan::None => Compared::CanariesOnly,
-    };
-    match step_word(&step.tally, compared) {
+fn proven(index: usize, step: &StepRecord, plan: &Plan, say: &mut dyn FnMut(String)) {
+    match step_word(&step.tally, Compared::after(plan, index), &demand(plan)) {
         StepWord::Proven => {}
         StepWord::NotStarted(reason) | StepWord::Failed(reason) | StepWord::Unknown(reason) => {
             say(format!("the outcome is done, but: {}", reason.text));
@@ -145,6 +166,10 @@ fn keys(record: &Record, done: &FirmwareRecord, out: &mut Vec<Finding>) {
 fn times(record: &Record, done: &FirmwareRecord, out: &mut Vec<Finding>) {
     let mut last = record.provenance.started;
     let mut in_order = true;
+    for time in done.restores.iter().flat_map(|restore| [restore.started, restore.ended]) {
+        in_order &= last <= time;
+        last = time;
+    }
     for step in &done.steps {
         let times = [Some(step.started), step.sent, step.ended];
         for time in times.into_iter().flatten() {

@@ -75,24 +75,33 @@ fn of_the_medium(record: &Record, plan: &Plan) -> Vec<LimitCode> {
     }
     let restored = plan.firmware.as_ref().is_some_and(|firmware| firmware.restore.is_some());
     let told = record.firmware.as_ref().and_then(|told| told.before.as_deref());
-    if !told.is_some_and(|told| hides_nothing(&told.interface, restored)) {
+    if told.is_some_and(|told| hides(&told.interface)) && !restored {
+        due.push(LimitCode::HiddenAreasLeft);
+    }
+    if !told.is_some_and(|told| tells_all(&told.interface)) {
         due.push(LimitCode::HiddenAreasNotExamined);
     }
     due
 }
 
-/// Whether a drive told all that it would have to tell if it hid blocks, and hides none, or what it hid was restored.
-fn hides_nothing(interface: &Interface, restored: bool) -> bool {
+/// Whether a drive told of blocks that it does not present.
+fn hides(interface: &Interface) -> bool {
+    match interface {
+        Interface::Nvme(_) | Interface::Scsi(_) => false,
+        Interface::Ata(facts) => {
+            facts.areas.native.max(facts.areas.factory).is_some_and(|most| most > facts.areas.presented)
+        }
+    }
+}
+
+/// Whether a drive told all that it would have to tell if it hid blocks.
+fn tells_all(interface: &Interface) -> bool {
     let areas = match interface {
         // A namespace has no blocks that it does not present.
         Interface::Nvme(_) => return true,
         Interface::Scsi(_) => return false,
         Interface::Ata(facts) => &facts.areas,
     };
-    let most = areas.native.max(areas.factory).unwrap_or(areas.presented);
-    if most > areas.presented {
-        return restored;
-    }
     let no_means = areas.hpa == Support::No && areas.ama == Support::No;
     (areas.native.is_some() || no_means) && (areas.factory.is_some() || areas.dco == Support::No)
 }

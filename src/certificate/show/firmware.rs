@@ -1,8 +1,9 @@
 //! What the drive was told to do to itself, for people.
 use super::{ABSENT, Text, pattern};
-use crate::certificate::record::{FirmwareRecord, StepRecord};
+use crate::certificate::record::{FirmwareRecord, RestoreRecord, StepRecord};
 use crate::device::Capability;
 use crate::device::capability::Health;
+use crate::engine::firmware::areas::Restored;
 use crate::engine::firmware::{CommandReport, Conclusion};
 use crate::plan::firmware::{Expected, FirmwarePlan, Restore, Scope};
 use crate::unit::term::word;
@@ -28,7 +29,10 @@ pub(super) fn firmware(plan: Option<&FirmwarePlan>, record: &FirmwareRecord, tex
     }
     if let Some(restore) = plan.and_then(|plan| plan.restore) {
         let Restore { presented, native } = restore;
-        text.row("restored", format!("{native} blocks, of which the drive had presented {presented}"));
+        text.row("to restore", format!("{native} blocks, of which the drive had presented {presented}"));
+    }
+    for one in &record.restores {
+        restored(one, text);
     }
     for (index, one) in record.steps.iter().enumerate() {
         step(index + 1, one, text);
@@ -66,6 +70,21 @@ fn pages(when: &str, capability: Option<&Capability>, text: &mut Text) {
     for gap in &capability.gaps {
         text.row("", format!("not told: {gap}"));
     }
+}
+
+/// A change of capacity.
+fn restored(record: &RestoreRecord, text: &mut Text) {
+    let words = match &record.report.restored {
+        Restored::NothingHidden => "nothing is hidden (any more)".to_owned(),
+        Restored::Full { before, after } => {
+            format!("from {} to {} blocks", before.presented.get(), after.presented.get())
+        }
+        Restored::PowerCycleNeeded { reason, .. } => format!("not yet: {}", reason.text),
+        Restored::Refused { reason, .. } => format!("refused: {}", reason.text),
+    };
+    let seen = record.seen.map_or_else(String::new, |seen| format!("; the kernel saw {seen} blocks then"));
+    let exchanges = record.report.exchanges.len();
+    text.row("full capacity", format!("{words}{seen}; {exchanges} exchanges on the record"));
 }
 
 fn step(number: usize, step: &StepRecord, text: &mut Text) {

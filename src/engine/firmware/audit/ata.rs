@@ -114,9 +114,10 @@ fn identifies(exchanges: &[Exchange]) -> impl DoubleEndedIterator<Item = Identif
         .filter_map(|exchange| Identify::decode(&received(exchange)?).ok())
 }
 
-/// The drive that answers at the end, where one did, has serial number and model of the one before.
+/// The drive that answers at the end, where one did, has serial number and model of the first that answered.
 fn same_drive(quoted: Quoted<'_>) -> Result<(), Contradiction> {
-    let before = identifies(quoted.before).next_back().ok_or(Contradiction::NoBefore)?;
+    let first = identifies(quoted.before).chain(identifies(quoted.after)).next();
+    let before = first.ok_or(Contradiction::NoBefore)?;
     match identifies(quoted.after).next_back() {
         Some(after) if (before.serial(), before.model()) != (after.serial(), after.model()) => {
             Err(Contradiction::AnotherDrive)
