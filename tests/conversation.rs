@@ -125,6 +125,7 @@ fn why(run: &Run) -> String {
         | Ending::DriveGone(reason)
         | Ending::GivenUp(reason)
         | Ending::Refused(reason)
+        | Ending::PowerCycle(reason)
         | Ending::CommandNotStarted(reason)
         | Ending::CommandFailed(reason) => reason.text.clone(),
         Ending::Completed | Ending::Stopped => String::new(),

@@ -2,6 +2,10 @@
 //! machine's own drives play no part.
 #![allow(clippy::unwrap_used, reason = "a failure of the test bed fails the test")]
 
+#[path = "discovery/bay.rs"]
+mod bay;
+#[path = "discovery/multipath.rs"]
+mod multipath;
 #[path = "discovery/tree.rs"]
 mod tree;
 
@@ -10,10 +14,12 @@ use std::path::Path;
 use expunge::cli::list;
 use expunge::device::claim::{Order, StatePaths, claim_here};
 use expunge::device::discover::facts_with_siblings;
+use expunge::device::elsewhere::Elsewhere;
 use expunge::device::guard::{Guard, GuardSet, Scene, Target, usage};
 use expunge::device::units::{are_of_one_drive, other_nodes};
-use expunge::device::{Discovery, Listed, Reach, SysRoot, Zoned, discover, resolve};
-use expunge::unit::term::{DriveKind, word};
+use expunge::device::{Discovery, Listed, Reach, SysRoot, Zoned, discover, resolve, source};
+use expunge::plan::{Decision, Policy, Request, decide};
+use expunge::unit::term::{DriveKind, Method, Standard, word};
 use expunge::unit::{Reason, ReasonCode};
 use tree::Tree;
 
@@ -31,27 +37,24 @@ fn a_sas_shelf_with_two_paths_shows_each_drive_once_with_its_slot() {
     let tree = Tree::new("sas-shelf");
     let found = discover(&tree.root());
     let names: Vec<&str> = found.drives.iter().map(|listed| listed.facts.kernel_name.as_str()).collect();
-    assert_eq!(names, ["sda", "sdc", "sdd"]);
-    let first = drive(&found, "sda");
+    // The multipath map over both paths is what can be claimed, and is the drive.
+    assert_eq!(names, ["dm-0", "sdc", "sdd"]);
+    let first = drive(&found, "dm-0");
     assert_eq!(first.facts.identity.serial.as_deref(), Some("ZC1ABCDE"));
     assert_eq!(first.facts.identity.wwn.as_deref(), Some("naa.5000c500a1b2c3d4"));
     assert_eq!(first.facts.identity.model.as_deref(), Some("ST4000NM0025"));
     assert_eq!(first.facts.bay.as_deref(), Some("enclosure 6:0:12:0 Slot 05"));
     assert_eq!(first.facts.kind, DriveKind::Rotating);
     assert_eq!(first.facts.transport.as_deref(), Some("sas"));
-    assert_eq!(first.facts.other_paths, ["sdb"]);
-    assert_eq!(left_out(&found, "sdb"), "another path to sda");
+    assert_eq!(first.facts.other_paths, ["sda", "sdb"]);
+    assert_eq!(left_out(&found, "sda"), "another path to dm-0");
+    assert_eq!(left_out(&found, "sdb"), "another path to dm-0");
     let geometry = first.facts.geometry().unwrap();
     assert_eq!((geometry.block_size.bytes(), geometry.physical_block_size.bytes()), (512, 4096));
     assert_eq!(geometry.bytes(), 4_000_787_030_016);
-    assert_eq!(first.facts.diskseq, Some(11));
+    assert_eq!(first.facts.diskseq, Some(17));
     assert_eq!(first.facts.confirm_text().unwrap(), "ZC1ABCDE");
-    // The multipath map over both paths is what uses it; both paths say so.
-    assert!(
-        first.usage.iter().any(|reason| reason.text.contains("sda is held by dm-0 (multipath map mpatha)"))
-    );
-    assert!(first.usage.iter().any(|reason| reason.text.contains("sdb is held by dm-0")));
-    assert_eq!(left_out(&found, "dm-0"), "a device-mapper volume, on sda, sdb");
+    assert_eq!(first.usage, []);
     // Formatted with 520-byte blocks: the kernel gives it no capacity. It is listed as dead, and told.
     let dead = drive(&found, "sdc");
     assert!(matches!(&dead.facts.reach, Reach::Dead(reason) if reason.code == ReasonCode::NoCapacity));
@@ -91,6 +94,10 @@ fn units_of_one_nvme_drive_belong_together_and_hidden_paths_are_left_out() {
     assert_eq!(drive(&found, "nvme0n2").facts.other_units, ["nvme0n1"]);
     assert_eq!(drive(&found, "nvme0n2").facts.geometry().unwrap().block_size.bytes(), 4096);
     assert!(left_out(&found, "nvme0c0n1").contains("multipath"));
+    // Native multipath: the head node is the drive, and commands go over it; its paths have no nodes to send any to.
+    let alone = expunge::device::discover::facts_with_siblings(&tree.root(), "nvme0n1").unwrap();
+    assert_eq!((alone.other_paths.len(), &alone.other_units[..]), (0, &["nvme0n2".to_owned()][..]));
+    assert_eq!(guards(&tree.root(), "nvme0n1", &GuardSet::all(), &StatePaths::default()), []);
     let reason = resolve("serial:S64GNE0R123456", &tree.root()).unwrap_err();
     assert_eq!(reason.code, ReasonCode::DuplicateIdentity);
 }
@@ -309,14 +316,14 @@ fn the_list_reads_as_a_table_and_as_json() {
     for words in [
         "BAY",
         "enclosure 6:0:12:0 Slot 05",
-        "/dev/sda = sdb",
+        "/dev/dm-0 = sda = sdb",
         "ZC1ABCDE",
         "4 TB",
         "rotating",
         "2026-11-01 clear",
         "kernel: transport-offline",
         "Left out:",
-        "sdb: another path to sda",
+        "sdb: another path to dm-0",
     ] {
         assert!(text.contains(words), "{words:?} is missing in\n{text}");
     }
@@ -324,7 +331,8 @@ fn the_list_reads_as_a_table_and_as_json() {
     assert_eq!(json["schema"], "urn:expunge:list:v1");
     assert_eq!(json["drives"][0]["confirm"], "ZC1ABCDE");
     assert_eq!(json["drives"][0]["facts"]["kind"], word(DriveKind::Rotating));
-    assert_eq!(json["leftOut"][0]["name"], "dm-0");
+    let left: Vec<_> = json["leftOut"].as_array().unwrap().iter().map(|left| left["name"].clone()).collect();
+    assert_eq!(left, ["sdc", "sda", "sdb"]);
 }
 
 /// The fixture's nodes do not exist, so claiming one says so and opens nothing of this machine.
@@ -339,4 +347,40 @@ fn a_fixture_is_never_opened() {
     let order = Order { drive, state: StatePaths::default() };
     let refusal = claim_here(&root, &order, &[], &GuardSet::all()).unwrap_err();
     assert_eq!(refusal.reasons[0].code, ReasonCode::Missing);
+}
+
+#[test]
+fn storage_that_is_purged_by_other_means_is_named_with_what_to_use_instead() {
+    let tree = Tree::new("embedded");
+    let found = discover(&tree.root());
+    let expected = [
+        ("mmcblk0", "emmc", Elsewhere::Emmc, "mmc sanitize"),
+        ("mmcblk1", "sd", Elsewhere::SdCard, "destroy the card"),
+        ("sda", "ufs", Elsewhere::Ufs, "fPurgeEnable"),
+        ("pmem0", "pmem", Elsewhere::Pmem, "ndctl sanitize-dimm"),
+        ("pmem1", "cxl", Elsewhere::Cxl, "security/sanitize"),
+    ];
+    for (name, transport, elsewhere, instead) in expected {
+        let facts = &drive(&found, name).facts;
+        assert_eq!(facts.transport.as_deref(), Some(transport), "{name}");
+        assert_eq!(Elsewhere::of(facts), Some(elsewhere), "{name}");
+        let shown = source::own(facts);
+        let fact = shown.iter().find(|fact| fact.name == "purged elsewhere").unwrap();
+        assert!(fact.value.contains(instead), "{name}: {}", fact.value);
+        for standard in [Standard::NistR2, Standard::NistR1, Standard::Ieee2883] {
+            let request = Request { method: Some(Method::Purge), standard, ..Request::default() };
+            // Persistent memory has no serial number either, which is told beside it.
+            let (Decision::Unsanitizable(reasons) | Decision::Refused(reasons)) =
+                decide(&request, facts, &Policy::builtin())
+            else {
+                panic!("{name} can be purged under {standard:?}")
+            };
+            let told = reasons
+                .iter()
+                .any(|reason| reason.code == ReasonCode::PurgeUnavailable && reason.remedy.contains(instead));
+            assert!(told, "{name}: {reasons:#?}");
+        }
+    }
+    let other = discover(&Tree::new("sas-shelf").root());
+    assert!(other.drives.iter().all(|listed| Elsewhere::of(&listed.facts).is_none()));
 }

@@ -524,7 +524,8 @@ fn a_helper_that_does_not_answer_is_left_behind() {
 fn inspect_shows_facts_with_their_sources_and_what_is_in_the_way() {
     let drive = Loop::new(16).ext4();
     let mount = Mount::new(&drive.node);
-    let args = InspectArgs { device: drive.text().to_owned(), json: false };
+    let device = Some(drive.text().to_owned());
+    let args = InspectArgs { device, json: false, capture: None, from: None };
     let seen = inspect::look(&args, &SysRoot::host(), &helper(), StatePaths::default()).unwrap();
     let mut out = Vec::new();
     inspect::write_text(&seen, &mut out).unwrap();

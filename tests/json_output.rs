@@ -271,6 +271,18 @@ fn what_the_other_commands_print() {
     check("selftest-v1.json", &bare(&["selftest", "--json"], 0));
     let shown = bare(&["key", "show", "--key", key, "--json"], 0);
     check("key-v1.json", &shown);
+    let unfreeze = bed.expunge.run(["unfreeze", &drive, "--json"]).expect_code(3).json();
+    check("unfreeze-v1.json", &unfreeze);
+    assert_eq!(
+        (&unfreeze["outcome"], &unfreeze["reasons"][0]["code"]),
+        (&"refused".into(), &"frozen".into())
+    );
+    let builtin = bare(&["policy", "show", "--json"], 0);
+    check("policy-show-v1.json", &builtin);
+    assert_eq!(
+        (builtin["signedBy"].as_array().unwrap().len(), builtin["overruled"].as_array().unwrap().len()),
+        (0, 0)
+    );
     let keys = bed.directory.path().join("keys");
     fs::create_dir(&keys).unwrap();
     fs::write(keys.join("bench.pem"), shown["publicKey"].as_str().unwrap()).unwrap();

@@ -5,15 +5,31 @@
 
 #[path = "vm/bed.rs"]
 mod bed;
+#[path = "vm/bench.rs"]
+mod bench;
+#[path = "vm/drives.rs"]
+mod drives;
 #[path = "vm/emulated.rs"]
 mod emulated;
+#[path = "vm/gate.rs"]
+mod gate;
+#[path = "vm/guards.rs"]
+mod guards;
 #[allow(dead_code, reason = "booting by hand uses more of it")]
 #[path = "vm/host/mod.rs"]
 mod host;
+#[path = "vm/lies.rs"]
+mod lies;
+#[path = "vm/multipath.rs"]
+mod multipath;
 #[path = "vm/nvme.rs"]
 mod nvme;
 #[path = "vm/plain.rs"]
 mod plain;
+#[path = "vm/power.rs"]
+mod power;
+#[path = "vm/purge.rs"]
+mod purge;
 #[path = "vm/scsi.rs"]
 mod scsi;
 #[path = "vm/support.rs"]

@@ -13,7 +13,7 @@ use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 /// # Errors
 /// `AlreadyExists` when the name is taken; whatever the file system answers otherwise. After an error the name
 /// is either absent or holds the whole content.
-pub(super) fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+pub(crate) fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

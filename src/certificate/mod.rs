@@ -8,7 +8,7 @@
 
 pub mod check;
 pub mod dsse;
-mod durable;
+pub(crate) mod durable;
 pub mod encoding;
 pub mod host;
 pub mod inspection;
@@ -21,6 +21,7 @@ pub mod sign;
 pub mod statement;
 pub mod store;
 pub mod time;
+mod told;
 
 pub use check::{CheckReport, CheckStatus, check};
 pub use dsse::Envelope;
@@ -36,3 +37,4 @@ pub use sign::sign;
 pub use statement::{BuildFault, PredicateType, RecordInput, Statement, build, inspect};
 pub use store::{StoredRecord, store};
 pub use time::UtcTime;
+pub use told::recordable;

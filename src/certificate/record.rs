@@ -10,6 +10,7 @@ use super::provenance::Provenance;
 use super::time::UtcTime;
 use crate::device::facts::DeviceNumber;
 use crate::device::{Capability, DriveFacts, Identity};
+use crate::engine::firmware::areas::RestoreReport;
 use crate::engine::{HeatTally, PassTally};
 use crate::plan::{Claim, Limit, PassSpec, Plan, VerificationPlan};
 use crate::unit::term::{Disposition, DriveKind, Outcome};
@@ -65,6 +66,26 @@ pub struct Record {
     pub provenance: Provenance,
 }
 
+impl Record {
+    /// The shape in which the drive was worked on: with the capacity that the job restored, as its plan says and as the
+    /// record shows.
+    pub fn shape(&self) -> Option<Geometry> {
+        let found = self.drive.geometry?;
+        let wanted = self.plan.as_ref().and_then(|plan| plan.firmware.as_ref()).and_then(|plan| plan.restore);
+        let last = self.firmware.as_ref().and_then(|firmware| firmware.restores.last());
+        match (wanted, last) {
+            (Some(wanted), Some(last))
+                if wanted.presented == found.capacity
+                    && last.seen == Some(wanted.native)
+                    && last.report.is_whole(wanted.native.0) =>
+            {
+                Some(Geometry { capacity: wanted.native, ..found })
+            }
+            (Some(_) | None, _) => Some(found),
+        }
+    }
+}
+
 /// The drive as it was found and as it was left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,7 +98,7 @@ pub struct DriveRecord {
     pub identity_after: Option<Identity>,
     /// Its shape when it was opened; `None` for a drive without addressable blocks.
     pub geometry: Option<Geometry>,
-    /// Its shape after the last step.
+    /// Its shape after the last step; with more blocks where the job restored hidden ones.
     pub geometry_after: Option<Geometry>,
     /// Its node at the time; another drive may have it tomorrow.
     pub node: PathBuf,
@@ -123,12 +144,29 @@ impl DriveRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FirmwareRecord {
+    /// Changes of its capacity, in their order, before anything else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restores: Vec<RestoreRecord>,
     /// The commands that were begun, in their order.
     pub steps: Vec<StepRecord>,
     /// What the drive said about itself before, pages included.
     pub before: Option<Box<Capability>>,
     /// What it said afterwards; `None` when it was not asked or did not answer.
     pub after: Option<Box<Capability>>,
+}
+
+/// One change of a drive's capacity: it was told to present all that it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreRecord {
+    /// What it came to.
+    pub report: RestoreReport,
+    /// Blocks that the kernel saw afterwards; `None` when it was not asked or did not say.
+    pub seen: Option<BlockCount>,
+    /// When the drive was about to be told.
+    pub started: UtcTime,
+    /// When its answer was there.
+    pub ended: UtcTime,
 }
 
 /// One command of a drive as it was carried out.
@@ -229,6 +267,8 @@ pub enum InterruptionCause {
     DriveGone,
     /// The worker died, the drive did not answer, or the journal could not be written.
     Lost,
+    /// The job ended because the power of its drive had to be cycled. Since version 1.2.
+    PowerCycle,
 }
 
 /// A reading of blocks that were written before an interruption.
@@ -267,6 +307,24 @@ pub struct Conduct {
     pub heat: Option<HeatRecord>,
     /// Limits of bandwidth that were asked for; `None` when there were none.
     pub bandwidth: Option<Bandwidth>,
+    /// Places with keys of software encryption that were overwritten before anything else; `None` when there were none.
+    /// Nothing is claimed for it. Since version 1.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_slots: Option<KeySlots>,
+}
+
+/// Places with keys of software encryption (LUKS) that were overwritten first, flushed and read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeySlots {
+    /// The blocks in which keys may lie, by what was found on the drive.
+    pub blocks: RangeSet,
+    /// Those of them that held what was written, when they were read.
+    pub overwritten: RangeSet,
+    /// When it began.
+    pub started: UtcTime,
+    /// When it was over.
+    pub ended: UtcTime,
 }
 
 /// How warm a drive was, and what was done about it.

@@ -5,7 +5,7 @@ mod firmware;
 
 use std::fmt::{self, Display, Write as _};
 
-use super::check::Content;
+use super::check::{Content, has_canaries_instead};
 use super::inspection::Inspection;
 use super::provenance::{Person, Provenance};
 use super::record::{DriveRecord, PassRecord, Record, VerificationRecord};
@@ -102,10 +102,13 @@ fn job(record: &Record, text: &mut Text) {
         pass(index + 1, planned, one, text);
     }
     if record.passes.is_empty() {
-        text.row("passes", "none");
+        text.row("passes", "none by this host");
     }
     match &record.verification {
         Some(read) => verification(read, text),
+        None if has_canaries_instead(record) => {
+            text.row("read back", "the canaries of the drive's command only; no other block was read");
+        }
         None => text.row("read back", "nothing was read back"),
     }
     conduct::exceptions(record, text);
@@ -166,6 +169,8 @@ fn drive(drive: &DriveRecord, reach: Option<Scope>, text: &mut Text) {
         text.row("file", backing.path.display());
     }
     text.optional("size", drive.geometry.as_ref().map(size));
+    let after = drive.geometry_after.filter(|after| Some(*after) != drive.geometry);
+    text.optional("size afterwards", after.as_ref().map(size));
     let bay = drive.bay.as_deref().unwrap_or("bay not recorded");
     let transport = drive.transport.as_deref().unwrap_or("transport not recorded");
     text.row("at the time", format!("{}, {transport}, {bay}", drive.node.display()));

@@ -51,6 +51,8 @@ pub enum Command {
     Sanitize(Box<SanitizeArgs>),
     /// Go on with jobs that were interrupted, where they stopped
     Resume(ResumeArgs),
+    /// Bring back an ATA drive that an interrupted erase left locked: finish the erase, or take the password away
+    Recover(RecoverArgs),
     /// Show the jobs of this host
     #[command(subcommand)]
     Job(JobCommand),
@@ -62,6 +64,11 @@ pub enum Command {
     /// Make or show the key that signs records
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Cycle the power of a frozen drive's bay, where its enclosure can, so that it takes commands again
+    Unfreeze(super::unfreeze::UnfreezeArgs),
+    /// Show the table of what is accepted as which method, or sign a table of your own
+    #[command(subcommand)]
+    Policy(super::policy::PolicyCommand),
     /// Run the known-answer tests that run before every job
     Selftest(SelftestArgs),
     /// Practice drives: loop devices (as root) or files with known content
@@ -118,12 +125,15 @@ pub struct SanitizeArgs {
     /// with --manifest the number of drives. On a terminal it is asked for
     #[arg(long, value_name = "TEXT")]
     pub confirm: Vec<String>,
-    /// Refuse if today's plan has another digest (one drive only)
+    /// Refuse if today's plan has another digest; once for each drive, in any order. A purge without a terminal needs it
     #[arg(long, value_name = "DIGEST")]
-    pub plan: Option<Digest>,
+    pub plan: Vec<Digest>,
     /// Go on with the other drives when one is refused
     #[arg(long)]
     pub each: bool,
+    /// A file with the PSID that is printed on the drive, for a revert; - is standard input (one drive only)
+    #[arg(long, value_name = "FILE")]
+    pub psid_file: Option<PathBuf>,
     /// Print events as JSON lines and end with one JSON object
     #[arg(long)]
     pub json: bool,
@@ -141,6 +151,26 @@ pub struct SanitizeArgs {
     pub pace: PaceArgs,
 }
 
+/// `recover`
+#[derive(Args, Debug)]
+pub struct RecoverArgs {
+    /// A node, /dev/disk/by-*, serial:..., wwn:... or bay:...
+    #[arg(value_name = "DEVICE")]
+    pub device: String,
+    /// Only take the password away: nothing is erased
+    #[arg(long, conflicts_with = "enhanced")]
+    pub unlock_only: bool,
+    /// Erase in enhanced mode [default: the mode of the job that was interrupted, else normal]
+    #[arg(long)]
+    pub enhanced: bool,
+    /// Serial number of the drive, or what `inspect` shows under "Confirm with". On a terminal it is asked for
+    #[arg(long, value_name = "TEXT")]
+    pub confirm: Vec<String>,
+    /// Where state is kept.
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
 /// `resume`
 #[derive(Args, Debug)]
 pub struct ResumeArgs {
@@ -150,6 +180,9 @@ pub struct ResumeArgs {
     /// Content that the drive carries and did not when the job began
     #[arg(long, value_name = "TYPE,...", value_delimiter = ',', value_parser = parse_content)]
     pub known_content: Vec<ContentType>,
+    /// A file with the PSID that is printed on the drive, for a revert; - is standard input (one drive only)
+    #[arg(long, value_name = "FILE")]
+    pub psid_file: Option<PathBuf>,
     /// Print events as JSON lines and end with one JSON object
     #[arg(long)]
     pub json: bool,

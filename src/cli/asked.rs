@@ -47,9 +47,10 @@ pub struct RequestArgs {
     /// Write nothing before the drive's own command: no blocks that must be gone after it
     #[arg(long)]
     pub no_canaries: bool,
-    /// Restore the drive's full capacity first (HPA, DCO, accessible maximum address), for good
-    #[arg(long)]
-    pub restore_hidden: bool,
+    /// What to do about capacity that the drive hides (HPA, DCO, accessible maximum address): restore it first, for good,
+    /// or leave it hidden and say so on the record
+    #[arg(long, value_enum, value_name = "CHOICE", default_value_t)]
+    pub hidden_areas: HiddenAreasArg,
     /// The vendor's statement about cryptographic erase; its digest goes onto plan and record
     #[arg(long, value_name = "FILE")]
     pub crypto_basis: Option<PathBuf>,
@@ -82,13 +83,22 @@ impl RequestArgs {
     /// What contradicts itself, or a file that cannot be read, in words.
     pub fn request(&self) -> Result<Request, String> {
         let request = self.without_profile()?;
-        match self.profile {
+        match self.profile() {
             None => Ok(request),
-            Some(profile) => Profile::from(profile).fill_in(&request).map_err(|wrong| wrong.to_string()),
+            Some(profile) => profile.fill_in(&request).map_err(|wrong| wrong.to_string()),
         }
     }
 
-    fn without_profile(&self) -> Result<Request, String> {
+    /// What is intended with the drives.
+    pub fn profile(&self) -> Option<Profile> {
+        self.profile.map(Profile::from)
+    }
+
+    /// The request before the profile fills it in.
+    ///
+    /// # Errors
+    /// A file that cannot be read, in words.
+    pub fn without_profile(&self) -> Result<Request, String> {
         let passes = match (&self.scheme, self.passes.is_empty()) {
             (Some(scheme), _) => PassChoice::Scheme(scheme.clone()),
             (None, false) => PassChoice::Listed(self.passes.clone()),
@@ -108,7 +118,7 @@ impl RequestArgs {
             crypto: self.crypto()?,
             canaries: if self.no_canaries { CanaryChoice::None } else { CanaryChoice::Write },
             afterwards: if self.overwrite_after { Afterwards::Overwrite } else { Afterwards::Nothing },
-            hidden: if self.restore_hidden { HiddenChoice::Restore } else { HiddenChoice::Refuse },
+            hidden: self.hidden_areas.into(),
             policy: self.policy_file(),
         })
     }
@@ -175,6 +185,25 @@ impl From<ScopeArg> for Scope {
         match scope {
             ScopeArg::Unit => Self::Unit,
             ScopeArg::Drive => Self::Drive,
+        }
+    }
+}
+
+/// What is done about capacity that a drive hides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum HiddenAreasArg {
+    /// It is restored first, and stays so.
+    #[default]
+    Restore,
+    /// It stays hidden, and is not sanitized by an overwrite.
+    Leave,
+}
+
+impl From<HiddenAreasArg> for HiddenChoice {
+    fn from(choice: HiddenAreasArg) -> Self {
+        match choice {
+            HiddenAreasArg::Restore => Self::Restore,
+            HiddenAreasArg::Leave => Self::Leave,
         }
     }
 }

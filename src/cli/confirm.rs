@@ -20,12 +20,17 @@ impl Source {
     pub fn choose(given: &[String]) -> Option<Self> {
         if !given.is_empty() {
             Some(Self::Options)
-        } else if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        } else if is_attended() {
             Some(Self::Terminal)
         } else {
             None
         }
     }
+}
+
+/// Whether somebody can be asked: a terminal shows the plan and takes the answer.
+pub fn is_attended() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Confirms drives that were named one by one. The result has, for each of `prepared`, the reason why it is not
@@ -150,13 +155,41 @@ fn by_options(
 
 fn ask(title: &str, text: &str) -> Option<Reason> {
     let said = prompt(&format!("{title} will be OVERWRITTEN.\nType or scan {text:?} to confirm: "));
-    (said != text).then(|| {
-        Reason::new(
-            ReasonCode::ConfirmationMismatch,
-            format!("{title} was confirmed with {said:?}, but it has {text:?}"),
-            "check that it is the drive you mean",
-        )
-    })
+    (said != text).then(|| mismatch(title, &said, text))
+}
+
+fn mismatch(title: &str, said: &str, text: &str) -> Reason {
+    Reason::new(
+        ReasonCode::ConfirmationMismatch,
+        format!("{title} was confirmed with {said:?}, but it has {text:?}"),
+        "check that it is the drive you mean",
+    )
+}
+
+/// Why it is not confirmed that the power of a drive's bay is cycled.
+pub fn of_power(facts: &DriveFacts, bay: &str, given: Option<&str>) -> Option<Reason> {
+    let title = facts.title();
+    let Some(text) = facts.confirm_text() else {
+        return Some(Reason::new(
+            ReasonCode::Unidentified,
+            format!("{title} has neither a serial number nor a world wide name"),
+            "pull the drive out and insert it again by hand",
+        ));
+    };
+    let said = match given {
+        Some(said) => said.to_owned(),
+        None if is_attended() => {
+            prompt(&format!("{title} in {bay} will lose its POWER.\nType or scan {text:?} to confirm: "))
+        }
+        None => {
+            return Some(Reason::new(
+                ReasonCode::ConfirmationMissing,
+                format!("{title} in {bay} would lose its power and nobody confirmed it"),
+                format!("--confirm {}", quoted(&text)),
+            ));
+        }
+    };
+    (said != text).then(|| mismatch(&title, &said, &text))
 }
 
 fn prompt(text: &str) -> String {
@@ -167,6 +200,28 @@ fn prompt(text: &str) -> String {
         Ok(_) => line.trim().to_owned(),
         Err(_) => String::new(),
     }
+}
+
+/// Confirms what is to become of one drive; the reason why it is not confirmed.
+pub fn this_drive(what: &str, text: &str, given: &[String]) -> Option<Reason> {
+    let said = match Source::choose(given) {
+        None => {
+            return Some(Reason::new(
+                ReasonCode::ConfirmationMissing,
+                format!("{what}, and nobody confirmed it"),
+                "confirm it with the text of this drive",
+            ));
+        }
+        Some(Source::Options) => given.join(" "),
+        Some(Source::Terminal) => prompt(&format!("{what}.\nType or scan {text:?} to confirm: ")),
+    };
+    (said != text).then(|| {
+        Reason::new(
+            ReasonCode::ConfirmationMismatch,
+            format!("{what}; it was confirmed with {said:?}, but it has {text:?}"),
+            "check that it is the drive you mean",
+        )
+    })
 }
 
 /// The text as one word of a shell.

@@ -47,11 +47,23 @@ pub fn list(args: &ListArgs, state: &StateArgs, out: &mut dyn Write) -> Exit {
 pub fn inspect(args: &InspectArgs, state: &StateArgs, out: &mut dyn Write) -> Exit {
     let paths = directories(state).map(|directories| StatePaths(directories.all())).unwrap_or_default();
     match inspect::look(args, &SysRoot::host(), &Helper::own(), paths) {
-        Ok(seen) if args.json => told(writeln!(out, "{}", inspect::to_json(&seen))),
-        Ok(seen) => told(inspect::write_text(&seen, out)),
+        Ok(seen) => {
+            if let Some(file) = &args.capture
+                && let Err(reason) = inspect::write_capture(&seen, file)
+            {
+                complain(&reasons_text(&[reason]));
+                return Exit::Refused;
+            }
+            told(if args.json {
+                writeln!(out, "{}", inspect::to_json(&seen))
+            } else {
+                inspect::write_text(&seen, out)
+            })
+        }
         Err(reasons) => {
-            complain(&format!("{} cannot be inspected\n{}", args.device, reasons_text(&reasons)));
-            let answer = inspect::refusal_to_json(&args.device, &reasons);
+            let subject = args.subject();
+            complain(&format!("{subject} cannot be inspected\n{}", reasons_text(&reasons)));
+            let answer = inspect::refusal_to_json(&subject, &reasons);
             match if args.json { told(writeln!(out, "{answer}")) } else { Exit::Success } {
                 Exit::Success => Exit::Refused,
                 failed => failed,

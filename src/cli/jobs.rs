@@ -70,6 +70,7 @@ impl Job {
             (State::Recorded, Some((outcome, _))) => word(*outcome),
             (
                 State::Intended
+                | State::Restoring
                 | State::Commanding { .. }
                 | State::Writing { .. }
                 | State::Verifying
@@ -88,6 +89,7 @@ impl Job {
             State::Refused | State::Intended => "nothing written".to_owned(),
             State::Recorded if story.resumable().is_err() => "recorded".to_owned(),
             State::Judged => "no record yet".to_owned(),
+            State::Restoring => "capacity not restored yet, nothing written".to_owned(),
             State::Commanding { step } => {
                 let sent = story.course.begun.as_ref().is_some_and(|begun| begun.sent.is_some());
                 let state = if sent { "sent, end not known" } else { "not sent" };

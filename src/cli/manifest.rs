@@ -11,7 +11,8 @@ use serde::Deserialize;
 use super::args::parse_content;
 use crate::device::resolve::is_same_name;
 use crate::device::{ContentType, DriveFacts};
-use crate::unit::term::DriveKind;
+use crate::plan::{Profile, Request};
+use crate::unit::term::{DriveKind, word};
 use crate::unit::{Reason, ReasonCode};
 
 /// Longest manifest, in bytes: a row is a few hundred bytes, and no host has a million drives.
@@ -37,7 +38,7 @@ pub struct Row {
     pub location: Option<String>,
     /// Where the drive goes.
     pub destination: Option<String>,
-    /// Profile of the site; only `reuse` exists so far.
+    /// What is intended with the drive: `reuse`, `rma` or `retire`.
     pub profile: Option<String>,
     /// Content accepted to be lost, words separated by blanks or semicolons.
     pub known_content: Option<String>,
@@ -125,12 +126,7 @@ fn check(rows: &[Row]) -> Result<(), ManifestFault> {
             return Err(fault(number, format!("{name} is listed twice")));
         }
         row.content().map_err(|text| fault(number, text))?;
-        match row.profile.as_deref() {
-            None | Some("reuse") => {}
-            Some(other) => {
-                return Err(fault(number, format!("profile {other:?} is not known; known: reuse")));
-            }
-        }
+        row.intent().map_err(|text| fault(number, text))?;
     }
     Ok(())
 }
@@ -186,6 +182,39 @@ impl Row {
         }
     }
 
+    /// What is intended with the drive, where the row says so.
+    ///
+    /// # Errors
+    /// With the word that is no profile.
+    pub fn intent(&self) -> Result<Option<Profile>, String> {
+        let Some(text) = self.profile.as_deref() else { return Ok(None) };
+        let known = Profile::ALL.into_iter().find(|profile| word(profile) == text);
+        let names: Vec<String> = Profile::ALL.iter().map(word).collect();
+        let unknown = || format!("profile {text:?} is not known; known: {}", names.join(", "));
+        known.map(Some).ok_or_else(unknown)
+    }
+
+    /// What is to be done to the row's drive: what the command line asks for, filled in by the profile of the row, or
+    /// of the command line where the row has none.
+    ///
+    /// # Errors
+    /// What contradicts the profile, in words.
+    pub fn request(&self, asked: &Request, common: Option<Profile>) -> Result<Request, String> {
+        let own = self.intent()?;
+        let request = match (own, common) {
+            (Some(own), Some(common)) if own != common => {
+                return Err(format!("its profile {} is not that of --profile {}", word(own), word(common)));
+            }
+            (Some(profile), _) => profile.fill_in(asked).map_err(|wrong| {
+                format!("its profile {} does not go with {}", word(wrong.profile), wrong.option)
+            })?,
+            (None, Some(profile)) => profile.fill_in(asked).map_err(|wrong| wrong.to_string())?,
+            (None, None) => asked.clone(),
+        };
+        let known_content = request.known_content.iter().copied().chain(self.content()?).collect();
+        Ok(Request { known_content, ..request })
+    }
+
     /// Content accepted to be lost.
     ///
     /// # Errors
@@ -226,7 +255,7 @@ mod tests {
             ("asset_tag\n7\n", 1, "neither serial nor wwn"),
             ("serial,colour\nS1,red\n", 1, "colour"),
             ("serial,known_content\nS1,everything\n", 1, "everything"),
-            ("serial,profile\nS1,rma\n", 1, "rma"),
+            ("serial,profile\nS0,rma\nS1,scrap\n", 2, "reuse, rma, retire"),
             ("serial,wwn\nS1\n", 1, "fields"),
             ("[{\"serial\": 7}]", 0, "string"),
         ];
@@ -276,6 +305,37 @@ mod tests {
         assert_eq!(row("serial,device\nS1,/dev/sdx\n"), Some(ReasonCode::ConfirmationMissing));
         let file = drive(DriveKind::TestObject, None, None);
         assert_eq!(parse("device\n/tmp/x\n").unwrap()[0].contradiction(&file), None);
+    }
+
+    /// What each profile fills in is DESIGN's: reuse clears, rma and retire purge, rma writes a pass after it.
+    #[test]
+    fn a_row_is_carried_out_as_its_profile() {
+        use crate::plan::request::{Afterwards, Fallback};
+        use crate::unit::term::Method;
+        let rows =
+            parse("serial,profile,known_content\nS1,rma,\nS2,retire,\nS3,reuse,lvm2-member\nS4,,\n").unwrap();
+        let plain = Request::default();
+        let done = |request: Request| (request.method, request.afterwards, request.profile);
+        let each: Vec<_> = rows.iter().map(|row| done(row.request(&plain, None).unwrap())).collect();
+        let (clear, purge) = (Some(Method::Clear), Some(Method::Purge));
+        let expected = [
+            (purge, Afterwards::Overwrite, Some(Profile::Rma)),
+            (purge, Afterwards::Nothing, Some(Profile::Retire)),
+            (clear, Afterwards::Nothing, Some(Profile::Reuse)),
+            (None, Afterwards::Nothing, None),
+        ];
+        assert_eq!(each, expected);
+        assert!(rows[2].request(&plain, None).unwrap().known_content.contains(&ContentType::Lvm2Member));
+        // The profile of the command line is that of rows without one, and no other than that of the rest.
+        assert_eq!(rows[3].request(&plain, Some(Profile::Rma)).unwrap().method, purge);
+        assert_eq!(rows[0].request(&plain, Some(Profile::Rma)).unwrap().method, purge);
+        let other = rows[2].request(&plain, Some(Profile::Rma)).unwrap_err();
+        assert_eq!(other, "its profile reuse is not that of --profile rma");
+        let cleared = Request { method: clear, ..plain.clone() };
+        let wrong = rows[0].request(&cleared, None).unwrap_err();
+        assert_eq!(wrong, "its profile rma does not go with --method clear");
+        let lower = Request { fallback: Fallback::Clear, ..plain };
+        assert!(rows[1].request(&lower, None).is_err() && rows[3].request(&lower, None).is_ok());
     }
 
     proptest! {

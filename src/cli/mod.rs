@@ -1,6 +1,7 @@
 //! Flags, rendering, progress, exit codes. stdout is the answer, stderr the talk.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod approval;
 pub mod args;
 pub mod asked;
 pub mod certificate;
@@ -12,16 +13,21 @@ pub mod key;
 pub mod lab;
 pub mod list;
 pub mod manifest;
+pub mod orders;
 pub mod plan;
+pub mod policy;
 pub mod policy_file;
 pub mod progress;
+pub mod recover;
 pub mod report;
 pub mod resume;
 pub mod sanitize;
+pub mod secret;
 pub mod selftest;
 pub mod setup;
 pub mod signals;
 pub mod table;
+pub mod unfreeze;
 pub mod verify;
 pub mod work;
 
@@ -83,6 +89,10 @@ fn run(command: Command) -> Exit {
             drop(out);
             return resume::run(&args);
         }
+        Command::Recover(args) => {
+            drop(out);
+            return recover::run(&args);
+        }
         Command::Job(JobCommand::List(args)) => jobs::list(&args, &mut out),
         Command::Verify(args) => {
             drop(out);
@@ -95,7 +105,9 @@ fn run(command: Command) -> Exit {
             certificate::show(&args, &mut out, &mut io::stderr())
         }
         Command::Key(command) => run_key(&command, &mut out),
+        Command::Policy(command) => policy::run(&command, &mut out, &mut io::stderr()),
         Command::Selftest(args) => selftest::run(&args, &mut out),
+        Command::Unfreeze(args) => unfreeze::run(&args, &mut out),
         Command::Lab(LabCommand::Up(args)) => lab::up(&args, &mut out),
         Command::Lab(LabCommand::Down(args)) => lab::down(&args, &mut out),
         Command::Lab(LabCommand::Demo(args)) => lab::demo(&args, &mut out),

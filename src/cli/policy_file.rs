@@ -7,11 +7,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::dsse::pae;
-use crate::certificate::encoding::{JsonFault, from_base64, parse_json};
-use crate::certificate::key::KeyId;
+use crate::certificate::encoding::{JsonFault, from_base64, parse_json, to_base64};
+use crate::certificate::key::{KeyId, SigningKey};
 use crate::certificate::keyring::{KeyStatus, Keyring, KeyringFault};
 use crate::plan::Policy;
 use crate::plan::policy::POLICY_SCHEMA;
+use crate::unit::digest::canonical_json;
 
 /// Payload type of a signed policy. Another one than that of records: neither can be taken for the other.
 pub const POLICY_PAYLOAD_TYPE: &str = "application/vnd.expunge.policy+json";
@@ -54,7 +55,7 @@ pub enum PolicyFault {
     Keyring(KeyringFault),
     /// No signature is a good one by an active key of the keyring.
     WronglySigned,
-    /// Well signed, but not a policy that is known here.
+    /// What is or would be signed is not a policy that is known here.
     Content(JsonFault),
     /// Another schema than [`POLICY_SCHEMA`].
     Schema(String),
@@ -76,7 +77,7 @@ impl fmt::Display for PolicyFault {
             Self::WronglySigned => {
                 f.write_str("no signature on the policy is a good one by an active key of --policy-keys")
             }
-            Self::Content(fault) => write!(f, "signed, but not a policy: {fault}"),
+            Self::Content(fault) => write!(f, "not a policy: {fault}"),
             Self::Schema(found) => write!(f, "policies of the schema {found:?} are not known here"),
             Self::Name(found) => write!(f, "a policy must have a name of its own, not {found:?}"),
         }
@@ -85,21 +86,64 @@ impl fmt::Display for PolicyFault {
 
 impl std::error::Error for PolicyFault {}
 
+/// A policy, and who answers for it.
+#[derive(Debug)]
+pub struct SignedPolicy {
+    /// What was signed.
+    pub policy: Policy,
+    /// Active keys of the keyring with a good signature on it; never empty.
+    pub signers: Vec<Signer>,
+}
+
+/// Whose signature is a good one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Signer {
+    /// Name of the key.
+    pub keyid: KeyId,
+    /// Whose it is, by the keyring.
+    pub name: String,
+}
+
 /// Reads a policy that is signed by an active key of a keyring.
 ///
 /// # Errors
 /// [`PolicyFault`] for anything else.
-pub fn load(path: &Path, keys: &Path) -> Result<Policy, PolicyFault> {
+pub fn load(path: &Path, keys: &Path) -> Result<SignedPolicy, PolicyFault> {
+    read(&bytes_of(path)?, &Keyring::load(keys).map_err(PolicyFault::Keyring)?)
+}
+
+/// Reads a policy that nobody signed yet.
+///
+/// # Errors
+/// [`PolicyFault`] for what could not be used if it were signed.
+pub fn load_unsigned(path: &Path) -> Result<Policy, PolicyFault> {
+    policy_of(&bytes_of(path)?)
+}
+
+/// The signed envelope of a policy. The payload is its canonical JSON, so the digest of the policy is that of the payload.
+pub fn seal(policy: &Policy, key: &SigningKey) -> Vec<u8> {
+    let payload = canonical_json(policy);
+    let signature = to_base64(&key.sign(&pae(POLICY_PAYLOAD_TYPE, &payload)));
+    let mut bytes = canonical_json(&Envelope {
+        payload_type: POLICY_PAYLOAD_TYPE.to_owned(),
+        payload: to_base64(&payload),
+        signatures: vec![Signature { keyid: key.public().id().to_string(), sig: signature }],
+    });
+    bytes.push(b'\n');
+    bytes
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, PolicyFault> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(PolicyFault::Io)?;
     file.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(PolicyFault::Io)?;
     if bytes.len() as u64 > BYTES_MAX {
         return Err(PolicyFault::TooLong);
     }
-    read(&bytes, &Keyring::load(keys).map_err(PolicyFault::Keyring)?)
+    Ok(bytes)
 }
 
-fn read(bytes: &[u8], keyring: &Keyring) -> Result<Policy, PolicyFault> {
+fn read(bytes: &[u8], keyring: &Keyring) -> Result<SignedPolicy, PolicyFault> {
     let value = parse_json(bytes).map_err(PolicyFault::NotSigned)?;
     let envelope: Envelope =
         serde_json::from_value(value).map_err(|error| PolicyFault::NotSigned(error.into()))?;
@@ -111,19 +155,24 @@ fn read(bytes: &[u8], keyring: &Keyring) -> Result<Policy, PolicyFault> {
         return Err(PolicyFault::Encoding);
     }
     let message = pae(POLICY_PAYLOAD_TYPE, &payload);
-    let mut good = false;
+    let mut signers = Vec::new();
     for signature in &envelope.signatures {
         let keyid = KeyId::parse(&signature.keyid).ok_or(PolicyFault::Encoding)?;
         let bytes = from_base64(&signature.sig).ok_or(PolicyFault::Encoding)?;
-        good |= keyring
+        let good = keyring
             .get(&keyid)
-            .is_some_and(|entry| entry.status == KeyStatus::Active && entry.verifies(&message, &bytes));
+            .filter(|entry| entry.status == KeyStatus::Active && entry.verifies(&message, &bytes));
+        signers.extend(good.map(|entry| Signer { keyid, name: entry.name.clone() }));
     }
-    if !good {
+    if signers.is_empty() {
         return Err(PolicyFault::WronglySigned);
     }
     // Only what was signed is parsed.
-    let value = parse_json(&payload).map_err(PolicyFault::Content)?;
+    Ok(SignedPolicy { policy: policy_of(&payload)?, signers })
+}
+
+fn policy_of(bytes: &[u8]) -> Result<Policy, PolicyFault> {
+    let value = parse_json(bytes).map_err(PolicyFault::Content)?;
     let policy: Policy = serde_json::from_value(value).map_err(|error| PolicyFault::Content(error.into()))?;
     if policy.schema != POLICY_SCHEMA {
         return Err(PolicyFault::Schema(policy.schema));
@@ -137,8 +186,6 @@ fn read(bytes: &[u8], keyring: &Keyring) -> Result<Policy, PolicyFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certificate::encoding::to_base64;
-    use crate::certificate::key::SigningKey;
     use crate::certificate::keyring::KeyEntry;
 
     fn own() -> Policy {
@@ -170,7 +217,7 @@ mod tests {
     fn only_a_policy_that_an_active_key_signed_is_used() {
         let active = keyring(1, KeyStatus::Active);
         let good = sealed(&own(), POLICY_PAYLOAD_TYPE, 1);
-        assert_eq!(read(&good, &active).unwrap().digest(), own().digest());
+        assert_eq!(read(&good, &active).unwrap().policy.digest(), own().digest());
         let bare = serde_json::to_vec(&own()).unwrap();
         assert!(matches!(read(&bare, &active), Err(PolicyFault::NotSigned(_))));
         let other = sealed(&own(), POLICY_PAYLOAD_TYPE, 2);

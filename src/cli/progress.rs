@@ -315,7 +315,7 @@ impl DriveListener<'_> {
                 is_due
             }
             Happening::Silence { silent, .. } => *silent >= SILENCE_SHOWN && !within(line.line_printed, 10),
-            Happening::PassEnded { .. } | Happening::Verified { .. } => true,
+            Happening::Restored { .. } | Happening::PassEnded { .. } | Happening::Verified { .. } => true,
         };
         if !is_due {
             return;
@@ -324,6 +324,9 @@ impl DriveListener<'_> {
             Happening::Progress(progress) => json!({"event": "progress", "progress": progress}),
             Happening::Command { step, news } => {
                 json!({"event": "command", "step": step, "news": news})
+            }
+            Happening::Restored { report, wanted } => {
+                json!({"event": "restored", "wanted": wanted, "restored": report.restored})
             }
             Happening::PassEnded { tally } => json!({"event": "pass-ended", "tally": tally}),
             Happening::Verified { tally } => json!({"event": "verified", "tally": tally}),
@@ -360,7 +363,7 @@ impl Listener for DriveListener<'_> {
                 line.whereabouts = whereabouts.map(plain);
             }
             Happening::Heat { pace, tally } => line.heat = heat_text(*pace, tally),
-            Happening::PassEnded { .. } | Happening::Verified { .. } => {}
+            Happening::Restored { .. } | Happening::PassEnded { .. } | Happening::Verified { .. } => {}
         }
         if self.board.style == Style::Json {
             self.event(line, happening, now);

@@ -7,7 +7,7 @@ use super::report::{Fate, Later, NotGoneOn};
 use super::sanitize::{Form, finish, style};
 use super::setup::{host, wish};
 use super::work::{Way, go_on_with};
-use super::{complain, selftest};
+use super::{complain, secret, selftest};
 use crate::certificate::provenance::SelfTest;
 use crate::job::conclude::KeyPlace;
 use crate::job::prepare::Host;
@@ -30,6 +30,10 @@ fn prepared(args: &ResumeArgs) -> Result<(Host, KeyPlace, Vec<String>), Exit> {
     let jobs = which(args, &first)?;
     if jobs.len() > 1 && args.pace.temperature_file.is_some() {
         complain("--temperature-file belongs to one drive; name one job");
+        return Err(Exit::Usage);
+    }
+    if jobs.len() > 1 && args.psid_file.is_some() {
+        complain("--psid-file belongs to one drive; name one job");
         return Err(Exit::Usage);
     }
     // Records and key are those that the job began with, unless others are named.
@@ -69,12 +73,23 @@ fn go_on(args: &ResumeArgs, host: &Host, place: KeyPlace, jobs: &[String]) -> Ex
         Ok(wish) => wish,
         Err(exit) => return exit,
     };
+    let psid = match secret::psid(args.psid_file.as_deref()) {
+        Ok(psid) => psid,
+        Err(exit) => return exit,
+    };
     let form = if args.json { Form::Json } else { Form::Text };
     let self_test = selftest::everything();
     let (mut fates, mut given, mut resumptions) = (Vec::new(), Vec::new(), Vec::new());
     for (job, taken) in jobs.iter().zip(take_up(args, host, &self_test, jobs)) {
         match taken {
-            Ok(Taken::Open(resumption)) => resumptions.push(*resumption),
+            Ok(Taken::Open(resumption)) => match secret::missing_for_rest(&resumption, psid.as_ref()) {
+                None => resumptions.push(*resumption),
+                Some(reason) => {
+                    given.push(resumption.story.given.clone());
+                    let not = NotResumed { story: Some(Box::new(resumption.story)), reasons: vec![reason] };
+                    fates.push(not_resumed(job, not));
+                }
+            },
             Ok(Taken::Ended(finished, said)) => {
                 given.push(*said);
                 fates.push(Fate::Finished(finished));
@@ -88,7 +103,8 @@ fn go_on(args: &ResumeArgs, host: &Host, place: KeyPlace, jobs: &[String]) -> Ex
     given.extend(resumptions.iter().map(|one| one.story.given.clone()));
     if !resumptions.is_empty() {
         let style = style(form);
-        let way = Way { host, place, self_test: &self_test, wish, style, pace: &args.pace };
+        let secret = psid.as_ref();
+        let way = Way { host, place, self_test: &self_test, wish, style, pace: &args.pace, secret };
         fates.extend(go_on_with(&way, resumptions));
     }
     finish(&fates, &given, form, &host.directories)

@@ -1,22 +1,23 @@
 //! `expunge sanitize`: prepares all drives, asks, works on them side by side, and tells.
 use std::io::{self, IsTerminal as _, Write as _};
 
+use super::approval::Approval;
 use super::args::SanitizeArgs;
 use super::confirm::{counted, named};
-use super::manifest::{self, Row};
+use super::manifest::Row;
 use super::plan::{as_text, refusal_text};
 use super::progress::Style;
 use super::report::{Fate, json_result, table};
-use super::setup::{given, host, under_policy, wish};
+use super::setup::{host, under_policy, wish};
 use super::work::{Way, held_back, work};
-use super::{complain, selftest};
+use super::{complain, orders, secret, selftest};
 use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::show::plain_lines;
 use crate::job::Directories;
 use crate::job::execute::Kept;
 use crate::job::opening::keep_refusal;
-use crate::job::prepare::{Host, Order, Prepared, Ready, check_plan_digest, prepare};
-use crate::plan::{Policy, Request};
+use crate::job::prepare::{Host, Order, Prepared, Ready, prepare};
+use crate::plan::Policy;
 use crate::unit::term::Exit;
 use crate::unit::{Reason, ReasonCode};
 
@@ -27,7 +28,7 @@ pub fn run(args: &SanitizeArgs) -> Exit {
         Ok(host) => host,
         Err(exit) => return exit,
     };
-    let (orders, rows) = match orders(args) {
+    let (orders, rows) = match orders::of(args) {
         Ok(orders) => orders,
         Err(exit) => return exit,
     };
@@ -35,13 +36,17 @@ pub fn run(args: &SanitizeArgs) -> Exit {
         Ok(wish) => wish,
         Err(exit) => return exit,
     };
+    let psid = match secret::psid(args.psid_file.as_deref()) {
+        Ok(psid) => psid,
+        Err(exit) => return exit,
+    };
     let self_test = selftest::everything();
     let mut prepared = prepare(&host, &orders);
     prepared = refuse_failed_self_test(prepared, &orders, &self_test);
     prepared = check_rows(prepared, &orders, &rows);
-    if let Some(digest) = args.plan {
-        prepared = check_each(prepared, &orders, |ready| check_plan_digest(ready, digest).err());
-    }
+    let approval = Approval::of(args);
+    prepared = check_each(prepared, &orders, |order, ready| approval.missing(&order.request, ready));
+    prepared = check_each(prepared, &orders, |_, ready| secret::missing(&ready.plan, psid.as_ref()));
     if !args.json {
         show(&prepared, &orders, &host.policy);
     }
@@ -54,8 +59,8 @@ pub fn run(args: &SanitizeArgs) -> Exit {
     let fates = if stopped_by_one {
         prepared.into_iter().map(held_back).collect()
     } else {
-        let way =
-            Way { host: &host, place, self_test: &self_test, wish, style: style(form), pace: &args.pace };
+        let (style, secret) = (style(form), psid.as_ref());
+        let way = Way { host: &host, place, self_test: &self_test, wish, style, pace: &args.pace, secret };
         work(&way, prepared)
     };
     keep_refusals(&host, &orders, &fates);
@@ -86,40 +91,6 @@ pub fn finish(fates: &[Fate], given: &[Given], form: Form, places: &Directories)
     }
 }
 
-/// The orders, and the rows of the manifest that they came from.
-fn orders(args: &SanitizeArgs) -> Result<(Vec<Order>, Vec<Row>), Exit> {
-    let usage = |text: String| {
-        complain(&text);
-        Exit::Usage
-    };
-    let request = args.request.request().map_err(usage)?;
-    let Some(manifest) = &args.manifest else {
-        let several = args.devices.len() > 1;
-        if several && args.plan.is_some() {
-            return Err(usage("--plan names the plan of one drive; give one drive".to_owned()));
-        }
-        if several && args.pace.temperature_file.is_some() {
-            return Err(usage("--temperature-file belongs to one drive; give one drive".to_owned()));
-        }
-        if several && (args.given.asset_tag.is_some() || args.given.ticket.is_some()) {
-            let text = "--asset-tag and --ticket belong to one drive; for several give --manifest FILE";
-            return Err(usage(text.to_owned()));
-        }
-        let order = |device: &String| Order {
-            device: device.clone(),
-            request: request.clone(),
-            given: given(&args.given),
-        };
-        return Ok((args.devices.iter().map(order).collect(), Vec::new()));
-    };
-    if args.pace.temperature_file.is_some() {
-        return Err(usage("--temperature-file belongs to one drive; give one drive".to_owned()));
-    }
-    let rows = manifest::read(manifest)
-        .map_err(|fault| usage(format!("{}: {fault}; nothing was done", manifest.display())))?;
-    Ok((rows.iter().map(|row| order_of(args, &request, row)).collect(), rows))
-}
-
 /// Every fact that a row gives must be the drive's: a list is confirmed by its number alone, so nothing else
 /// would find a row whose serial number and world wide name belong to two drives (P1).
 fn check_rows(prepared: Vec<Prepared>, orders: &[Order], rows: &[Row]) -> Vec<Prepared> {
@@ -133,27 +104,9 @@ fn check_rows(prepared: Vec<Prepared>, orders: &[Order], rows: &[Row]) -> Vec<Pr
     prepared.into_iter().zip(orders).enumerate().map(judge).collect()
 }
 
-fn order_of(args: &SanitizeArgs, request: &Request, row: &Row) -> Order {
-    let mut request = request.clone();
-    // The manifest was read with this check before.
-    request.known_content.extend(row.content().unwrap_or_default());
-    let common = given(&args.given);
-    let or = |own: &Option<String>, common: Option<String>| own.clone().or(common);
-    let given = Given {
-        asset_tag: or(&row.asset_tag, common.asset_tag.clone()),
-        ticket: or(&row.ticket, common.ticket.clone()),
-        source: or(&row.source, common.source.clone()),
-        location: or(&row.location, common.location.clone()),
-        destination: or(&row.destination, common.destination.clone()),
-        profile: row.profile.clone(),
-        ..common
-    };
-    Order { device: row.name().unwrap_or_default(), request, given }
-}
-
 fn refuse_failed_self_test(prepared: Vec<Prepared>, orders: &[Order], self_test: &SelfTest) -> Vec<Prepared> {
     let Some(failed) = self_test.failed.first() else { return prepared };
-    check_each(prepared, orders, |_| {
+    check_each(prepared, orders, |_, _| {
         Some(Reason::new(
             ReasonCode::SelfTestFailed,
             format!("a self-test failed: {failed}"),
@@ -165,11 +118,11 @@ fn refuse_failed_self_test(prepared: Vec<Prepared>, orders: &[Order], self_test:
 fn check_each(
     prepared: Vec<Prepared>,
     orders: &[Order],
-    check: impl Fn(&Ready) -> Option<Reason>,
+    check: impl Fn(&Order, &Ready) -> Option<Reason>,
 ) -> Vec<Prepared> {
     let judge = |(one, order): (Prepared, &Order)| {
         let reason = match &one {
-            Prepared::Ready(ready) => check(ready),
+            Prepared::Ready(ready) => check(order, ready),
             Prepared::Dead(_) | Prepared::Refused(_) => None,
         };
         match reason {

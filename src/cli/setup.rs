@@ -31,7 +31,7 @@ pub fn host(state: &StateArgs) -> Result<(Host, KeyPlace), Exit> {
 pub fn under_policy(host: Host, request: &RequestArgs) -> Result<Host, Exit> {
     let (Some(file), Some(keys)) = (&request.policy, &request.policy_keys) else { return Ok(host) };
     match policy_file::load(file, keys) {
-        Ok(policy) => Ok(Host { policy, ..host }),
+        Ok(signed) => Ok(Host { policy: signed.policy, ..host }),
         Err(fault) => {
             complain(&format!("--policy {}: {fault}; nothing was done", file.display()));
             Err(Exit::Usage)

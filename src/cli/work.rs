@@ -10,6 +10,7 @@ use super::signals;
 use crate::certificate::provenance::SelfTest;
 use crate::certificate::show::plain;
 use crate::device::DriveFacts;
+use crate::engine::firmware::Secret;
 use crate::job::conclude::KeyPlace;
 use crate::job::execute::{Kept, NotBegun, Shared, execute, execute_dead};
 use crate::job::prepare::{Host, Prepared};
@@ -36,6 +37,8 @@ pub struct Way<'a> {
     pub style: Style,
     /// How fast and how warm drives may be.
     pub pace: &'a PaceArgs,
+    /// The credential that the one drive's command needs.
+    pub secret: Option<&'a Secret>,
 }
 
 /// What is to be done to one drive.
@@ -98,7 +101,7 @@ fn side_by_side(way: &Way<'_>, tasks: Vec<Task>) -> Vec<Fate> {
     let absolute = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());
     let temperature_file = pace.temperature_file.as_ref().map(absolute);
     let shared = Shared {
-        secret: None,
+        secret: way.secret,
         host,
         signer: &signer,
         self_test,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use super::claimed::same_names;
 use super::discover::is_same_unit;
 use super::{DriveFacts, Resolved, SysRoot, discover};
-use crate::unit::{Reason, ReasonCode};
+use crate::unit::{BlockCount, Reason, ReasonCode};
 
 /// Where the drive is now that was described by `before`.
 ///
@@ -57,13 +57,24 @@ fn missing(title: &str) -> Reason {
 /// # Errors
 /// `identity-changed`, with what differs.
 pub fn is_same_drive(before: &DriveFacts, now: &DriveFacts) -> Result<(), Reason> {
+    let size = before.geometry().map(|geometry| geometry.capacity);
+    is_same_drive_of(before, now, size.as_slice())
+}
+
+/// The same for a drive whose capacity a job may have changed: it must have one of these sizes.
+///
+/// # Errors
+/// `identity-changed`, with what differs.
+pub fn is_same_drive_of(before: &DriveFacts, now: &DriveFacts, sizes: &[BlockCount]) -> Result<(), Reason> {
     let mut changes = Vec::new();
     if before.identity.lasting() != now.identity.lasting() {
         changes.push("another identity");
     }
-    let shape =
-        |facts: &DriveFacts| facts.geometry().map(|geometry| (geometry.capacity, geometry.block_size));
-    if shape(before).is_none() || shape(before) != shape(now) {
+    let fits = match (before.geometry(), now.geometry()) {
+        (Some(before), Some(now)) => before.block_size == now.block_size && sizes.contains(&now.capacity),
+        (None, _) | (_, None) => false,
+    };
+    if !fits {
         changes.push("another size");
     }
     if before.kind != now.kind {

@@ -14,6 +14,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::multipath;
 use super::root::{SysRoot, file_name};
 
 /// The controller that a drive (or the drive of a partition) hangs on, as a path below `/sys/devices`, the same
@@ -33,7 +34,8 @@ pub fn bus_of(root: &SysRoot, kernel_name: &str) -> Option<String> {
 
 /// The `device` folder of a whole drive, links resolved; `None` for what is no drive of its own.
 pub(super) fn device_folder(root: &SysRoot, kernel_name: &str) -> Option<PathBuf> {
-    fs::canonicalize(root.block_folder(&root.whole(kernel_name))?.join("device")).ok()
+    let hardware = multipath::hardware(root, &root.whole(kernel_name));
+    fs::canonicalize(root.block_folder(&hardware)?.join("device")).ok()
 }
 
 /// Folders of the NVMe controllers that reach a drive, by their numbers: the device folder itself, or under

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use serde::{Deserialize, Serialize};
 
+use super::capture::{Questions, recording};
 use super::guard::{FileTarget, Findings, Guard, GuardSet, Scene, Target};
 use super::helper::Seen;
 use super::identity::BackingFile;
@@ -289,10 +290,14 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         }
         Resolved::File { path } => file_facts(path, opened),
     };
-    let mut notes = Vec::new();
+    let (mut notes, mut questions) = (Vec::new(), None);
     if facts.device.is_some() {
         match ask(&opened.file) {
-            Ok(capability) => facts.capability = capability.map(Box::new),
+            Ok(None) => {}
+            Ok(Some((capability, asked))) => {
+                facts.capability = Some(Box::new(capability));
+                questions = Some(asked);
+            }
             Err(text) => notes.push(format!("{} was not asked what it can do: {text}", order.title())),
         }
     }
@@ -312,6 +317,14 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
             )),
         }
     }
+    sources.extend(source::own(&facts));
+    let capacity_held_back = match &facts.reach {
+        Reach::Dead(reason) if reason.code == ReasonCode::NoCapacity => {
+            facts.capability.as_ref().and_then(|capability| capability.why_no_capacity())
+        }
+        Reach::Dead(_) | Reach::Addressable(_) => None,
+    };
+    blockers.extend(capacity_held_back);
     sources.extend(source::content(&facts));
     if opened.direct == Direct::Cached {
         let path = order.title();
@@ -319,16 +332,19 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
             "the file system of {path} has no direct I/O: a read-back may be answered from memory"
         ));
     }
-    Ok(Seen { facts, sources, blockers, notes })
+    Ok(Seen { facts, sources, blockers, notes, questions })
 }
 
-/// What the drive says that it can do; `None` when its driver takes no commands.
-fn ask(file: &File) -> Result<Option<Capability>, String> {
+/// What the drive says that it can do, and how it was asked; `None` when its driver takes no commands.
+fn ask(file: &File) -> Result<Option<(Capability, Questions)>, String> {
     let node = file.try_clone().map_err(|error| error.to_string())?;
-    match channel::open(node.into()).map_err(|error| error.to_string())? {
-        Some(mut route) => survey(&mut route).map(Some).map_err(|reason| reason.text),
-        None => Ok(None),
-    }
+    let Some(route) = channel::open(node.into()).map_err(|error| error.to_string())? else {
+        return Ok(None);
+    };
+    let nsid = route.nsid;
+    let (mut route, recorder) = recording(route);
+    let capability = survey(&mut route).map_err(|reason| reason.text)?;
+    Ok(Some((capability, Questions { nsid, asked: recorder.take() })))
 }
 
 fn node_facts(

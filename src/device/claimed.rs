@@ -9,9 +9,9 @@ use super::guard::{FileTarget, Guard, GuardSet, Scene, Target};
 use super::helper::{self, Answer, Helper, HelperMode};
 use super::resolve::Resolved;
 use super::root::SysRoot;
-use super::{DeviceNumber, DriveFacts, Fact, Identity, gather};
+use super::{DeviceNumber, DriveFacts, Fact, Identity, Reach, gather};
 use crate::sys::{ioctl, stat};
-use crate::unit::{Reason, ReasonCode};
+use crate::unit::{BlockCount, Reason, ReasonCode};
 
 /// A drive that nothing else uses: claimed exclusively, identified, every guard passed. The claim lasts as
 /// long as the descriptor, also when that was passed on to a worker.
@@ -143,6 +143,13 @@ impl Claimed {
     /// `identity-changed`, `drive-gone`, or what uses the drive now.
     pub fn recheck(&self, root: &SysRoot) -> Result<(), Vec<Reason>> {
         self.look_again(root, &GuardSet::while_held())
+    }
+
+    /// From here on the drive has so many blocks: its holder has changed its capacity, and every further look expects that.
+    pub fn expect_capacity(&mut self, capacity: BlockCount) {
+        if let Reach::Addressable(geometry) = &mut self.facts.reach {
+            geometry.capacity = capacity;
+        }
     }
 
     fn look_again(&self, root: &SysRoot, guards: &GuardSet) -> Result<(), Vec<Reason>> {

@@ -22,15 +22,44 @@ pub struct Signs<'a> {
     pub raid_level: Option<&'a str>,
 }
 
-/// Transport from the resolved path of the device folder and, for NVMe, the controller's attribute.
-pub fn transport(name: &str, path: &str, nvme: Option<&str>) -> Option<String> {
+/// What sysfs says of how a device is attached, besides its path.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Attachment<'a> {
+    /// `transport` of an NVMe controller.
+    pub nvme: Option<&'a str>,
+    /// `type` of a card: `MMC`, `SD`.
+    pub card: Option<&'a str>,
+    /// `proc_name` of the SCSI host, the name of its driver.
+    pub host: Option<&'a str>,
+}
+
+/// Transport from the resolved path of the device folder and its attributes.
+pub fn transport(name: &str, path: &str, attachment: Attachment<'_>) -> Option<String> {
+    let Attachment { nvme, card, host } = attachment;
     if name.starts_with("nvme") {
         return Some(match nvme {
             None | Some("pcie") => "nvme".to_owned(),
             Some(fabric) => format!("nvme-{fabric}"),
         });
     }
-    let named = [("loop", "loop"), ("zram", "memory"), ("mmcblk", "mmc"), ("vd", "virtio"), ("xvd", "xen")];
+    if name.starts_with("mmcblk") {
+        // Embedded MMC and MMC cards say the same; cards of that kind are hardly to be found any more.
+        return Some(match card {
+            Some("MMC") => "emmc".to_owned(),
+            Some("SD") => "sd".to_owned(),
+            _ => "mmc".to_owned(),
+        });
+    }
+    if name.starts_with("pmem") {
+        // The root of CXL decoders is the ACPI device ACPI0017 (Linux drivers/cxl/acpi.c, from memory).
+        let cxl = path.contains("/ACPI0017") || path.contains("/cxl");
+        return Some(if cxl { "cxl".to_owned() } else { "pmem".to_owned() });
+    }
+    // Linux drivers/ufs/core/ufshcd.c, from memory; platform devices are named so, too.
+    if host == Some("ufshcd") || path.contains(".ufshc/") {
+        return Some("ufs".to_owned());
+    }
+    let named = [("loop", "loop"), ("zram", "memory"), ("vd", "virtio"), ("xvd", "xen")];
     if let Some((_, transport)) = named.iter().find(|(prefix, _)| name.starts_with(prefix)) {
         return Some((*transport).to_owned());
     }
@@ -154,13 +183,14 @@ mod tests {
 
     #[test]
     fn transports_are_read_from_the_path() {
-        let of = |name: &str, path: &str| transport(name, path, None).unwrap_or_default();
+        let of = |name: &str, path: &str| transport(name, path, Attachment::default()).unwrap_or_default();
         let pci = "/sys/devices/pci0000:00/0000:00:1f.2";
         assert_eq!(of("sda", &format!("{pci}/ata1/host0/target0:0:0/0:0:0:0")), "sata");
         assert_eq!(of("sdb", &format!("{pci}/usb2/2-1/2-1:1.0/host7/target7:0:0/7:0:0:0")), "usb");
         let sas = format!("{pci}/host1/port-1:0/end_device-1:0/target1:0:0/1:0:0:0");
         assert_eq!(of("sdc", &sas), "sas");
-        assert_eq!(transport("nvme0n1", pci, Some("tcp")).unwrap(), "nvme-tcp");
-        assert_eq!(transport("sdd", pci, None), None);
+        let tcp = Attachment { nvme: Some("tcp"), ..Attachment::default() };
+        assert_eq!(transport("nvme0n1", pci, tcp).unwrap(), "nvme-tcp");
+        assert_eq!(transport("sdd", pci, Attachment::default()), None);
     }
 }

@@ -1,6 +1,6 @@
 //! All drives of this machine from sysfs, and what was left out and why.
 use super::root::SysRoot;
-use super::{DriveFacts, Identity, Reach, gather, guard, stack};
+use super::{DriveFacts, Identity, Reach, gather, guard, multipath, stack};
 use crate::unit::Reason;
 
 /// One drive as `list` shows it.
@@ -63,7 +63,10 @@ pub fn discover(root: &SysRoot) -> Discovery {
         let Some(folder) = root.block_folder(&name) else { continue };
         let hidden = root.number(&folder.join("hidden")) == Some(1);
         let mut leave = |why: String| found.left_out.push(LeftOut { name: name.clone(), why });
-        if let Some(why) = not_a_drive(&name) {
+        let whole_map = multipath::is_map(root, &name).then(|| multipath::paths(root, &name));
+        if let Some(Err(why)) = &whole_map {
+            leave(why.clone());
+        } else if let Some(why) = not_a_drive(&name).filter(|_| whole_map.is_none()) {
             let below = root.names(&folder.join("slaves"));
             match below.as_slice() {
                 [] if name.starts_with("ram") => {}
@@ -110,7 +113,10 @@ pub fn facts_with_siblings(root: &SysRoot, name: &str) -> Option<DriveFacts> {
     let mut facts = gather::drive_facts(root, name)?;
     let mut units: Vec<Identity> = Vec::new();
     for other in root.names(&root.sys.join("block")) {
-        let plain = not_a_drive(&other).is_none() && !other.starts_with("loop") && other != name;
+        // The paths of a drive under native NVMe multipath have no nodes.
+        let hidden = root.block_folder(&other).and_then(|folder| root.number(&folder.join("hidden")));
+        let plain =
+            not_a_drive(&other).is_none() && !other.starts_with("loop") && other != name && hidden != Some(1);
         if let Some(sibling) = plain.then(|| gather::drive_facts(root, &other)).flatten() {
             relate(&mut facts, &sibling);
             // Another path to another unit makes no more units: as in the list, the first node stands for it.

@@ -2,22 +2,45 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::classify::{self, Signs};
+use super::classify::{self, Attachment, Signs};
 use super::identity::BackingFile;
 use super::root::{SysRoot, file_name};
-use super::{DriveFacts, Identity, QueueLimits, Reach, sysfs};
+use super::{DriveFacts, Identity, QueueLimits, Reach, multipath, sysfs};
 use crate::sys::stat;
 use crate::unit::{BlockCount, BlockSize, Geometry, Reason, ReasonCode};
 
 /// Unit of `size` in sysfs, whatever the block size of the drive is (Documentation/ABI/stable/sysfs-block).
 const SIZE_UNIT: u64 = 512;
 
-/// Facts of the whole device `name`; `None` when the kernel does not have it (any more).
+/// Facts of the whole device `name`; `None` when the kernel does not have it (any more). Those of a multipath map are
+/// the map's own about the node, and its paths' about the drive; a map that does not stand for one drive has no identity.
 pub fn drive_facts(root: &SysRoot, name: &str) -> Option<DriveFacts> {
+    let own = device_facts(root, name)?;
+    if !multipath::is_map(root, name) {
+        return Some(own);
+    }
+    let Ok(paths) = multipath::paths(root, name) else { return Some(own) };
+    let bay = paths.iter().find_map(|path| path.bay.clone());
+    let first = paths.into_iter().next()?;
+    Some(DriveFacts {
+        identity: first.identity,
+        kind: first.kind,
+        transport: first.transport,
+        removable: first.removable,
+        bay,
+        read_only: own.read_only || first.read_only,
+        ..own
+    })
+}
+
+fn device_facts(root: &SysRoot, name: &str) -> Option<DriveFacts> {
     let folder = root.block_folder(name)?;
     let device = fs::canonicalize(folder.join("device")).unwrap_or_else(|_| folder.join("device"));
     let nvme = nvme_controller_text(root, &device, "transport");
-    let transport = classify::transport(name, &device.to_string_lossy(), nvme.as_deref());
+    let card = root.text(&device.join("type"));
+    let host = host_driver(root, &device);
+    let attachment = Attachment { nvme: nvme.as_deref(), card: card.as_deref(), host: host.as_deref() };
+    let transport = classify::transport(name, &device.to_string_lossy(), attachment);
     let mut identity = identity(root, name, &folder, &device);
     identity.bridged = transport.as_deref() == Some("usb");
     let raid_level = root.text(&device.join("raid_level"));
@@ -125,6 +148,13 @@ fn nvme_controller_text(root: &SysRoot, device: &Path, attribute: &str) -> Optio
         let controllers = names.iter().filter(|name| name.starts_with("nvme"));
         controllers.map(|name| device.join(name).join(attribute)).find_map(|path| root.text(&path))
     })
+}
+
+/// The driver of the SCSI host that a device hangs on.
+fn host_driver(root: &SysRoot, device: &Path) -> Option<String> {
+    let is_host = |name: &str| name.strip_prefix("host").is_some_and(|number| number.parse::<u32>().is_ok());
+    let host = device.ancestors().find(|folder| file_name(folder).is_some_and(|name| is_host(&name)))?;
+    root.text(&host.join("scsi_host").join(host.file_name()?).join("proc_name"))
 }
 
 fn backing(root: &SysRoot, attribute: &Path) -> Option<BackingFile> {

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::capture::Questions;
 use super::claim::{self, Order};
 use super::root::SysRoot;
 use super::{DriveFacts, Fact, GuardSet, guard};
@@ -90,6 +91,9 @@ pub struct Seen {
     pub blockers: Vec<Reason>,
     /// What could not be seen, but does not refuse.
     pub notes: Vec<String>,
+    /// What it was asked by its own commands, and what it answered; `None` when it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub questions: Option<Questions>,
 }
 
 impl Helper {

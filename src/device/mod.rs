@@ -5,20 +5,25 @@
 //! sick drive hangs its opener beyond the reach of any signal.
 
 pub mod again;
+pub mod bay;
 pub mod bus;
 pub mod capability;
+pub mod capture;
 pub mod claim;
 pub mod claimed;
 pub mod classify;
 pub mod content;
 pub mod discover;
+pub mod elsewhere;
 pub mod facts;
 pub mod gather;
 pub mod guard;
 pub mod helper;
 pub mod identity;
+pub mod multipath;
 pub mod probe;
 pub mod procfs;
+pub mod rescan;
 pub mod resolve;
 pub mod root;
 pub mod security;
@@ -29,7 +34,7 @@ pub mod sysfs;
 pub mod thermometer;
 pub mod units;
 
-pub use again::{find_again, is_same_drive};
+pub use again::{find_again, is_same_drive, is_same_drive_of};
 pub use bus::bus_of;
 pub use capability::Capability;
 pub use claim::StatePaths;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::root::SysRoot;
-use super::{DeviceNumber, DriveFacts, discover, stack};
+use super::{DeviceNumber, DriveFacts, discover, multipath, stack};
 use crate::unit::{Reason, ReasonCode};
 
 /// One whole drive, or a plain file that stands for one.
@@ -156,12 +156,19 @@ fn whole_drive(root: &SysRoot, path: &Path, node: PathBuf, number: DeviceNumber)
     }
     let folder = root.block_folder(&name).unwrap_or_default();
     let below = root.names(&folder.join("slaves"));
-    if let Some(why) = discover::not_a_drive(&name) {
-        let parts: Vec<String> = below.iter().map(|slave| format!("/dev/{}", root.whole(slave))).collect();
-        let remedy = if parts.is_empty() {
+    if multipath::is_map(root, &name) {
+        if let Err(why) = multipath::paths(root, &name) {
+            let text = format!("{shown} is {why}, so it is not one drive");
+            return Err(not_a_drive(
+                text,
+                format!("multipath -f of the map, then name a drive: {}", drives(root, &below)),
+            ));
+        }
+    } else if let Some(why) = discover::not_a_drive(&name) {
+        let remedy = if below.is_empty() {
             "name a whole drive: expunge list shows them".to_owned()
         } else {
-            format!("release it, then name the drives below it: {}", parts.join(", "))
+            format!("release it, then name the drives below it: {}", drives(root, &below))
         };
         return Err(not_a_drive(format!("{shown} is {why}, not a drive"), remedy));
     }
@@ -170,6 +177,12 @@ fn whole_drive(root: &SysRoot, path: &Path, node: PathBuf, number: DeviceNumber)
     }
     let diskseq = root.number(&folder.join("diskseq"));
     Ok(Resolved::Node { node, name, number, diskseq })
+}
+
+/// Nodes of the whole devices of some names.
+fn drives(root: &SysRoot, names: &[String]) -> String {
+    let nodes: Vec<String> = names.iter().map(|name| format!("/dev/{}", root.whole(name))).collect();
+    nodes.join(", ")
 }
 
 /// A loop device over a block device claims nothing below it: whatever uses the device there would not be seen,

@@ -1,7 +1,11 @@
 //! Facts one by one with the attribute, ioctl or page each came from, for `inspect`.
+mod own;
+
 use super::root::SysRoot;
-use super::{DriveFacts, Fact, Reach};
+use super::{DriveFacts, Fact, Reach, multipath};
 use crate::unit::term::word;
+
+pub use own::own;
 
 /// Where the shape of the drive was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub fn of_node(root: &SysRoot, facts: &DriveFacts, shape: Shape) -> Vec<Fact> {
     let mut list = Facts(Vec::new());
     let sys = format!("/sys/block/{}", facts.kernel_name);
     let at = |attribute: &str| format!("{sys}/{attribute}");
+    let hardware = multipath::hardware(root, &facts.kernel_name);
+    let at_hardware = |attribute: &str| format!("/sys/block/{hardware}/{attribute}");
     if let Some(device) = facts.device {
         list.add("device number", device.to_string(), at("dev"));
     }
@@ -41,12 +47,12 @@ pub fn of_node(root: &SysRoot, facts: &DriveFacts, shape: Shape) -> Vec<Fact> {
         };
         list.add("attachment", diskseq.to_string(), source);
     }
-    identity(root, facts, &mut list, &at);
+    identity(root, facts, &hardware, &mut list);
     let kind = "name, transport, queue/rotational, VPD page B1h";
     list.add("kind", word(facts.kind), kind);
-    list.add_known("transport", facts.transport.as_ref(), format!("path of {sys}/device"));
+    list.add_known("transport", facts.transport.as_ref(), format!("path of {}", at_hardware("device")));
     let by = facts.bay.as_deref().is_some_and(|bay| bay.starts_with("enclosure "));
-    let source = if by { at("device/enclosure_device:*") } else { "/dev/disk/by-path".to_owned() };
+    let source = if by { at_hardware("device/enclosure_device:*") } else { "/dev/disk/by-path".to_owned() };
     list.add_known("bay", facts.bay.as_ref(), source);
     shape_facts(facts, shape, &mut list, &at);
     let queue = &facts.queue;
@@ -61,15 +67,15 @@ pub fn of_node(root: &SysRoot, facts: &DriveFacts, shape: Shape) -> Vec<Fact> {
     for name in &facts.other_units {
         list.add("other unit", name.as_str(), "same serial number and model, another unit");
     }
-    let state =
-        root.block_folder(&facts.kernel_name).and_then(|folder| root.text(&folder.join("device/state")));
-    list.add_known("state", state.as_ref(), at("device/state"));
+    let state = root.block_folder(&hardware).and_then(|folder| root.text(&folder.join("device/state")));
+    list.add_known("state", state.as_ref(), at_hardware("device/state"));
     list.0
 }
 
-fn identity(root: &SysRoot, facts: &DriveFacts, list: &mut Facts, at: &impl Fn(&str) -> String) {
+fn identity(root: &SysRoot, facts: &DriveFacts, hardware: &str, list: &mut Facts) {
     let identity = &facts.identity;
-    let folder = root.block_folder(&facts.kernel_name).unwrap_or_default();
+    let at = |attribute: &str| format!("/sys/block/{hardware}/{attribute}");
+    let folder = root.block_folder(hardware).unwrap_or_default();
     let first = |attributes: &[&str]| {
         let present = attributes.iter().find(|attribute| folder.join(attribute).exists());
         present.map_or_else(|| at("device"), |attribute| at(attribute))
@@ -125,6 +131,24 @@ pub fn of_file(facts: &DriveFacts) -> Vec<Fact> {
     if let Some(backing) = &facts.identity.backing {
         list.add("inode", format!("{} on {}", backing.inode, backing.filesystem), "statx");
     }
+    list.0
+}
+
+/// Facts of a drive of which only a capture is here.
+pub fn of_capture(facts: &DriveFacts) -> Vec<Fact> {
+    let mut list = Facts(Vec::new());
+    let identity = &facts.identity;
+    list.add_known("vendor", identity.vendor.as_ref(), "capture");
+    list.add_known("model", identity.model.as_ref(), "capture");
+    list.add_known("firmware", identity.firmware.as_ref(), "capture");
+    list.add("kind", word(facts.kind), "capture");
+    list.add_known("transport", facts.transport.as_ref(), "capture");
+    if let Reach::Addressable(geometry) = &facts.reach {
+        list.add("size", geometry.bytes().to_string(), "capture");
+        list.add("logical block", geometry.block_size.to_string(), "capture");
+    }
+    list.add("zoned", word(facts.zoned), "capture");
+    list.0.extend(own(facts));
     list.0
 }
 

@@ -5,16 +5,16 @@
 //!   ─▶ Verify ─▶ Ready ─▶ Progress* Verified ─▶ (Repair ─▶ Ready ─▶ Repaired)
 //!      at any place: stop, gone, given up, silence ─▶ the end
 //! ```
-mod silence;
-
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
-use super::course::{Course, PassRun, Run, Trust, VerificationRun};
+use super::commanding::random;
+use super::course::{Course, LeftAtWork, PassRun, Run, Trust, VerificationRun};
 use super::ending::{given_up, gone, is_worth_reading, lost, refused, state_failed};
 use super::entry::{Entry, Keeper};
+use super::key_slots::still_there;
 use super::listen::{Happening, Listener};
 use super::probe;
 use super::shares::Seat;
@@ -77,18 +77,26 @@ pub fn carry_out_with<'a>(
 ) -> Run {
     let mut talk = Talk::new(plan.geometry, plan.rules(), course.spent, means);
     talk.units = units;
+    let slots = still_there(plan, &course);
     let mut run = Run {
+        restores: course.restores,
+        key_slots: course.key_slots,
         steps: course.steps,
         passes: course.passes,
         verification: course.verification,
         probe: None,
         ending: Ending::Completed,
         capability: None,
+        left_at_work: LeftAtWork::No,
         conduct: Conduct::default(),
     };
-    let rest = Rest { written: course.written, started: course.pass_started };
+    // A command that ends only in this sitting ends after the time that the journal has for the first pass.
+    let commanded = run.steps.len() == plan.commands().len();
+    let rest = Rest { written: course.written, started: course.pass_started.filter(|_| commanded) };
     let result = talk
-        .purge(plan, course.begun, &mut run)
+        .restore(plan, &mut run)
+        .and_then(|()| talk.key_slots(slots, &mut run))
+        .and_then(|()| talk.purge(plan, course.begun, course.trust, &mut run))
         .and_then(|()| talk.take_up(plan, course.given_up, &mut run))
         .and_then(|()| talk.look(plan, patterns, course.trust, rest, &mut run))
         .and_then(|rest| talk.write(plan, patterns, rest, &mut run))
@@ -98,7 +106,8 @@ pub fn carry_out_with<'a>(
         run.ending = ending;
     }
     talk.look_after(plan, &mut run);
-    run.conduct = talk.conduct;
+    run.left_at_work = talk.left_at_work;
+    run.conduct = Conduct { key_slots: run.key_slots.clone(), ..talk.conduct };
     run
 }
 
@@ -128,17 +137,18 @@ struct Rest {
 
 pub(super) struct Talk<'a> {
     geometry: Geometry,
-    rules: Rules,
+    pub(super) rules: Rules,
     spent: Duration,
     began: Instant,
-    means: Means<'a>,
+    pub(super) means: Means<'a>,
     /// Those who work on other units of the drive.
     pub(super) units: Vec<UnitMeans<'a>>,
-    stop_sent: Option<Instant>,
-    heard: Instant,
+    pub(super) stop_sent: Option<Instant>,
+    pub(super) heard: Instant,
     /// Until when nothing need be heard: the drive is at work on a command that answers when it is done.
-    quiet: Option<Instant>,
-    conduct: Conduct,
+    pub(super) quiet: Option<Instant>,
+    pub(super) left_at_work: LeftAtWork,
+    pub(super) conduct: Conduct,
     speed: Speedometer,
     /// The last pace that was ordered.
     pace: Option<NonZeroU64>,
@@ -157,6 +167,7 @@ impl<'a> Talk<'a> {
             stop_sent: None,
             heard: now,
             quiet: None,
+            left_at_work: LeftAtWork::No,
             conduct: Conduct::default(),
             speed: Speedometer::new(now),
             pace: None,
@@ -237,6 +248,7 @@ impl Talk<'_> {
         run: &mut Run,
     ) -> Result<Rest, Broken> {
         let next = run.passes.len();
+        let rest = Rest { started: rest.started.filter(|at| Some(*at) >= run.ready_for_passes()), ..rest };
         // A full reading sees everything anyway; a sample does not see what came in while nobody held the drive.
         let full = matches!(plan.verification, VerificationPlan::Full { .. });
         let needless = next == patterns.len() && (full || run.verification.is_some());
@@ -329,8 +341,7 @@ impl Talk<'_> {
         Ok(())
     }
 
-    /// Where a rule has ended a pass, now or before an interruption, what was written of the last one is read back, or
-    /// nothing more is done.
+    /// After a rule has ended a pass, what was written of the last one is read back, or nothing more is done.
     fn take_up(&self, plan: &Plan, ended_by: Option<RuleName>, run: &mut Run) -> Result<(), Broken> {
         let Some(rule) = ended_by else { return Ok(()) };
         let ending = Ending::GivenUp(given_up(rule, &self.rules));
@@ -354,11 +365,13 @@ impl Talk<'_> {
                 Event::Broken { text } => return Err(Broken(lost(text))),
                 Event::Verified { .. }
                 | Event::Repaired { .. }
+                | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
                 | Event::News(_)
                 | Event::Commanded { .. }
-                | Event::Surveyed { .. } => {
+                | Event::Surveyed { .. }
+                | Event::Unlocked { .. } => {
                     return Err(Broken(lost("the worker process did something else than write".into())));
                 }
             }
@@ -455,11 +468,13 @@ impl Talk<'_> {
                 Event::Pass { .. }
                 | Event::Checkpoint { .. }
                 | Event::Repaired { .. }
+                | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
                 | Event::News(_)
                 | Event::Commanded { .. }
-                | Event::Surveyed { .. } => {
+                | Event::Surveyed { .. }
+                | Event::Unlocked { .. } => {
                     return Err(Broken(lost("the worker process did something else than read".into())));
                 }
             }
@@ -497,11 +512,13 @@ impl Talk<'_> {
                 Event::Pass { .. }
                 | Event::Checkpoint { .. }
                 | Event::Verified { .. }
+                | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
                 | Event::News(_)
                 | Event::Commanded { .. }
-                | Event::Surveyed { .. } => {
+                | Event::Surveyed { .. }
+                | Event::Unlocked { .. } => {
                     return Err(Broken(lost("the worker process did not repair when it was to".into())));
                 }
             }
@@ -585,8 +602,4 @@ impl Talk<'_> {
         self.heard = heard;
         Ok(())
     }
-}
-
-pub(super) fn random(seed: &mut [u8]) -> Result<(), Broken> {
-    getrandom::fill(seed).map_err(|error| Broken(lost(format!("the kernel gave no random numbers: {error}"))))
 }

@@ -8,17 +8,17 @@
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::carry_out::{Broken, Talk, random};
-use super::course::{Run, StepRun};
+use super::carry_out::{Broken, Talk};
+use super::course::{Run, StepRun, Trust};
 use super::ending::{lost, step_ended};
 use super::entry::Entry;
 use super::listen::Happening;
 use crate::command::DriveCommand;
 use crate::engine::firmware::{Before, CommandReport, Conclusion, News, Start};
 use crate::plan::firmware::{Expected, FirmwarePlan};
-use crate::plan::{Plan, Rules};
-use crate::unit::{BlockCount, Lba, LbaRange, Pattern, PatternKey, RangeSet};
-use crate::verify::steps::{Compared, step_word};
+use crate::plan::{Plan, Rules, VerificationPlan};
+use crate::unit::{BlockCount, Lba, LbaRange, Pattern, PatternKey, RangeSet, Reason, ReasonCode};
+use crate::verify::steps::{Compared, Demand, demand, step_word};
 use crate::verify::{Canaries, Ending, StepTally};
 use crate::worker::message::{Command, Look};
 use crate::worker::{Event, Order, Repair};
@@ -29,19 +29,59 @@ impl Talk<'_> {
         &mut self,
         plan: &Plan,
         begun: Option<Box<StepRun>>,
+        trust: Trust,
         run: &mut Run,
     ) -> Result<(), Broken> {
         let Some(firmware) = &plan.firmware else { return Ok(()) };
+        let begun = self.anew(plan, begun, trust, run)?;
+        let demand = demand(plan);
+        // What ended the job before an interruption ends it again.
+        for (index, step) in run.steps.iter().enumerate() {
+            step_ended(step_word(&step.tally, Compared::after(plan, index), &demand)).map_err(Broken)?;
+        }
         let mut begun = begun.map(|step| *step);
         while let Some(command) = firmware.steps.get(run.steps.len()) {
             let mut step = begun.take().unwrap_or_else(|| self.new_step(command));
-            let result = self.step(firmware, run.steps.len(), &mut step);
-            let word = step_word(&step.tally, compared(plan));
+            let index = run.steps.len();
+            let compared = Compared::after(plan, index);
+            let result = self.step(firmware, index, compared, &mut step);
+            let word = step_word(&step.tally, compared, &demand);
             run.steps.push(step);
             result?;
             step_ended(word).map_err(Broken)?;
         }
         Ok(())
+    }
+
+    /// What was over before an interruption counts only where what was written on the drive meanwhile would be seen: where
+    /// every block is read, or written over. Canaries that were not read yet prove nothing any more.
+    fn anew(
+        &mut self,
+        plan: &Plan,
+        begun: Option<Box<StepRun>>,
+        trust: Trust,
+        run: &mut Run,
+    ) -> Result<Option<Box<StepRun>>, Broken> {
+        let failed = |step: &StepRun| {
+            let report = step.tally.report.as_ref().map(|report| &report.conclusion);
+            !matches!(report, Some(Conclusion::Confirmed | Conclusion::Claimed))
+        };
+        if trust == Trust::Held || run.steps.iter().any(failed) {
+            return Ok(begun);
+        }
+        let alone = plan.firmware.as_ref().is_none_or(|firmware| firmware.compared_units().is_empty());
+        // In other units nothing is read afterwards. Before passes that may have begun it is for the record to say so.
+        let read = alone && matches!(plan.verification, VerificationPlan::Full { .. });
+        let seen = !plan.passes.is_empty() || read;
+        let from = if seen { run.steps.len() } else { 0 };
+        let ended = begun.as_ref().is_some_and(|step| !failed(step));
+        if from == run.steps.len() && !ended {
+            return Ok(begun);
+        }
+        let number = u32::try_from(from).unwrap_or(u32::MAX);
+        self.keep(&Entry::CommandsAnew { at: self.now(), from: number })?;
+        run.steps.truncate(from);
+        Ok(None)
     }
 
     fn new_step(&self, command: &DriveCommand) -> StepRun {
@@ -50,18 +90,31 @@ impl Talk<'_> {
         StepRun { tally, bytes: Vec::new(), started: self.now(), sent: None, ended: None }
     }
 
-    fn step(&mut self, plan: &FirmwarePlan, number: usize, step: &mut StepRun) -> Result<(), Broken> {
+    fn step(
+        &mut self,
+        plan: &FirmwarePlan,
+        number: usize,
+        compared: Compared,
+        step: &mut StepRun,
+    ) -> Result<(), Broken> {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         let start = if step.sent.is_some() { Start::Follow } else { Start::Send };
         if start == Start::Send {
             self.plant(plan, number, step)?;
             self.plant_others(plan, number, step)?;
+            self.is_provable(plan, compared, step)?;
             self.look_before(number, step)?;
         }
         if step.tally.report.as_ref().is_none_or(|report| is_open(&report.conclusion)) {
-            let report = self.command(number, step, start)?;
-            if self.stop_was_asked() && is_open(&report.conclusion) {
-                // It goes on by itself. Nothing is kept of it, so that whoever resumes the job follows it.
+            let mut report = self.command(number, step, start)?;
+            if start == Start::Follow && report.conclusion == Conclusion::Claimed {
+                // Canaries can be gone for other reasons after a time in which nobody held the drive.
+                report.conclusion = Conclusion::Unknown { reason: unheld() };
+                report.proof.clear();
+            }
+            if self.stop_was_asked() && (is_open(&report.conclusion) || was_stopped(&report.conclusion)) {
+                // It goes on by itself, or was never begun. Nothing is kept of it, so that whoever resumes the job
+                // follows it.
                 return Err(Broken(Ending::Stopped));
             }
             self.keep(&Entry::Commanded { at: self.now(), step: number, report: Box::new(report.clone()) })?;
@@ -107,6 +160,29 @@ impl Talk<'_> {
         Ok(planted)
     }
 
+    /// A command whose end nothing could prove is not begun: it would destroy everything and come to nothing.
+    fn is_provable(&self, plan: &FirmwarePlan, compared: Compared, step: &StepRun) -> Result<(), Broken> {
+        let demand = Demand { canaries: plan.canaries, capacity: self.geometry().capacity };
+        let planted = step.tally.canaries.as_ref().map(|canaries| &canaries.planted);
+        let enough = planted.is_some_and(|planted| demand.is_met_by(planted));
+        match compared {
+            Compared::Blocks => Ok(()),
+            Compared::Rewritten | Compared::CanariesOnly if enough || plan.canaries == 0 => Ok(()),
+            Compared::Rewritten | Compared::CanariesOnly => {
+                let count = planted.map_or(0, |planted| planted.count().0);
+                Err(Broken(Ending::CommandNotStarted(Reason::new(
+                    ReasonCode::WriteErrors,
+                    format!(
+                        "only {count} of {} canaries could be written, or not the first and the last block: what the \
+                         drive says of its command could not be shown to be true",
+                        plan.canaries
+                    ),
+                    "choose a --technique whose end can be read back (block-erase, sanitize-overwrite), or destroy the drive",
+                ))))
+            }
+        }
+    }
+
     /// Looks at the drive, and makes the intent durable.
     fn look_before(&mut self, number: u32, step: &mut StepRun) -> Result<(), Broken> {
         let command = step.tally.command.clone();
@@ -114,6 +190,7 @@ impl Talk<'_> {
         let before = loop {
             match self.hear()? {
                 Event::Looked { before } => break before,
+                Event::NotReady { .. } if self.stop_was_asked() => return Err(Broken(Ending::Stopped)),
                 Event::NotReady { reason } => return Err(Broken(Ending::CommandNotStarted(reason))),
                 Event::News(news) => self.news(number, &news),
                 other => self.unexpected(other)?,
@@ -158,7 +235,7 @@ impl Talk<'_> {
     }
 
     /// What may come at any time; anything else is not what was ordered.
-    fn unexpected(&mut self, event: Event) -> Result<(), Broken> {
+    pub(super) fn unexpected(&mut self, event: Event) -> Result<(), Broken> {
         match event {
             Event::Ready { .. } | Event::Waiting | Event::Heat { .. } => Ok(()),
             Event::Progress(progress) => {
@@ -170,11 +247,13 @@ impl Talk<'_> {
             | Event::Checkpoint { .. }
             | Event::Verified { .. }
             | Event::Repaired { .. }
+            | Event::Restored { .. }
             | Event::Looked { .. }
             | Event::NotReady { .. }
             | Event::News(_)
             | Event::Commanded { .. }
-            | Event::Surveyed { .. } => {
+            | Event::Surveyed { .. }
+            | Event::Unlocked { .. } => {
                 Err(Broken(lost("the worker process did something else than it was told to".into())))
             }
         }
@@ -186,16 +265,19 @@ impl Talk<'_> {
             step.tally.report.as_ref().map(|report| &report.conclusion),
             Some(Conclusion::Confirmed | Conclusion::Claimed)
         );
-        let Some(canaries) = step.tally.canaries.as_mut().filter(|canaries| done && canaries.after.is_none())
-        else {
+        let unread = |canaries: &&Canaries| canaries.after.is_none() && !canaries.planted.is_empty();
+        let Some(canaries) = step.tally.canaries.as_ref().filter(|_| done).filter(unread) else {
             return Ok(());
         };
-        if canaries.planted.is_empty() {
-            return Ok(());
-        }
         let (read, settled) = self.read(&canaries.pattern, canaries.planted.clone(), None)?;
+        // A reading that did not come to its end is done again; but a survivor is a survivor.
+        if read.tally.matched.is_zero() {
+            self.settled(settled)?;
+        }
         let entry = Entry::CanariesRead { at: read.ended, step: number, tally: read.tally.clone() };
-        canaries.after = Some(read.tally);
+        if let Some(canaries) = step.tally.canaries.as_mut() {
+            canaries.after = Some(read.tally);
+        }
         self.keep(&entry)?;
         self.settled(settled)
     }
@@ -205,6 +287,7 @@ impl Talk<'_> {
         let answers = match run.ending {
             Ending::Completed | Ending::CommandNotStarted(_) | Ending::CommandFailed(_) => true,
             Ending::Stopped
+            | Ending::PowerCycle(_)
             | Ending::DriveGone(_)
             | Ending::GivenUp(_)
             | Ending::Refused(_)
@@ -251,17 +334,6 @@ impl Talk<'_> {
     }
 }
 
-/// What the plan has compared besides the canaries.
-fn compared(plan: &Plan) -> Compared {
-    use crate::plan::VerificationPlan;
-    match plan.verification {
-        VerificationPlan::Full { .. }
-        | VerificationPlan::SampledR1 { .. }
-        | VerificationPlan::Sampled { .. } => Compared::Blocks,
-        VerificationPlan::Canaries | VerificationPlan::None => Compared::CanariesOnly,
-    }
-}
-
 /// Whether the end of a command is still to be found out.
 const fn is_open(conclusion: &Conclusion) -> bool {
     match conclusion {
@@ -280,6 +352,24 @@ pub(super) fn draw(capacity: BlockCount, wanted: u32) -> Result<(Pattern, RangeS
     let blocks = choose(capacity, wanted, &key);
     random(&mut key)?;
     Ok((Pattern::Keyed { key: PatternKey(key) }, blocks))
+}
+
+fn unheld() -> Reason {
+    Reason::new(
+        ReasonCode::FirmwareUnknown,
+        "the drive says that it is done, but nobody held it meanwhile, and nothing shows that it was by our command",
+        "sanitize the drive again with a new job",
+    )
+}
+
+/// Whether a command was not sent because somebody wanted to stop.
+fn was_stopped(conclusion: &Conclusion) -> bool {
+    matches!(conclusion, Conclusion::NotStarted { reason } if reason.code == ReasonCode::Stopped)
+}
+
+/// Random bytes of the kernel.
+pub(super) fn random(seed: &mut [u8]) -> Result<(), Broken> {
+    getrandom::fill(seed).map_err(|error| Broken(lost(format!("the kernel gave no random numbers: {error}"))))
 }
 
 /// The first block, the last, and random ones between; all of a drive that has no more.

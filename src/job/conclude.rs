@@ -5,12 +5,13 @@ use std::io;
 use uuid::Uuid;
 
 use super::clock::Clock;
-use super::course::{PassRun, StepRun, VerificationRun};
+use super::course::{PassRun, RestoreRun, StepRun, VerificationRun};
 use super::dirs::Directories;
 use super::host;
 use crate::certificate::key::{KeyFault, SigningKey};
 use crate::certificate::provenance::{ExpectedSigner, Given, KEY_SELF_MADE, Provenance, SelfTest, new_nonce};
-use crate::certificate::record::{FirmwareRecord, PassRecord, StepRecord, VerificationRecord};
+use crate::certificate::record::{FirmwareRecord, PassRecord, RestoreRecord, StepRecord, VerificationRecord};
+use crate::certificate::recordable;
 use crate::certificate::sign::{UnexpectedSigner, sign};
 use crate::certificate::statement::{BuildFault, Statement};
 use crate::certificate::store::{StoredRecord, store};
@@ -200,6 +201,7 @@ pub fn pass_records(plan: &Plan, passes: &[PassRun]) -> Vec<PassRecord> {
 
 /// What the drive was told to do to itself, as the record has it.
 pub fn firmware_record(
+    restores: &[RestoreRun],
     steps: &[StepRun],
     before: Option<Box<Capability>>,
     after: Option<Box<Capability>>,
@@ -214,7 +216,17 @@ pub fn firmware_record(
             ended: step.ended,
         })
         .collect();
-    FirmwareRecord { steps, before, after }
+    let restores = restores
+        .iter()
+        .map(|run| RestoreRecord {
+            report: run.report.clone(),
+            seen: run.seen,
+            started: run.started,
+            ended: run.ended,
+        })
+        .collect();
+    let fitting = |told: Option<Box<Capability>>| told.and_then(|told| recordable(*told)).map(Box::new);
+    FirmwareRecord { restores, steps, before: fitting(before), after: fitting(after) }
 }
 
 /// The verification as the record has it.

@@ -1,13 +1,14 @@
 //! How far a job has come: what is done, and where it goes on.
 use std::time::Duration;
 
-use crate::certificate::record::{Conduct, Probe, WentOn};
+use crate::certificate::record::{Conduct, KeySlots, Probe, WentOn};
 use crate::certificate::time::UtcTime;
 use crate::device::Capability;
 use crate::engine::PassTally;
+use crate::engine::firmware::areas::RestoreReport;
 use crate::io::Adapter;
 use crate::plan::RuleName;
-use crate::unit::{Pattern, RangeSet};
+use crate::unit::{BlockCount, Pattern, RangeSet};
 use crate::verify::{Ending, RepairTally, StepTally, VerificationTally};
 use crate::worker::message::Opened;
 
@@ -39,6 +40,26 @@ pub struct StepRun {
     pub ended: Option<UtcTime>,
 }
 
+/// One change of the drive's capacity as it was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreRun {
+    /// What it came to.
+    pub report: RestoreReport,
+    /// Blocks that the kernel saw afterwards; `None` when it was not asked or did not say.
+    pub seen: Option<BlockCount>,
+    /// When the drive was about to be told.
+    pub started: UtcTime,
+    /// When its answer was there.
+    pub ended: UtcTime,
+}
+
+impl RestoreRun {
+    /// Whether drive and kernel agree on so many blocks.
+    pub fn is_whole(&self, capacity: BlockCount) -> bool {
+        self.report.is_whole(capacity.0) && self.seen == Some(capacity)
+    }
+}
+
 /// The verification as it was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerificationRun {
@@ -63,6 +84,12 @@ pub struct VerificationRun {
 /// What of a job is done before a sitting begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Course {
+    /// Changes of the drive's capacity, in their order.
+    pub restores: Vec<RestoreRun>,
+    /// A change that was begun and did not come back.
+    pub restoring: Option<UtcTime>,
+    /// What became of the places where keys of software encryption lie, if that is over.
+    pub key_slots: Option<KeySlots>,
     /// Commands of the drive that are over.
     pub steps: Vec<StepRun>,
     /// The command that was begun and is not over.
@@ -96,9 +123,24 @@ pub enum Trust {
     Interrupted,
 }
 
+impl Run {
+    /// When everything was over that comes before the first pass; `None` where nothing does. What the journal took for
+    /// the beginning of a pass, before an interruption, is none if it is earlier.
+    pub fn ready_for_passes(&self) -> Option<UtcTime> {
+        let restored = self.restores.iter().map(|run| run.ended);
+        let commanded = self.steps.iter().filter_map(|step| step.ended);
+        let slots = self.key_slots.iter().map(|slots| slots.ended);
+        restored.chain(slots).chain(commanded).max()
+    }
+}
+
 /// All that was carried out on one drive.
 #[derive(Clone, Debug)]
 pub struct Run {
+    /// Changes of the drive's capacity, in their order.
+    pub restores: Vec<RestoreRun>,
+    /// What became of the places where keys of software encryption lie; `None` where there are none, or nothing did.
+    pub key_slots: Option<KeySlots>,
     /// Commands of the drive that were begun.
     pub steps: Vec<StepRun>,
     /// Passes that were begun and reported.
@@ -111,6 +153,18 @@ pub struct Run {
     pub ending: Ending,
     /// What the drive said about itself afterwards, when it had been told to sanitize itself.
     pub capability: Option<Box<Capability>>,
+    /// Whether the worker is still at work on a command that cannot be stopped.
+    pub left_at_work: LeftAtWork,
     /// How the drive was driven.
     pub conduct: Conduct,
+}
+
+/// Whether a worker was left with a command that answers only at its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LeftAtWork {
+    /// No.
+    #[default]
+    No,
+    /// Yes: it is not killed, because a sequence that is cut short can leave a drive locked.
+    Yes,
 }

@@ -10,12 +10,14 @@ use crate::certificate::time::UtcTime;
 use crate::command::DriveCommand;
 use crate::device::DriveFacts;
 use crate::engine::PassTally;
+use crate::engine::firmware::areas::RestoreReport;
 use crate::engine::firmware::{Before, CommandReport};
 use crate::io::Adapter;
 use crate::journal::{Journal, Store};
 use crate::plan::Plan;
+use crate::plan::firmware::Restore;
 use crate::unit::term::Outcome;
-use crate::unit::{Digest, Geometry, Pattern, RangeSet, Reason};
+use crate::unit::{BlockCount, Digest, Geometry, Pattern, RangeSet, Reason};
 use crate::verify::{RepairTally, VerificationTally};
 use crate::worker::message::{Ended, Opened};
 
@@ -75,6 +77,39 @@ pub enum Entry {
         at: UtcTime,
         /// Bytes of every pass, keys included.
         passes: Vec<Pattern>,
+    },
+    /// The drive is about to be told to present all of its capacity: from here on it may have another size.
+    Restoring {
+        /// When.
+        at: UtcTime,
+        /// What it presents and what it has, as planned.
+        wanted: Restore,
+    },
+    /// That came to an end, or its end could not be established.
+    Restored {
+        /// When.
+        at: UtcTime,
+        /// What it came to.
+        report: Box<RestoreReport>,
+        /// Blocks that the kernel sees now; absent when it was not asked or does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<BlockCount>,
+    },
+    /// Blocks in which keys of software encryption may lie are about to be overwritten, before anything else.
+    OverwritingKeySlots {
+        /// When.
+        at: UtcTime,
+        /// With what.
+        pattern: Pattern,
+        /// The blocks.
+        blocks: RangeSet,
+    },
+    /// That was done: written, flushed and read.
+    KeySlotsOverwritten {
+        /// When.
+        at: UtcTime,
+        /// Those of the blocks that hold it.
+        overwritten: RangeSet,
     },
     /// Blocks with unique data are about to be written, which a command of the drive must make vanish.
     Planting {
@@ -166,6 +201,14 @@ pub enum Entry {
         unit: String,
         /// What was found.
         tally: VerificationTally,
+    },
+    /// Commands that were over before an interruption are carried out anew: nobody held the drive since, and nothing that
+    /// the plan reads would show what was written on it meanwhile.
+    CommandsAnew {
+        /// When.
+        at: UtcTime,
+        /// Number of the first of them, from 0.
+        from: u32,
     },
     /// Blocks of a pass that the drive has made durable since the last such entry.
     Checkpoint {
@@ -266,6 +309,10 @@ impl Entry {
             Self::Refused { at, .. }
             | Self::Intent { at, .. }
             | Self::Armed { at, .. }
+            | Self::Restoring { at, .. }
+            | Self::Restored { at, .. }
+            | Self::OverwritingKeySlots { at, .. }
+            | Self::KeySlotsOverwritten { at, .. }
             | Self::Planting { at, .. }
             | Self::Planted { at, .. }
             | Self::PlantingUnit { at, .. }
@@ -274,6 +321,7 @@ impl Entry {
             | Self::Commanding { at, .. }
             | Self::Commanded { at, .. }
             | Self::CanariesRead { at, .. }
+            | Self::CommandsAnew { at, .. }
             | Self::Checkpoint { at, .. }
             | Self::PassEnded { at, .. }
             | Self::Verifying { at, .. }

@@ -12,8 +12,10 @@ use super::clock::Clock;
 use super::conclude::{
     Circumstances, RecordFault, Signer, firmware_record, pass_records, sign_and_store, verification_record,
 };
-use super::course::{Course, Run};
+use super::course::{Course, LeftAtWork, Run};
 use super::entry::{Entry, Keeper as _};
+use super::identity::{expect_restored, identity_after};
+use super::limits;
 use super::listen::Listener;
 use super::opening::{keep, open_numbered};
 use super::prepare::{Dead, Host, Ready};
@@ -27,12 +29,12 @@ use crate::certificate::statement::{BuildFault, RecordInput, Statement, build};
 use crate::certificate::store::StoredRecord;
 use crate::certificate::time::UtcTime;
 use crate::device::thermometer::{self, Thermometer};
-use crate::device::{Capability, Claimed, DriveFacts, Identity, bus_of};
+use crate::device::{Capability, Claimed, DriveFacts, bus_of};
 use crate::engine::firmware::Secret;
 use crate::journal::{Journal, Store};
-use crate::plan::{Limit, LimitCode, Plan};
-use crate::unit::term::{DriveKind, Exit};
-use crate::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
+use crate::plan::{Limit, Plan};
+use crate::unit::term::Exit;
+use crate::unit::{Digest, Pattern, Reason, ReasonCode};
 use crate::verify::{Ending, Verdict, judge};
 use crate::worker::Worker;
 use crate::worker::parent::Farewell;
@@ -213,6 +215,7 @@ pub(super) fn sit(
 ) -> Finished {
     let course = std::mem::take(&mut sitting.course);
     let mut run = drive(shared, &sitting, course, &mut journal, listener);
+    expect_restored(&mut sitting.claimed, &run);
     let Sitting { job, facts, claimed, plan, given, notes, self_test, started, clock, .. } = sitting;
     let mut interruptions = sitting.interruptions;
     if let (Some((probe, went_on)), Some(gap)) = (&run.probe, interruptions.last_mut()) {
@@ -226,13 +229,15 @@ pub(super) fn sit(
     let repair = read.and_then(|run| run.repair.as_ref());
     let steps: Vec<_> = run.steps.iter().map(|step| step.tally.clone()).collect();
     let verdict = judge(&plan, &steps, &tallies, read.map(|run| &run.tally), repair, &run.ending);
+    let mut limits = limits::of_job(&notes, facts.capability.as_deref(), run.capability.as_deref());
+    limits.extend(limits::unheld(&plan, &interruptions));
     let work = Work {
         drive: DriveRecord::new(&facts, after),
         plan: Some(&plan),
         capability: facts.capability.clone(),
         run: Some(&run),
         interruptions,
-        limits: notes.iter().map(|note| observation_limit(note)).collect(),
+        limits,
     };
     let circumstances = |journal| Circumstances {
         job: &job,
@@ -281,6 +286,10 @@ fn drive(
         keeper: journal,
     };
     let mut run = carry_out_with(plan, &sitting.patterns, course, means, crew.means());
+    if run.left_at_work == LeftAtWork::Yes {
+        worker.leave();
+        return run;
+    }
     let dying = if run.conduct.left_behind.is_some() { WORKER_GIVEN_UP_DYING } else { WORKER_DYING };
     match worker.finish(WORKER_PATIENCE, dying) {
         // It could be killed after all, if it was given up.
@@ -302,12 +311,15 @@ pub(super) fn stuck(whereabouts: String, run: &mut Run) {
 /// A sitting in which nothing could be begun.
 fn run_lost(course: Course, text: &str) -> Run {
     Run {
+        restores: course.restores,
+        key_slots: course.key_slots,
         steps: course.steps,
         passes: course.passes,
         verification: course.verification,
         probe: None,
         ending: ending::lost(text.to_owned()),
         capability: None,
+        left_at_work: LeftAtWork::No,
         conduct: Conduct::default(),
     }
 }
@@ -378,7 +390,7 @@ pub fn execute_dead(shared: &Shared<'_>, dead: Dead) -> Result<Finished, Box<Not
         key: Some(shared.host.directories.key.clone()),
     };
     keep(&mut journal, &intent).map_err(not_begun)?;
-    let limits = dead_limits(facts.kind);
+    let limits = limits::of_dead(facts.kind);
     let drive = DriveRecord::new(&facts, None);
     let capability = facts.capability.clone();
     let work = Work { drive, plan: None, capability, run: None, interruptions: Vec::new(), limits };
@@ -415,9 +427,14 @@ pub struct Work<'a> {
 
 impl Work<'_> {
     fn firmware(&self) -> Option<FirmwareRecord> {
-        self.plan.and_then(|plan| plan.firmware.as_ref())?;
+        // What the drive said stands on the record even where it was told to do nothing: limits rest on it.
+        if self.capability.is_none() && self.plan.is_none_or(|plan| plan.firmware.is_none()) {
+            return None;
+        }
         let steps = self.run.map(|run| run.steps.as_slice()).unwrap_or_default();
-        Some(firmware_record(steps, self.capability.clone(), self.run.and_then(|run| run.capability.clone())))
+        let restores = self.run.map(|run| run.restores.as_slice()).unwrap_or_default();
+        let after = self.run.and_then(|run| run.capability.clone());
+        Some(firmware_record(restores, steps, self.capability.clone(), after))
     }
 
     fn input(&self, circumstances: &Circumstances<'_>) -> Result<RecordInput, RecordFault> {
@@ -522,49 +539,5 @@ fn inconsistent(work: &Work<'_>, findings: &[&str]) -> Verdict {
     match work.plan {
         Some(plan) => judge(plan, &[], &[], None, None, &Ending::Lost(reason)),
         None => Verdict::unsanitizable(vec![reason]),
-    }
-}
-
-/// Who the drive is after the last step (P1). One that is not the drive any more, or cannot be asked, leaves
-/// the outcome unknown; a drive that vanished has said so already.
-fn identity_after(host: &Host, claimed: &Claimed, run: &mut Run) -> Option<(Identity, Geometry)> {
-    match claimed.recheck(&host.root) {
-        Ok(()) => {
-            let facts = claimed.facts();
-            facts.geometry().map(|geometry| (facts.identity.clone(), *geometry))
-        }
-        Err(reasons) => {
-            if matches!(run.ending, Ending::Completed | Ending::Stopped | Ending::GivenUp(_))
-                && let Some(reason) = reasons.into_iter().next()
-            {
-                run.ending = match reason.code {
-                    ReasonCode::DriveGone | ReasonCode::NoCapacity => Ending::DriveGone(reason),
-                    _ => Ending::Lost(reason),
-                };
-            }
-            None
-        }
-    }
-}
-
-/// What could not be seen belongs on the record: the job went on without it.
-fn observation_limit(note: &str) -> Limit {
-    Limit { code: LimitCode::ObservationLimited, text: format!("before the job: {note}") }
-}
-
-fn dead_limits(kind: DriveKind) -> Vec<Limit> {
-    let limit = |code, text: &str| Limit { code, text: text.to_owned() };
-    match kind {
-        DriveKind::TestObject => vec![limit(
-            LimitCode::TestObject,
-            "this is a test object: the record says nothing about any drive",
-        )],
-        DriveKind::LogicalVolume => vec![limit(
-            LimitCode::LogicalVolume,
-            "this is a logical volume: the record says nothing about the drives beneath it",
-        )],
-        DriveKind::Rotating | DriveKind::Flash | DriveKind::Unknown => {
-            vec![limit(LimitCode::HiddenAreasNotExamined, "hidden areas (HPA, DCO, AMA) were not examined")]
-        }
     }
 }

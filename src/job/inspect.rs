@@ -104,6 +104,7 @@ pub fn run(
             Ending::DriveGone(reason)
             | Ending::GivenUp(reason)
             | Ending::Refused(reason)
+            | Ending::PowerCycle(reason)
             | Ending::CommandNotStarted(reason)
             | Ending::CommandFailed(reason),
         ) => ended_early(vec![reason], Exit::Failed),

@@ -2,7 +2,9 @@
 use std::time::Duration;
 
 use crate::engine::firmware::News;
+use crate::engine::firmware::areas::RestoreReport;
 use crate::engine::{HeatTally, Pace, PassTally, Progress};
+use crate::plan::firmware::Restore;
 use crate::verify::VerificationTally;
 
 /// Something that happened to one job.
@@ -16,6 +18,13 @@ pub enum Happening<'a> {
         step: u32,
         /// Where it stands.
         news: &'a News,
+    },
+    /// The drive was told to present all of its capacity.
+    Restored {
+        /// What it came to.
+        report: &'a RestoreReport,
+        /// What was wanted.
+        wanted: &'a Restore,
     },
     /// A pass ended.
     PassEnded {

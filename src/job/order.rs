@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::entry::Entry;
 use super::replay::Story;
-use crate::device::is_same_drive;
+use crate::device::is_same_drive_of;
 use crate::journal::Journal;
 
 /// The number of a job that begins now: above those of all jobs whose journals lie in this directory. To be taken while
@@ -29,9 +29,12 @@ pub fn next_number(journals: &Path) -> io::Result<u64> {
 /// job was never finished.
 pub fn superseded<'a>(story: &Story, all: impl IntoIterator<Item = &'a Story>) -> Option<&'a str> {
     let facts = story.facts.as_ref()?;
+    // One that came later found the drive as this one had left it.
+    let mut sizes = story.sizes();
+    sizes.extend(facts.geometry().map(|geometry| geometry.capacity));
     let later = |other: &&Story| {
-        let same = other.facts.as_ref().is_some_and(|other| is_same_drive(facts, other).is_ok());
-        same && other.job != story.job && !other.patterns.is_empty() && is_later(other, story)
+        let same = other.facts.as_ref().is_some_and(|other| is_same_drive_of(facts, other, &sizes).is_ok());
+        same && other.job != story.job && other.armed && is_later(other, story)
     };
     all.into_iter().find(later).map(|other| other.job.as_str())
 }

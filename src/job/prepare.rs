@@ -14,7 +14,7 @@ use crate::device::{
 };
 use crate::plan::firmware::FirmwarePlan;
 use crate::plan::{Decision, Plan, Policy, Request, decide};
-use crate::unit::{Digest, Reason, ReasonClass, ReasonCode};
+use crate::unit::{Reason, ReasonClass, ReasonCode};
 use crate::worker::parent::Program;
 
 /// How long opening, guarding and reading the content of one drive may take. A drive that spins up needs half a
@@ -313,17 +313,4 @@ fn extend_with_new(reasons: &mut Vec<Reason>, more: Vec<Reason>) {
 fn dead(order: &Order, facts: DriveFacts, reasons: Vec<Reason>) -> Prepared {
     let given = order.given.clone();
     Prepared::Dead(Box::new(Dead { job: new_job_name(), facts, reasons, given }))
-}
-
-/// Refuses when today's plan is not the one that was given.
-pub fn check_plan_digest(ready: &Ready, given: Digest) -> Result<(), Reason> {
-    let today = ready.plan.digest();
-    if today == given {
-        return Ok(());
-    }
-    Err(Reason::new(
-        ReasonCode::PlanChanged,
-        format!("the plan of {} is {today} today, not {given}", ready.claimed.facts().title()),
-        "look at today's plan with expunge plan, and give its digest",
-    ))
 }

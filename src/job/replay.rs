@@ -1,5 +1,6 @@
 //! Reads a job's journal back: what was meant, how far it came, and whether it can be gone on with. Pure: it is
 //! told by its entries alone, and what makes no sense is refused, never guessed.
+mod capacity;
 mod steps;
 
 use std::fmt;
@@ -26,6 +27,8 @@ pub enum State {
     Refused,
     /// It was meant; nothing was written.
     Intended,
+    /// Keys are drawn, the drive is to present all of its capacity first; nothing was written.
+    Restoring,
     /// Keys are drawn, the drive is being sanitized by commands of its own.
     Commanding {
         /// Number of the command, from 0.
@@ -94,10 +97,13 @@ pub struct Story {
     pub verdict_at: usize,
     /// The last record.
     pub record: Option<Stored>,
+    /// Whether its keys were drawn: from then on the drive may have been written or commanded.
+    pub armed: bool,
     boot: Option<String>,
-    armed: bool,
     sitting_began: UtcTime,
     verifying: Option<(UtcTime, Option<String>, Option<Pattern>)>,
+    /// Blocks with keys whose overwriting was begun.
+    key_slots: Option<(UtcTime, RangeSet)>,
     /// Blocks whose planting was begun.
     planting: Option<(Pattern, RangeSet)>,
     /// The same in another unit.
@@ -172,6 +178,7 @@ impl Story {
             armed: false,
             sitting_began: at,
             verifying: None,
+            key_slots: None,
             planting: None,
             planting_unit: None,
         };
@@ -221,6 +228,10 @@ impl Story {
                 Ok(())
             }
             Entry::Armed { at, passes } if self.state == State::Intended => self.arm(at, passes),
+            Entry::Restoring { at, wanted } => self.restoring(at, wanted),
+            Entry::Restored { at, report, seen } => self.restored(at, *report, seen),
+            Entry::OverwritingKeySlots { at, blocks, .. } => self.overwriting_key_slots(at, blocks),
+            Entry::KeySlotsOverwritten { at, overwritten } => self.key_slots_overwritten(at, overwritten),
             Entry::Planting { at, step, pattern, blocks } => self.planting(at, step, pattern, blocks),
             Entry::Planted { step, planted, .. } => self.planted(step, planted),
             Entry::PlantingUnit { step, unit, geometry, pattern, blocks, .. } => {
@@ -236,6 +247,7 @@ impl Story {
             }
             Entry::Commanded { at, step, report } => self.commanded(at, step, *report),
             Entry::CanariesRead { at, step, tally } => self.canaries_read(at, step, tally),
+            Entry::CommandsAnew { from, .. } => self.commands_anew(from),
             Entry::Checkpoint { pass, written, .. } => self.checkpoint(pass, &written),
             Entry::PassEnded { at, tally, settled } => self.end_pass(at, tally, settled),
             Entry::Verifying { at, seed, expected } if self.state == State::Verifying => {
@@ -303,7 +315,7 @@ impl Story {
         self.patterns = patterns;
         self.course.pass_started = Some(at);
         self.armed = true;
-        self.enter_step();
+        self.enter_work();
         Ok(())
     }
 
@@ -350,6 +362,7 @@ impl Story {
             State::Writing { pass } => Some(pass),
             State::Refused
             | State::Intended
+            | State::Restoring
             | State::Commanding { .. }
             | State::Verifying
             | State::Verified
@@ -401,6 +414,7 @@ impl Story {
         self.verifying = None;
         self.planting = None;
         self.planting_unit = None;
+        self.key_slots = None;
         self.verdict = None;
         self.record = None;
         if !self.armed {
@@ -413,7 +427,7 @@ impl Story {
             // Nobody held the drive meanwhile: that it was right before shows nothing about it now.
             self.course.verification = None;
             self.read_settled = None;
-            self.enter_step();
+            self.enter_work();
         }
         Ok(())
     }
@@ -421,6 +435,9 @@ impl Story {
     fn cause(&self) -> InterruptionCause {
         match &self.verdict {
             None => InterruptionCause::Crash,
+            Some((Outcome::Aborted, reasons)) if has(reasons, ReasonCode::HiddenArea) => {
+                InterruptionCause::PowerCycle
+            }
             Some((Outcome::Aborted, _)) => InterruptionCause::Stopped,
             Some((_, reasons)) if has(reasons, ReasonCode::DriveGone) => InterruptionCause::DriveGone,
             Some((Outcome::Unknown, _)) => InterruptionCause::Lost,
@@ -475,6 +492,7 @@ impl Story {
             }
             (
                 State::Intended
+                | State::Restoring
                 | State::Commanding { .. }
                 | State::Writing { .. }
                 | State::Verifying

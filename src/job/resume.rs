@@ -12,7 +12,7 @@ use super::replay::{State, Story, replay};
 use crate::certificate::provenance::Given;
 use crate::certificate::store::left_behind;
 use crate::device::claim::Order as ClaimOrder;
-use crate::device::{Claimed, ContentType, StatePaths, claim, find_again, is_same_drive};
+use crate::device::{Claimed, ContentType, StatePaths, claim, find_again, is_same_drive_of};
 use crate::journal::{Journal, OpenFault, head_of};
 use crate::plan::Plan;
 use crate::unit::{Reason, ReasonCode};
@@ -166,7 +166,7 @@ fn take_drive(host: &Host, story: &Story, known: &[ContentType]) -> Result<(Clai
     let order = ClaimOrder { drive, state: StatePaths(host.directories.all()) };
     let mut claimed = claim(&host.helper, &order, CLAIM_WAIT).map_err(|refusal| refusal.reasons)?;
     let now = claimed.facts();
-    is_same_drive(before, now).map_err(|reason| vec![reason])?;
+    is_same_drive_of(before, now, &story.sizes()).map_err(|reason| vec![reason])?;
     let foreign: Vec<&crate::device::Content> = now
         .content
         .iter()
@@ -208,7 +208,7 @@ pub fn go_on(
     let kept = looked.and_then(|()| keep(&mut journal, &resumed).map_err(|reason| vec![reason]));
     let patterns = kept.and_then(|()| {
         lines.push(resumed);
-        if story.state == State::Intended || story.patterns.is_empty() {
+        if !story.armed {
             return arm(shared.host, &claimed, &plan, &clock, &mut journal);
         }
         Ok(story.patterns.clone())

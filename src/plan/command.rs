@@ -67,8 +67,8 @@ fn technique_words(request: &Request, usual: &Request) -> Vec<String> {
         CanaryChoice::None => words.push("--no-canaries".to_owned()),
     }
     match request.hidden {
-        HiddenChoice::Refuse => {}
-        HiddenChoice::Restore => words.push("--restore-hidden".to_owned()),
+        HiddenChoice::Restore => {}
+        HiddenChoice::Leave => words.push("--hidden-areas=leave".to_owned()),
     }
     if let Some(file) = &request.policy {
         words.extend([option("--policy", &file.path), option("--policy-keys", &file.keys)]);

@@ -2,7 +2,9 @@
 //! once. Pure and total.
 mod against;
 
-use against::{BLOCKS_END, addressable, capability_reasons, content_reasons, identity_reason};
+use against::{
+    BLOCKS_END, addressable, capability_reasons, content_reasons, identity_reason, out_of_reach_reason,
+};
 
 use super::command::{command_line, completed, default_method, verification_words};
 use super::firmware::{CommandReach, Expected, FirmwarePlan, Scope};
@@ -49,6 +51,9 @@ pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decisio
         Ok(Way::Drive { .. }) => no_passes(request),
         Ok(Way::Overwrite { .. }) | Err(_) => passes(request, medium, rule),
     };
+    if matches!(way, Ok(Way::Overwrite { .. })) {
+        reasons.extend(out_of_reach_reason(facts));
+    }
     let mut unavailable = None;
     let way = match way {
         Ok(way) => Some(way),
@@ -89,7 +94,7 @@ fn whole(geometry: Geometry, request: &Request, facts: &DriveFacts) -> Geometry 
         (HiddenChoice::Restore, Some(restore)) if restore.native.0 < BLOCKS_END => {
             Geometry { capacity: restore.native, ..geometry }
         }
-        (HiddenChoice::Restore | HiddenChoice::Refuse, _) => geometry,
+        (HiddenChoice::Restore | HiddenChoice::Leave, _) => geometry,
     }
 }
 
@@ -203,7 +208,7 @@ impl Done {
 fn only_restoring(request: &Request, facts: &DriveFacts) -> Option<FirmwarePlan> {
     let restore = match request.hidden {
         HiddenChoice::Restore => hidden::restore(facts)?,
-        HiddenChoice::Refuse => return None,
+        HiddenChoice::Leave => return None,
     };
     Some(FirmwarePlan {
         steps: Vec::new(),
@@ -312,9 +317,6 @@ fn by_overwrite<'a>(
     instead: Option<Reason>,
 ) -> Result<Way<'a>, Vec<Reason>> {
     let medium = Medium::of(facts);
-    if let Some(reason) = purge::hidden_obstacle(request, facts) {
-        return Err(vec![reason]);
-    }
     match policy.rule(request.standard, medium, Technique::Overwrite, Method::Clear) {
         Some(rule) if matches!(rule.ruling, Ruling::Accepted { .. }) => Ok(Way::Overwrite { rule, instead }),
         Some(_) | None => Err(vec![not_reachable(request, medium, policy, Method::Clear)]),

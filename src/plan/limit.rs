@@ -2,7 +2,7 @@
 mod own;
 
 use super::firmware::{FirmwarePlan, Scope};
-use super::hidden::{Hidden, hidden};
+use super::hidden::{Hidden, hidden, may_hide_more};
 use super::policy::Medium;
 use super::request::PassChoice;
 use super::sampling::describe;
@@ -52,6 +52,7 @@ pub(super) fn limits(planned: &Planned<'_>) -> Vec<Limit> {
         (LimitCode::CryptographicBasis, own::keys(done)),
         (LimitCode::CanariesOnly, own::canaries(done)),
         (LimitCode::LowerMethod, own::lower(done)),
+        (LimitCode::HiddenAreasLeft, hidden_areas_left(planned)),
         (LimitCode::UnitWithoutEvidence, own::unproven(done)),
     ];
     texts.into_iter().filter_map(|(code, text)| text.map(|text| Limit { code, text })).collect()
@@ -62,21 +63,41 @@ fn hidden_areas(planned: &Planned<'_>) -> Option<String> {
         DriveKind::Rotating | DriveKind::Flash | DriveKind::Unknown => {}
         DriveKind::LogicalVolume | DriveKind::TestObject => return None,
     }
+    may_hide_more(planned.facts).then(|| {
+        "hidden areas not examined: blocks beyond the capacity that the drive presents (HPA, DCO, accessible \
+         maximum address) may exist and were not overwritten"
+            .to_owned()
+    })
+}
+
+/// Hidden blocks that nobody restores. What is known of how far commands reach beyond the end that a drive presents is
+/// from the makers of other tools, second-hand.
+fn hidden_areas_left(planned: &Planned<'_>) -> Option<String> {
     let restored = planned.done.firmware.is_some_and(|firmware| firmware.restore.is_some());
-    match hidden(planned.facts) {
-        Hidden::Nothing => None,
-        Hidden::Blocks { .. } if restored => None,
-        Hidden::Blocks { presented, native } => Some(format!(
-            "{} blocks beyond the {presented} that the drive presents are hidden (HPA, DCO, accessible maximum address): \
-             its own command is said to reach them, but they cannot be read back",
-            native.saturating_sub(presented)
-        )),
-        Hidden::NotExamined => Some(
-            "hidden areas not examined: blocks beyond the capacity that the drive presents (HPA, DCO, accessible \
-             maximum address) may exist and were not overwritten"
-                .to_owned(),
-        ),
+    let Hidden::Blocks { presented, native } = hidden(planned.facts) else { return None };
+    if restored {
+        return None;
     }
+    let reached = match planned.done.technique {
+        Technique::Overwrite => "an overwrite does not reach them, and old data may remain in them",
+        Technique::SecurityErase => {
+            "SECURITY ERASE UNIT in normal mode need not reach them, and they cannot be read back"
+        }
+        Technique::BlockErase
+        | Technique::CryptoErase
+        | Technique::SanitizeOverwrite
+        | Technique::SecurityEraseEnhanced
+        | Technique::Format
+        | Technique::FormatCrypto
+        | Technique::OpalRevert => {
+            "the drive's own command is said to reach them, but they cannot be read back"
+        }
+    };
+    Some(format!(
+        "{} blocks beyond the {presented} that the drive presents are hidden (HPA, DCO, accessible maximum address) and \
+         stay so: {reached}",
+        native.saturating_sub(presented)
+    ))
 }
 
 fn flash_cells(planned: &Planned<'_>) -> Option<String> {

@@ -40,7 +40,7 @@ impl Medium {
 
     /// The same for a drive of which only a record is left.
     pub fn of_kind(kind: DriveKind, removable: bool, transport: Option<&str>) -> Self {
-        let plugged = matches!(transport, Some("usb" | "mmc"));
+        let plugged = matches!(transport, Some("usb" | "mmc" | "emmc" | "sd"));
         match (kind, removable || plugged) {
             (DriveKind::Rotating, _) => Self::Rotating,
             (DriveKind::Flash | DriveKind::Unknown, false) => Self::Flash,
@@ -214,11 +214,13 @@ impl Policy {
         })
     }
 
-    /// The row of this policy that a plan quotes for a case, whatever the interface.
+    /// The row of this policy that a plan quotes for a case. Two rows for different interfaces can be quoted in the same
+    /// words.
     pub fn quoted(&self, case: &Case, row: &PolicyRow) -> Option<&Rule> {
         self.rules.iter().find(|rule| {
             (rule.standard, rule.medium, rule.technique, rule.method)
                 == (case.standard, case.medium, case.technique, case.method)
+                && (rule.interface.is_none() || rule.interface == case.interface)
                 && self.reference(rule) == *row
         })
     }

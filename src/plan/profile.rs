@@ -36,6 +36,9 @@ impl fmt::Display for Contradiction {
 impl std::error::Error for Contradiction {}
 
 impl Profile {
+    /// Every profile.
+    pub const ALL: [Self; 3] = [Self::Reuse, Self::Rma, Self::Retire];
+
     /// The request with everything that the profile says.
     ///
     /// # Errors

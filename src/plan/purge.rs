@@ -1,14 +1,14 @@
 //! The choice among the techniques of a drive, and the part of a plan that the drive carries out itself.
 use super::firmware::{Expected, FirmwarePlan, Scope};
-use super::hidden::{hidden_blocks, restore};
+use super::hidden::restore;
 use super::policy::{Medium, Policy};
 use super::request::{Afterwards, CanaryChoice, HiddenChoice, Request, VerificationChoice};
-use super::technique::hinder::hidden_reason;
 use super::technique::{Candidate, Question, candidate, needs_scope, ranked_for, with_steps};
 use super::{PassPattern, PassSpec, VerificationPlan};
 use crate::command::{DriveCommand, ata, nvme, scsi};
 use crate::device::DriveFacts;
 use crate::device::capability::Interface;
+use crate::device::elsewhere::Elsewhere;
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::{Method, Technique, word};
 use crate::unit::{Geometry, Reason, ReasonCode};
@@ -105,7 +105,10 @@ fn unavailable(request: &Request, facts: &DriveFacts, method: Method, all: &[Can
         one.not_offered.as_ref().map(|why| format!("{}: {why}", word(technique)))
     });
     whys.extend(asked);
-    if facts.capability.is_none() {
+    let elsewhere = Elsewhere::of(facts).filter(|_| method != Method::Clear);
+    if let Some(elsewhere) = elsewhere {
+        whys.push(elsewhere.why_not().to_owned());
+    } else if facts.capability.is_none() {
         whys.push("the drive was not asked what it can do, or has no commands of its own".to_owned());
     }
     let what = word(method);
@@ -117,11 +120,14 @@ fn unavailable(request: &Request, facts: &DriveFacts, method: Method, all: &[Can
             word(request.standard),
             whys.join("; ")
         ),
-        match method {
-            Method::Purge | Method::Destroy => {
+        match (method, elsewhere) {
+            (Method::Purge | Method::Destroy, Some(elsewhere)) => elsewhere.instead(),
+            (Method::Purge | Method::Destroy, None) => {
                 "destroy the drive; or, if clear is enough for its data, ask for --method clear or add --or-clear"
             }
-            Method::Clear => "leave --technique out: an overwrite clears every block that the drive presents",
+            (Method::Clear, _) => {
+                "leave --technique out: an overwrite clears every block that the drive presents"
+            }
         },
     )
 }
@@ -174,7 +180,7 @@ pub(super) fn parts(
         reach,
         restore: match request.hidden {
             HiddenChoice::Restore => restore(facts),
-            HiddenChoice::Refuse => None,
+            HiddenChoice::Leave => None,
         },
         crypto_basis: basis.filter(|_| rests_on_keys),
     };
@@ -269,11 +275,6 @@ fn reads_without_writing(command: &DriveCommand, facts: &DriveFacts) -> bool {
             Some(Interface::Scsi(_) | Interface::Nvme(_) | Interface::Ata(_)) | None,
         ) => true,
     }
-}
-
-/// Why hidden capacity forbids the plan: an overwrite by the host would miss it.
-pub(super) fn hidden_obstacle(request: &Request, facts: &DriveFacts) -> Option<Reason> {
-    (request.hidden == HiddenChoice::Refuse && hidden_blocks(facts).is_some()).then(|| hidden_reason(facts))
 }
 
 /// Whether a drive of this medium has commands of its own to speak of.

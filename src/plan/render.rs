@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::command::{command_line, completed, default_method};
 use super::estimate::{RateSource, VerificationCost, duration_text, size_text};
+use super::keys::key_slots;
 use super::sampling::describe;
 use super::{
     Candidate, Decision, Estimate, LimitCode, PassPattern, PassSpec, Plan, Policy, Rates, Request, Rules,
@@ -146,6 +147,13 @@ fn plan_rows(page: &mut Page, plan: &Plan, estimate: &Estimate, chosen: Option<&
     }
     if let Some(firmware) = &plan.firmware {
         techniques::firmware_rows(page, firmware, chosen);
+    }
+    let keys = key_slots(plan).count();
+    if !keys.is_zero() {
+        page.row(
+            "keys first",
+            &format!("{keys} blocks in which LUKS keys may lie, before anything else (claims nothing)"),
+        );
     }
     if !plan.passes.is_empty() {
         page.row(&format!("passes {}", plan.passes.len()), &passes_text(&plan.passes));

@@ -91,11 +91,11 @@ pub enum Afterwards {
 /// What is done about capacity that the drive hides (HPA, DCO, accessible maximum address).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HiddenChoice {
-    /// The drive is refused where the hidden blocks would be missed.
-    #[default]
-    Refuse,
     /// The drive's full capacity is restored first, and stays so.
+    #[default]
     Restore,
+    /// It stays hidden: what is in it is not overwritten and not read back, and the record says so.
+    Leave,
 }
 
 /// Who answers for the conditions of a cryptographic erase, as it was given.
@@ -139,7 +139,7 @@ impl Default for Request {
             crypto: None,
             canaries: CanaryChoice::Write,
             afterwards: Afterwards::Nothing,
-            hidden: HiddenChoice::Refuse,
+            hidden: HiddenChoice::Restore,
             policy: None,
         }
     }

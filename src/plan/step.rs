@@ -324,6 +324,10 @@ pub enum LimitCode {
     CanariesOnly,
     /// A higher method was asked for, was not available, and a lower one was allowed.
     LowerMethod,
+    /// While the job ran, the drive remapped sectors or gave some up.
+    SectorsGivenUp,
+    /// The drive hides blocks (HPA, DCO, accessible maximum address), and they stay hidden.
+    HiddenAreasLeft,
     /// Units or places that the drive's command reaches or may, of which nothing was compared.
     UnitWithoutEvidence,
 }

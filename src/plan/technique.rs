@@ -243,6 +243,23 @@ fn floor(case: &Case) -> Result<Vec<Need>, &'static str> {
     Ok(needs)
 }
 
+/// Why a row of a policy that accepts a technique is never followed, whatever the drive; `None` where it may be.
+pub fn overruled(rule: &Rule) -> Option<&'static str> {
+    let Rule { standard, medium, interface, technique, method, .. } = *rule;
+    match (&rule.ruling, method) {
+        (Ruling::NotReachable { .. }, _) => None,
+        (Ruling::Accepted { .. } | Ruling::ByDrive { .. }, Method::Purge) => {
+            floor(&Case { standard, medium, interface, technique, method }).err()
+        }
+        (Ruling::Accepted { .. }, Method::Clear | Method::Destroy) if technique != Technique::Overwrite => {
+            Some(NO_PASSES)
+        }
+        (Ruling::Accepted { .. } | Ruling::ByDrive { .. }, Method::Clear | Method::Destroy) => None,
+    }
+}
+
+const NO_PASSES: &str = "its row of policy speaks of passes, which it has not";
+
 type Denied = (Option<PolicyRow>, String);
 
 /// The row that accepts a technique for a method on this drive, or the one that does not, with the reason.
@@ -258,7 +275,7 @@ fn accepted(technique: Technique, method: Method, question: &Question<'_>) -> Re
     let listed = match &rule.ruling {
         Ruling::ByDrive { needs } => needs.clone(),
         Ruling::NotReachable { why } => return denied(why),
-        Ruling::Accepted { .. } => return denied("its row of policy speaks of passes, which it has not"),
+        Ruling::Accepted { .. } => return denied(NO_PASSES),
     };
     let least = match method {
         Method::Purge => match floor(&case) {
@@ -311,4 +328,4 @@ pub(super) fn needs_scope(candidate: &Candidate) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

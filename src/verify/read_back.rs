@@ -19,6 +19,12 @@ const COMPARE_BYTES: usize = 64 << 10;
 /// drive that differs in every second block would fill the memory with ranges that no record could hold.
 const MISMATCHED_RANGES_MAX: usize = 50_000;
 
+/// What spoils the beginning of a block before it is read, where a keyed stream is expected.
+const KEYED_POISON: u8 = 0xA5;
+
+/// How many bytes of it.
+const POISON_BYTES: usize = 8;
+
 /// A verification and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadBackEnd {
@@ -57,11 +63,14 @@ pub fn read_back(
     let mut reader = Reader { port, buffers, comparison };
     work(&mut reader, &mut frontier, &duty, observer)?;
     let settled = frontier.end().unwrap_or(Settled::Stopped);
-    let unreadable = frontier.failed();
-    let mut mismatched = reader.comparison.mismatched;
+    let mut unreadable = frontier.failed();
+    let Comparison { mut mismatched, mut unmoved, .. } = reader.comparison;
     // A block that differed and then could not be read any more counts once.
+    unmoved.subtract(&unreadable);
     mismatched.subtract(&unreadable);
-    let matched = frontier.succeeded().count().saturating_sub(mismatched.count());
+    mismatched.subtract(&unmoved);
+    let matched = frontier.succeeded().count().saturating_sub(mismatched.count() + unmoved.count());
+    unreadable.extend(&unmoved);
     let read = matched + mismatched.count() + unreadable.count();
     let tally = VerificationTally {
         wanted: wanted.count(),
@@ -145,6 +154,9 @@ pub(super) struct Comparison<'p> {
     /// What `expected` holds, when it is a fixed pattern: its phase. It need not be made again then.
     prepared: Option<u64>,
     pub(super) mismatched: RangeSet,
+    /// Blocks of which the drive said that they were read, and moved nothing: they are as good as unreadable. Where
+    /// something else than what was planted is the good news, they must not pass for it.
+    unmoved: RangeSet,
     /// Blocks of `mismatched`, counted along: they are asked for after every transfer.
     differing: BlockCount,
 }
@@ -159,8 +171,15 @@ impl<'p> Comparison<'p> {
             expected,
             prepared: None,
             mismatched: RangeSet::new(),
+            unmoved: RangeSet::new(),
             differing: BlockCount::ZERO,
         }
+    }
+
+    /// Whether a block still begins as it was spoiled before the read. Told of keyed streams only: there nothing that
+    /// a drive may hold begins so by chance, which old data under a fixed pattern may.
+    fn is_unmoved(&self, found: &[u8]) -> bool {
+        matches!(self.pattern, Pattern::Keyed { .. }) && found.starts_with(&[KEYED_POISON; POISON_BYTES])
     }
 
     /// Spoils the first eight bytes of every block before it is read: a buffer still holds what it held before, which
@@ -171,14 +190,14 @@ impl<'p> Comparison<'p> {
                 (0..=u8::MAX).find(|byte| !bytes.bytes().contains(byte)).expect("64 bytes are not all 256")
             }
             // Eight such bytes in a row are in the stream of one block in 2^64.
-            Pattern::Keyed { .. } => 0xA5,
+            Pattern::Keyed { .. } => KEYED_POISON,
             // A block begins with the number of a unit, and no drive has a unit 2^64 - 1.
             Pattern::Stamped { .. } => 0xFF,
         };
         let block = self.geometry.block_size.bytes() as usize;
         let blocks = usize::try_from(range.count().0).unwrap_or(usize::MAX);
         for block in buffer.as_mut_slice().chunks_mut(block).take(blocks) {
-            block[..8].fill(poison);
+            block[..POISON_BYTES].fill(poison);
         }
     }
 
@@ -216,6 +235,9 @@ impl<'p> Comparison<'p> {
                 && !self.mismatched.contains(Lba(lba))
                 && let Some(single) = LbaRange::new(Lba(lba), BlockCount(1))
             {
+                if self.is_unmoved(found) {
+                    self.unmoved.insert(single);
+                }
                 self.mismatched.insert(single);
                 self.differing += single.count();
             }

@@ -6,7 +6,8 @@ use super::VerificationTally;
 use crate::command::DriveCommand;
 use crate::engine::firmware::{Before, CommandReport, Conclusion};
 use crate::plan::firmware::FirmwarePlan;
-use crate::unit::{Digest, Geometry, Pattern, RangeSet, Reason, ReasonCode};
+use crate::plan::{Plan, VerificationPlan};
+use crate::unit::{BlockCount, Digest, Geometry, Pattern, RangeSet, Reason, ReasonCode};
 
 /// Blocks with unique data that must be gone after a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,20 +58,42 @@ pub struct StepTally {
 /// What the canaries tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CanaryWord {
-    /// Every one that was planted is readable and holds something else.
+    /// Every one that was planted is readable and holds something else, and they were enough.
     AllChanged,
+    /// Not one can be read any more, all could right before the command, and they were enough.
+    AllUnreadable,
     /// None survived, but some could not be read.
     NoneSeen,
     /// At least one still holds what was planted.
     Survived,
-    /// None was planted, or they were not read.
+    /// Too few were planted to tell anything, or not all were read.
     Silent,
+}
+
+/// What the plan asks of the canaries of a drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// How many were planned.
+    pub canaries: u32,
+    /// Blocks of the drive.
+    pub capacity: BlockCount,
+}
+
+impl Demand {
+    /// Whether so many blocks were planted that a command which spares part of the drive would hardly miss all of them:
+    /// the first block, the last, and three quarters of those that were planned.
+    pub fn is_met_by(&self, planted: &RangeSet) -> bool {
+        let wanted = u64::from(self.canaries).min(self.capacity.0);
+        let both_ends = planted.first().map(|lba| lba.0) == Some(0)
+            && planted.last().map(|lba| lba.0) == self.capacity.0.checked_sub(1);
+        wanted > 0 && both_ends && planted.count().0.saturating_mul(4) >= wanted.saturating_mul(3)
+    }
 }
 
 impl Canaries {
     /// What those in this unit tell.
-    pub fn word(&self) -> CanaryWord {
-        word(&self.planted, self.after.as_ref())
+    pub fn word(&self, demand: &Demand) -> CanaryWord {
+        word(&self.planted, self.after.as_ref(), demand)
     }
 
     /// Whether all that were planted were read, in every unit.
@@ -91,21 +114,29 @@ impl Canaries {
 }
 
 impl UnitCanaries {
-    /// What they tell.
-    pub fn word(&self) -> CanaryWord {
-        word(&self.planted, self.after.as_ref())
+    /// What they tell: as many as in the unit that was named are asked for.
+    pub fn word(&self, demand: &Demand) -> CanaryWord {
+        let own = Demand { capacity: self.geometry.capacity, ..*demand };
+        word(&self.planted, self.after.as_ref(), &own)
     }
 }
 
-fn word(planted: &RangeSet, after: Option<&VerificationTally>) -> CanaryWord {
+fn word(planted: &RangeSet, after: Option<&VerificationTally>, demand: &Demand) -> CanaryWord {
     let Some(after) = after else { return CanaryWord::Silent };
     if !after.matched.is_zero() {
         return CanaryWord::Survived;
     }
-    if planted.is_empty() || after.wanted != planted.count() {
+    let read = after.mismatched.count() + after.unreadable.count();
+    if !demand.is_met_by(planted) || after.wanted != planted.count() || read != after.wanted {
         return CanaryWord::Silent;
     }
-    if after.mismatched == *planted { CanaryWord::AllChanged } else { CanaryWord::NoneSeen }
+    if after.mismatched == *planted {
+        CanaryWord::AllChanged
+    } else if after.unreadable == *planted {
+        CanaryWord::AllUnreadable
+    } else {
+        CanaryWord::NoneSeen
+    }
 }
 
 fn account_for(planted: &RangeSet, after: Option<&VerificationTally>, geometry: &Geometry) -> bool {
@@ -128,41 +159,46 @@ pub enum StepWord {
 }
 
 /// What a step proves, by the drive's word and the canaries. What else is compared afterwards decides whether missing
-/// canaries matter: where only they can be compared, there is no proof without them.
-pub fn step_word(step: &StepTally, compared: Compared) -> StepWord {
+/// canaries matter: where only they can be compared, there is no proof without them. What the host wrote over the
+/// drive afterwards proves nothing about the command before it.
+pub fn step_word(step: &StepTally, compared: Compared, demand: &Demand) -> StepWord {
     let Some(report) = &step.report else {
         return StepWord::Unknown(unknown("the end of the drive's command was never reported"));
     };
     if matches!(report.conclusion, Conclusion::Confirmed | Conclusion::Claimed)
-        && let Some(word) = others_word(step)
+        && let Some(word) = others_word(step, demand)
     {
         return word;
     }
-    let canaries = step.canaries.as_ref().map_or(CanaryWord::Silent, Canaries::word);
+    let canaries = step.canaries.as_ref().map_or(CanaryWord::Silent, |canaries| canaries.word(demand));
     match (&report.conclusion, canaries) {
         (Conclusion::NotStarted { reason }, _) => StepWord::NotStarted(reason.clone()),
         (Conclusion::Failed { reason }, _) => StepWord::Failed(reason.clone()),
         (Conclusion::Unknown { reason }, _) => StepWord::Unknown(reason.clone()),
         (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::Survived) => StepWord::Failed(lied(step)),
         (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::AllChanged) => StepWord::Proven,
+        (Conclusion::Confirmed, CanaryWord::AllUnreadable) => match compared {
+            // Reads that fail until written are what some drives announce after an erase.
+            Compared::Blocks | Compared::Rewritten => StepWord::Proven,
+            Compared::CanariesOnly => StepWord::Unknown(unknown(NOTHING_SEEN)),
+        },
         (Conclusion::Confirmed, CanaryWord::NoneSeen | CanaryWord::Silent) => match compared {
             Compared::Blocks => StepWord::Proven,
-            Compared::CanariesOnly => StepWord::Unknown(unknown(
-                "the drive says that it is done, but no canary could be read before and after, and nothing else \
-                     is compared after this command",
-            )),
+            Compared::Rewritten | Compared::CanariesOnly => StepWord::Unknown(unknown(NOTHING_SEEN)),
         },
-        (Conclusion::Claimed, CanaryWord::NoneSeen | CanaryWord::Silent) => StepWord::Unknown(unknown(
-            "the drive says that it is done, but nothing shows that it did anything for this command",
-        )),
+        (Conclusion::Claimed, CanaryWord::AllUnreadable | CanaryWord::NoneSeen | CanaryWord::Silent) => {
+            StepWord::Unknown(unknown(
+                "the drive says that it is done, but nothing shows that it did anything for this command",
+            ))
+        }
     }
 }
 
 /// What the canaries in other units say against a step that is said to be done; `None` when nothing. Only they are compared
 /// there, so that one that cannot be read is missing.
-fn others_word(step: &StepTally) -> Option<StepWord> {
+fn others_word(step: &StepTally, demand: &Demand) -> Option<StepWord> {
     let canaries = step.canaries.as_ref()?;
-    let words = || canaries.others.iter().map(|unit| (unit, unit.word()));
+    let words = || canaries.others.iter().map(|unit| (unit, unit.word(demand)));
     if let Some((unit, _)) = words().find(|(_, word)| *word == CanaryWord::Survived) {
         return Some(StepWord::Failed(lies(
             &unit.planted,
@@ -170,7 +206,7 @@ fn others_word(step: &StepTally) -> Option<StepWord> {
             &format!("in {} ", unit.unit),
         )));
     }
-    if canaries.word() == CanaryWord::Survived {
+    if canaries.word(demand) == CanaryWord::Survived {
         return None;
     }
     let (unit, _) = words().find(|(_, word)| *word != CanaryWord::AllChanged)?;
@@ -188,13 +224,42 @@ pub fn uncovered(step: &StepTally, plan: &FirmwarePlan) -> Option<Reason> {
     )))
 }
 
-/// What is compared after the last command, besides the canaries.
+const NOTHING_SEEN: &str = "the drive says that it is done, but its canaries could not be compared before and after, \
+                            and nothing else that the command left behind is compared";
+
+/// What is compared after a command, besides its canaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compared {
-    /// Blocks, all or by sample, with what they must hold.
+    /// Blocks, all or by sample, with what the command must have left in them.
     Blocks,
+    /// Blocks, with what the host wrote over them.
+    Rewritten,
     /// Nothing.
     CanariesOnly,
+}
+
+impl Compared {
+    /// What is compared after the command of this number, from 0, of a plan: only the last leaves anything that is read.
+    pub fn after(plan: &Plan, step: usize) -> Self {
+        let reads = match plan.verification {
+            VerificationPlan::Full { .. }
+            | VerificationPlan::SampledR1 { .. }
+            | VerificationPlan::Sampled { .. } => true,
+            VerificationPlan::Canaries | VerificationPlan::None => false,
+        };
+        let last = step + 1 == plan.commands().len();
+        match (reads, plan.passes.is_empty(), last) {
+            (true, true, true) => Self::Blocks,
+            (true, false, true) => Self::Rewritten,
+            (false, _, _) | (true, _, false) => Self::CanariesOnly,
+        }
+    }
+}
+
+/// What a plan asks of canaries.
+pub fn demand(plan: &Plan) -> Demand {
+    let canaries = plan.firmware.as_ref().map_or(0, |firmware| firmware.canaries);
+    Demand { canaries, capacity: plan.geometry.capacity }
 }
 
 /// Whether every count of a step fits the drive.

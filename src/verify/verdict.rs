@@ -2,7 +2,7 @@
 //! a record of success can be built from nothing else.
 use serde::Serialize;
 
-use super::steps::{self, Compared, StepTally, StepWord, step_word};
+use super::steps::{self, Compared, StepTally, StepWord, demand, step_word};
 use super::{RepairTally, VerificationTally};
 use crate::engine::{FlushState, PassTally};
 use crate::plan::{Claim, Plan, VerificationPlan};
@@ -16,6 +16,8 @@ pub enum Ending {
     Completed,
     /// Somebody stopped it.
     Stopped,
+    /// The power of the drive has to be cycled before it goes on; nothing was written yet.
+    PowerCycle(Reason),
     /// The drive vanished.
     DriveGone(Reason),
     /// A rule ended it: too many failures, too slow, too long, too hot.
@@ -121,6 +123,12 @@ pub fn judge(
             Disposition::Quarantined,
             Exit::Aborted,
         ),
+        Ending::PowerCycle(reason) => Verdict::without_evidence(
+            Outcome::Aborted,
+            vec![reason.clone()],
+            Disposition::Quarantined,
+            Exit::Aborted,
+        ),
         Ending::DriveGone(reason) => Verdict::without_evidence(
             Outcome::Failed,
             vec![reason.clone()],
@@ -168,31 +176,28 @@ fn steps_fault(plan: &Plan, steps: &[StepTally]) -> Option<Verdict> {
             "the commands that were reported are not those of the plan, or their counts do not fit the drive",
         ));
     }
-    let compared = match plan.verification {
-        VerificationPlan::Full { .. }
-        | VerificationPlan::SampledR1 { .. }
-        | VerificationPlan::Sampled { .. } => Compared::Blocks,
-        VerificationPlan::Canaries | VerificationPlan::None => Compared::CanariesOnly,
-    };
+    let demand = demand(plan);
     let uncovered = |step| plan.firmware.as_ref().and_then(|firmware| steps::uncovered(step, firmware));
-    steps.iter().find_map(|step| match step_word(step, compared) {
-        StepWord::Proven => uncovered(step).map(|reason| {
-            let reasons = vec![reason];
-            Verdict::without_evidence(Outcome::Unknown, reasons, Disposition::Quarantined, Exit::Unknown)
-        }),
-        StepWord::NotStarted(reason) => Some(Verdict::unsanitizable(vec![reason])),
-        StepWord::Failed(reason) => Some(Verdict::without_evidence(
-            Outcome::Failed,
-            vec![reason],
-            Disposition::ToDestroy,
-            Exit::Failed,
-        )),
-        StepWord::Unknown(reason) => Some(Verdict::without_evidence(
-            Outcome::Unknown,
-            vec![reason],
-            Disposition::Quarantined,
-            Exit::Unknown,
-        )),
+    steps.iter().enumerate().find_map(|(index, step)| {
+        match step_word(step, Compared::after(plan, index), &demand) {
+            StepWord::Proven => uncovered(step).map(|reason| {
+                let reasons = vec![reason];
+                Verdict::without_evidence(Outcome::Unknown, reasons, Disposition::Quarantined, Exit::Unknown)
+            }),
+            StepWord::NotStarted(reason) => Some(Verdict::unsanitizable(vec![reason])),
+            StepWord::Failed(reason) => Some(Verdict::without_evidence(
+                Outcome::Failed,
+                vec![reason],
+                Disposition::ToDestroy,
+                Exit::Failed,
+            )),
+            StepWord::Unknown(reason) => Some(Verdict::without_evidence(
+                Outcome::Unknown,
+                vec![reason],
+                Disposition::Quarantined,
+                Exit::Unknown,
+            )),
+        }
     })
 }
 

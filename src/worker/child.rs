@@ -13,12 +13,13 @@ use super::message::{Event, LINE_BYTES_MAX, Opened, Order, Terms};
 use super::reins::{Reins, Rider};
 use super::serve::{Drive, Teller, Way, serve};
 use super::warmth;
+use crate::device::{SysRoot, rescan};
 use crate::engine::firmware::{News, Watch};
 use crate::engine::{Admission, Observer, Phase, Progress};
 use crate::io::{Adapter, BlockRead, BlockWrite, channel, reader, writer};
 use crate::sys::open::reopen_to_read;
 use crate::sys::process::{close_inherited, ignore};
-use crate::unit::{RangeSet, Reason, ReasonCode};
+use crate::unit::{BlockCount, RangeSet, Reason, ReasonCode};
 
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -65,9 +66,11 @@ fn listen(socket: UnixStream, reins: Arc<Reins>) -> Receiver<Order> {
                 Order::Begin(_)
                 | Order::Verify(_)
                 | Order::Repair(_)
+                | Order::Restore(_)
                 | Order::Look(_)
                 | Order::Command(_)
-                | Order::Survey => {}
+                | Order::Survey
+                | Order::Unlock { .. } => {}
             }
             if sender.send(order).is_err() {
                 break;
@@ -116,6 +119,12 @@ impl Drive for Descriptor {
             Err(error) => Err(no_channel(&error)),
         }
     }
+
+    fn look_again(&mut self, terms: &Terms) -> io::Result<BlockCount> {
+        let wanted = terms.geometry.bytes();
+        let bytes = rescan::follow(&SysRoot::host(), self.0.as_fd(), wanted)?;
+        Ok(terms.geometry.blocks_in(bytes))
+    }
 }
 
 fn no_channel(error: &io::Error) -> Reason {
@@ -153,6 +162,7 @@ impl Teller for Speaker {
         let spent = Duration::from_millis(terms.spent_millis);
         // Asked anew for every pass: the clock of one worker never goes back.
         self.began = Instant::now().checked_sub(spent).unwrap_or_else(Instant::now).min(self.began);
+        self.reins.set_commanding(false);
         self.rider.set_pause_limit(Duration::from_secs(terms.rules.pause_seconds));
         if let (Some(thermometer), Warmth::NotRead) = (&terms.thermometer, self.warmth) {
             self.warmth = Warmth::Read;
@@ -163,6 +173,7 @@ impl Teller for Speaker {
     }
 
     fn watch(&mut self, terms: &Terms) -> &mut dyn Watch {
+        self.reins.set_commanding(true);
         let spent = Duration::from_millis(terms.spent_millis);
         self.began = Instant::now().checked_sub(spent).unwrap_or_else(Instant::now).min(self.began);
         self

@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 use crate::command::DriveCommand;
 use crate::device::Capability;
 use crate::device::thermometer::Thermometer;
+use crate::engine::firmware::areas::RestoreReport;
+use crate::engine::firmware::security::{RecoverReport, Then};
 use crate::engine::firmware::{Before, CommandReport, News, Secret, Start};
 use crate::engine::{HeatTally, Pace, PassTally, Progress, Settled};
 use crate::io::{Adapter, Fault, Tuning};
 use crate::plan::{RuleName, Rules};
-use crate::unit::{Geometry, Pattern, RangeSet, Reason};
+use crate::unit::{BlockCount, Geometry, Pattern, RangeSet, Reason};
 use crate::verify::{RepairTally, VerificationTally};
 
 /// Longest line either side accepts, in bytes. The longest is a tally of a drive with very many bad areas.
@@ -24,12 +26,21 @@ pub enum Order {
     Verify(Verify),
     /// Read, write and read once more what a reading found wrong.
     Repair(Repair),
+    /// Have the drive present all of its capacity, and the kernel see it.
+    Restore(Restore),
     /// Look at what the drive is like right before this command.
     Look(Look),
     /// Have the drive carry out this command, or follow one that it was given before.
     Command(Box<Command>),
     /// Ask the drive once more what it says about itself.
     Survey,
+    /// Unlock an ATA drive with the documented password, without erasing it.
+    Unlock {
+        /// What to keep to.
+        terms: Box<Terms>,
+        /// What becomes of the password.
+        then: Then,
+    },
     /// Keep below so many bytes a second from now on; `None` for no limit.
     Pace {
         /// The limit, at least 1.
@@ -91,6 +102,14 @@ pub struct Repair {
     pub pattern: Pattern,
     /// Blocks that do not.
     pub wrong: RangeSet,
+}
+
+/// A change of the drive's capacity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restore {
+    /// What to keep to; the geometry is that of the drive with all of its capacity.
+    pub terms: Terms,
 }
 
 /// A look before a command.
@@ -167,6 +186,13 @@ pub enum Event {
         /// What it came to.
         tally: RepairTally,
     },
+    /// The drive was told to present all of its capacity, well or badly.
+    Restored {
+        /// What it came to.
+        report: Box<RestoreReport>,
+        /// Blocks that the kernel sees now; `None` when it was not asked or does not say.
+        seen: Option<BlockCount>,
+    },
     /// What the drive is like before a command.
     Looked {
         /// The exchanges that asked for it.
@@ -188,6 +214,11 @@ pub enum Event {
     Surveyed {
         /// What it says.
         capability: Option<Box<Capability>>,
+    },
+    /// The drive was unlocked, or was not.
+    Unlocked {
+        /// What it came to.
+        report: RecoverReport,
     },
     /// The worker cannot go on for a reason that is not the drive's.
     Broken {

@@ -109,6 +109,10 @@ impl Worker {
         }
     }
 
+    /// Leaves the worker to a command of the drive that it must not be torn away from. It ends by itself when that is over:
+    /// nobody listens to it any more.
+    pub fn leave(self) {}
+
     /// Ends the conversation and gives the worker a moment to leave; after it the worker is killed. One that hangs in
     /// the kernel survives even that and is left behind: it keeps the drive claimed, and nothing of ours.
     /// `dying` is how long one that was killed is waited for.

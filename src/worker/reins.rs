@@ -23,6 +23,8 @@ pub(super) struct Reins {
     /// Bytes a second; 0 for no limit.
     pace: AtomicU64,
     heat: AtomicU8,
+    /// The drive is being given commands: nothing else may ask it anything.
+    commanding: AtomicBool,
 }
 
 impl Reins {
@@ -46,6 +48,14 @@ impl Reins {
             Pace::GiveUp => 3,
         };
         self.heat.store(number, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_commanding(&self, commanding: bool) {
+        self.commanding.store(commanding, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_commanding(&self) -> bool {
+        self.commanding.load(Ordering::Relaxed)
     }
 
     fn heat(&self) -> Pace {

@@ -2,12 +2,14 @@
 //! worked on by the same code.
 use std::io;
 
-use super::message::{Begin, Command, Event, Look, Opened, Order, Repair, Terms, Verify};
+use super::message::{Begin, Command, Event, Look, Opened, Order, Repair, Restore, Terms, Verify};
 use crate::device::survey::survey;
+use crate::engine::firmware::areas::{self, RestoreReport};
+use crate::engine::firmware::security::{RecoverReport, Recovered, Then, recover};
 use crate::engine::firmware::{self, Watch};
 use crate::engine::{Observer, Pass, Settled, write_pass};
-use crate::io::{Adapter, BlockRead, BlockWrite, Route};
-use crate::unit::{RangeSet, Reason};
+use crate::io::{Adapter, BlockRead, BlockWrite, Channel, Route};
+use crate::unit::{BlockCount, RangeSet, Reason, ReasonCode};
 use crate::verify::{read_back, repair};
 
 /// Opens ports to the one drive.
@@ -26,6 +28,16 @@ pub trait Drive {
 
     /// A way to give it commands of its own.
     fn route(&mut self) -> Way;
+
+    /// Has the kernel look again at how large the drive is, and waits until it sees as many blocks as the terms say; the
+    /// number that it sees in the end. Where no kernel is in between, a new port tells.
+    ///
+    /// # Errors
+    /// When the drive cannot be asked.
+    fn look_again(&mut self, terms: &Terms) -> io::Result<BlockCount> {
+        let bytes = self.reader(terms)?.0.current_bytes()?;
+        Ok(terms.geometry.blocks_in(bytes))
+    }
 }
 
 /// A way to give the drive commands of its own, or why there is none.
@@ -60,9 +72,11 @@ pub fn serve(
             Order::Begin(begin) => write_passes(drive, &begin, teller),
             Order::Verify(verify) => verify_drive(drive, &verify, teller),
             Order::Repair(order) => repair_drive(drive, &order, teller),
+            Order::Restore(restore) => restore_capacity(drive, &restore, teller),
             Order::Look(look) => look_before(drive, &look, teller),
             Order::Command(command) => command_drive(drive, &command, teller),
             Order::Survey => survey_drive(drive, teller),
+            Order::Unlock { terms, then } => unlock_drive(drive, &terms, then, teller),
             Order::Pace { .. } | Order::Stop => Ok(()),
         };
         if let Err(error) = result {
@@ -111,6 +125,23 @@ fn repair_drive(drive: &mut dyn Drive, order: &Repair, teller: &mut dyn Teller) 
     teller.tell(&Event::Repaired { tally })
 }
 
+fn restore_capacity(drive: &mut dyn Drive, order: &Restore, teller: &mut dyn Teller) -> io::Result<()> {
+    let report = match drive.route() {
+        Ok(Route { channel: Channel::Scsi(mut port), .. }) => {
+            areas::restore(port.as_mut(), teller.watch(&order.terms))
+        }
+        Ok(Route { channel: Channel::Nvme(_), .. }) => RestoreReport::no_way(Reason::new(
+            ReasonCode::HiddenArea,
+            "the drive takes NVMe commands, and none of them restores hidden capacity",
+            "look at the drive again: expunge inspect",
+        )),
+        Err(reason) => RestoreReport::no_way(reason),
+    };
+    let whole = report.is_whole(order.terms.geometry.capacity.0);
+    let seen = if whole { drive.look_again(&order.terms).ok() } else { None };
+    teller.tell(&Event::Restored { report: Box::new(report), seen })
+}
+
 fn look_before(drive: &mut dyn Drive, look: &Look, teller: &mut dyn Teller) -> io::Result<()> {
     let looked = drive
         .route()
@@ -140,4 +171,19 @@ fn command_drive(drive: &mut dyn Drive, command: &Command, teller: &mut dyn Tell
 fn survey_drive(drive: &mut dyn Drive, teller: &mut dyn Teller) -> io::Result<()> {
     let capability = drive.route().ok().and_then(|mut route| survey(&mut route).ok());
     teller.tell(&Event::Surveyed { capability: capability.map(Box::new) })
+}
+
+fn unlock_drive(drive: &mut dyn Drive, terms: &Terms, then: Then, teller: &mut dyn Teller) -> io::Result<()> {
+    let watch = teller.watch(terms);
+    let not = |reason| RecoverReport { recovered: Recovered::Not { reason }, exchanges: Vec::new() };
+    let report = match drive.route() {
+        Ok(Route { channel: Channel::Scsi(mut port), .. }) => recover(port.as_mut(), then, watch),
+        Ok(Route { channel: Channel::Nvme(_), .. }) => not(Reason::new(
+            ReasonCode::FirmwareRefused,
+            "NVMe drives have no ATA password",
+            "look at the drive with expunge inspect",
+        )),
+        Err(reason) => not(reason),
+    };
+    teller.tell(&Event::Unlocked { report })
 }

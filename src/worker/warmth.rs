@@ -47,6 +47,11 @@ pub(super) fn watch(
         let mut governor = Governor::new(points);
         let every = if thermometer.driver.is_some() { SENSOR_EVERY } else { FILE_EVERY };
         while !reins.is_stopped() {
+            // A sensor that asks the drive comes between two commands that must follow one another.
+            if reins.is_commanding() {
+                std::thread::sleep(LOOK_UP);
+                continue;
+            }
             let read = thermometer.read().map_err(|_| Unreadable);
             let now = began.elapsed();
             let pace = governor.observe(now, read);

@@ -210,14 +210,14 @@ fn payloads_that_readers_understand_differently() {
     assert!(fraction.status == CheckStatus::DoesNotVerify && fraction.has(PayloadMalformed));
     let offset = replaced("2026-11-22T05:40:00Z", "2026-11-22T07:40:00+02:00");
     assert!(offset.status == CheckStatus::DoesNotVerify && offset.has(PayloadMalformed));
-    let version = replaced("\"schemaVersion\":\"1.1\"", "\"schemaVersion\":\"2.0\"");
+    let version = replaced("\"schemaVersion\":\"1.2\"", "\"schemaVersion\":\"2.0\"");
     assert!(version.status == CheckStatus::DoesNotVerify && version.has(PayloadMalformed));
     // White space in the payload was signed; it changes nothing but is said.
     let spaced = resigned_bytes(text.replacen(':', ": ", 1).into_bytes());
     assert!(spaced.status == CheckStatus::Passes && spaced.has(PayloadNotCanonical));
     // A field of a later minor version is listed, and the rest stands.
     let later = resigned(&statement(good_job()), |value| {
-        *at(value, "/predicate/schemaVersion") = json!("1.2");
+        *at(value, "/predicate/schemaVersion") = json!("1.3");
         value["predicate"]["drive"]["temperature"] = json!(31);
     });
     assert_eq!(later.status, CheckStatus::Passes, "{}", texts(&later.findings));

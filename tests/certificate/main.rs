@@ -5,9 +5,12 @@
 
 mod contradictions;
 mod envelopes;
+mod firmware;
 mod forgeries;
+mod lies;
 mod other_programs;
 mod people;
+mod purges;
 mod schema;
 mod support;
 mod vectors;

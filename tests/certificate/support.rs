@@ -281,7 +281,9 @@ pub(crate) fn verdict(job: &RecordInput, ending: &Ending) -> Verdict {
     let tallies: Vec<PassTally> = job.passes.iter().map(|pass| pass.tally.clone()).collect();
     let read = job.verification.as_ref();
     let repair = read.and_then(|read| read.repair.as_ref());
-    judge(plan, &[], &tallies, read.map(|read| &read.tally), repair, ending)
+    let steps = job.firmware.iter().flat_map(|firmware| &firmware.steps);
+    let steps: Vec<_> = steps.map(|step| step.tally.clone()).collect();
+    judge(plan, &steps, &tallies, read.map(|read| &read.tally), repair, ending)
 }
 
 pub(crate) fn statement(job: RecordInput) -> Statement {
@@ -335,6 +337,7 @@ pub(crate) fn interrupted_job() -> RecordInput {
     }];
     let degrees = |degrees| Some(Temperature::from_degrees(degrees));
     job.conduct = Some(Conduct {
+        key_slots: None,
         longest_silence_millis: 4500,
         left_behind: None,
         heat: Some(HeatRecord {

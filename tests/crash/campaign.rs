@@ -270,14 +270,19 @@ impl Look<'_> {
             Some(Entry::Armed { .. }) if untouched => Point::Armed,
             Some(Entry::Armed { .. }) => Point::Writing,
             Some(
-                Entry::Planting { .. }
+                Entry::OverwritingKeySlots { .. }
+                | Entry::KeySlotsOverwritten { .. }
+                | Entry::Restoring { .. }
+                | Entry::Restored { .. }
+                | Entry::Planting { .. }
                 | Entry::Planted { .. }
                 | Entry::Commanding { .. }
                 | Entry::Commanded { .. }
                 | Entry::CanariesRead { .. }
                 | Entry::PlantingUnit { .. }
                 | Entry::PlantedUnit { .. }
-                | Entry::UnitCanariesRead { .. },
+                | Entry::UnitCanariesRead { .. }
+                | Entry::CommandsAnew { .. },
             ) => panic!("these drives take no commands of their own"),
             Some(Entry::Checkpoint { .. }) => Point::Checkpointed,
             Some(Entry::PassEnded { .. }) => Point::PassEnded,

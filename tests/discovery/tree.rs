@@ -25,11 +25,17 @@ pub(crate) struct Tree {
 
 impl Tree {
     pub(crate) fn new(name: &str) -> Self {
+        Self::with(name, &[])
+    }
+
+    /// The tree of a file, and more lines after it.
+    pub(crate) fn with(name: &str, lines: &[&str]) -> Self {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sysfs").join(format!("{name}.tree"));
         let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let mut tree =
             Self { folder: tempfile::tempdir().unwrap(), disk: PathBuf::new(), here: PathBuf::new() };
-        for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+        let lines = text.lines().chain(lines.iter().copied());
+        for line in lines.filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
             tree.line(line);
         }
         tree

@@ -122,6 +122,28 @@ fn what_is_listed_and_absent_is_missing() {
     expect_rows(&list, &drives);
 }
 
+/// No test object can be purged, and a row that wants a purge is not quietly cleared.
+#[test]
+fn a_row_is_carried_out_as_its_profile() {
+    let drives = Drives::new(2);
+    let [one, two] = [0, 1].map(|index: usize| drives.drives[index].device.arg());
+    for profile in ["rma", "retire"] {
+        let list = List::new(&format!("device,profile\n{one},reuse\n{two},{profile}\n"));
+        let ran = list.run(&["--confirm", "1", "--json"]).expect_code(3);
+        let result = ran.result();
+        assert_eq!(result["drives"][1]["reason"]["code"], "method-not-reachable", "{profile}");
+        assert_eq!(result["drives"][1]["profile"], profile);
+        for (flags, said) in [
+            (&["--method", "clear"][..], "row 2: its profile"),
+            (&["--or-clear"], "row 1: its profile reuse does not go with --or-clear"),
+            (&["--profile", profile], "row 1: its profile reuse is not that of --profile"),
+        ] {
+            list.run(&[&["--confirm", "1"], flags].concat()).expect_code(2).expect_text(said);
+        }
+    }
+    drives.expect_unchanged();
+}
+
 #[test]
 fn a_list_that_says_something_unknown_is_a_usage_error() {
     let drives = Drives::new(1);
@@ -130,7 +152,7 @@ fn a_list_that_says_something_unknown_is_a_usage_error() {
         (format!("device,colour\n{node},red\n"), "colour"),
         (format!("device\n{node}\n{node}\n"), "twice"),
         (format!("[{{\"device\": \"{node}\", \"color\": 1}}]"), "color"),
-        (format!("device,profile\n{node},rma\n"), "rma"),
+        (format!("device,profile\n{node},scrap\n"), "reuse, rma, retire"),
         (format!("device,known_content\n{node},anything\n"), "anything"),
         ("device\n".to_owned(), "no drive"),
         (String::new(), "no drive"),

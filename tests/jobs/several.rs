@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use serde_json::Value;
 
-use super::{Drives, journals};
+use super::{Drive, Drives, journals};
 use crate::common::{Expunge, Ran, Record, require};
 
 fn outcomes(ran: &Ran) -> Vec<String> {
@@ -144,9 +144,28 @@ fn what_belongs_to_one_drive_is_a_usage_error_for_several() {
     let drives = Drives::new(2);
     let expunge = Expunge::new();
     let digest = "0".repeat(64);
-    for more in [["--plan", digest.as_str()], ["--asset-tag", "7"], ["--ticket", "T"]] {
-        let more = more.map(str::to_owned);
+    let plans = ["--plan", digest.as_str()].repeat(drives.drives.len() + 1);
+    for more in [&plans[..], &["--asset-tag", "7"], &["--ticket", "T"]] {
+        let more = more.iter().copied().map(str::to_owned);
         expunge.sanitize(drives.arguments().into_iter().chain(more)).expect_code(2);
     }
     drives.expect_unchanged();
+}
+
+#[test]
+fn each_of_several_drives_has_its_own_plan() {
+    let drives = Drives::new(2);
+    let expunge = Expunge::new();
+    let digest = |drive: &Drive| {
+        let plan = expunge.run(["plan", drive.device.arg(), "--json"]).expect_code(0).json();
+        plan["plans"][0]["digest"].as_str().unwrap().to_owned()
+    };
+    let digests: Vec<String> = drives.drives.iter().map(digest).collect();
+    let with = |plans: &[&String]| {
+        let plans = plans.iter().flat_map(|plan| ["--plan".to_owned(), plan.to_string()]);
+        drives.arguments().into_iter().chain(plans).collect::<Vec<_>>()
+    };
+    expunge.sanitize(with(&[&digests[1]])).expect_code(3).expect_text("plan-changed");
+    drives.expect_unchanged();
+    expunge.sanitize(with(&[&digests[1], &digests[0]])).expect_code(0);
 }

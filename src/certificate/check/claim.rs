@@ -1,7 +1,7 @@
 //! Whether what a record claims follows from what else it says.
 use super::finding::{Finding, FindingCode};
 use crate::certificate::provenance::SelfTest;
-use crate::certificate::record::Record;
+use crate::certificate::record::{DriveRecord, Record};
 use crate::plan::Plan;
 use crate::unit::Geometry;
 use crate::unit::term::{Disposition, DriveKind, Method, Outcome, Technique, word};
@@ -52,9 +52,24 @@ fn plan_fits(record: &Record, out: &mut Vec<Finding>) {
     };
     if plan.identity.stable() != record.drive.identity_before.stable()
         || plan.kind != record.drive.kind
-        || Some(plan.geometry) != record.drive.geometry
+        || !is_planned_for(plan, &record.drive)
     {
         wrong("the plan is for another drive than the one in the record");
+    }
+}
+
+/// The shape of the plan is that of the drive, with the hidden blocks that are to be restored.
+fn is_planned_for(plan: &Plan, drive: &DriveRecord) -> bool {
+    let restore = plan.firmware.as_ref().and_then(|firmware| firmware.restore);
+    match (restore, drive.geometry) {
+        (None, found) => Some(plan.geometry) == found,
+        (Some(restore), Some(found)) => {
+            let whole = Geometry { capacity: restore.native, ..found };
+            found.capacity == restore.presented
+                && restore.presented < restore.native
+                && plan.geometry == whole
+        }
+        (Some(_), None) => false,
     }
 }
 
@@ -109,7 +124,8 @@ fn identity_fits(record: &Record, out: &mut Vec<Finding>) {
     let same = drive.identity_after.as_ref().map(|after| after.lasting() == drive.identity_before.lasting());
     // Another path to the drive can call another number of blocks a physical one.
     let blocks = |geometry: &Geometry| (geometry.capacity, geometry.block_size);
-    let before = drive.geometry.as_ref().map(blocks);
+    // A change of capacity is the job's own, or nobody knows whose.
+    let before = record.shape().as_ref().map(blocks);
     let same_shape = drive.geometry_after.as_ref().map(|after| Some(blocks(after)) == before);
     let done = record.outcome == Outcome::Done;
     let finding = match (same, same_shape) {

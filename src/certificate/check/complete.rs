@@ -4,6 +4,7 @@
 //! the latter calls method and technique what the former called description and method used.
 use serde::Serialize;
 
+use super::counts::has_canaries_instead;
 use crate::certificate::provenance::Person;
 use crate::certificate::record::Record;
 
@@ -92,7 +93,7 @@ fn medium_rows(record: &Record) -> Vec<Row> {
 fn work_rows(record: &Record, form: Form) -> Vec<Row> {
     let given = &record.provenance.given;
     let claimed = record.claim.is_some();
-    let verified = record.verification.is_some();
+    let verified = record.verification.is_some() || has_canaries_instead(record);
     match form {
         Form::NistR1 => vec![
             ("sanitization description (clear, purge)", "claim.method", Need::Required, claimed),

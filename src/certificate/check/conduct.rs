@@ -1,14 +1,14 @@
 //! Whether what a record says of interruptions, of heat and of the rule that ended the job can be true.
 use super::finding::{Finding, FindingCode};
-use crate::certificate::record::{HeatRecord, Interruption, Probe, Record, WentOn};
+use crate::certificate::record::{HeatRecord, Interruption, KeySlots, Probe, Record, WentOn};
 use crate::certificate::time::UtcTime;
-use crate::plan::{Plan, Rules};
+use crate::plan::{Plan, Rules, keys};
 use crate::unit::term::{Outcome, word};
 use crate::unit::{BlockCount, RangeSet, Temperature};
 
 /// Times in which the job did not run: where it stood before, what was read again, and where it went on.
 pub(super) fn interruptions(record: &Record, out: &mut Vec<Finding>) {
-    let capacity = record.drive.geometry.map_or(0, |geometry| geometry.capacity.0);
+    let capacity = record.shape().map_or(0, |geometry| geometry.capacity.0);
     let planned = record.plan.as_ref().map_or(0, |plan| plan.passes.len());
     for (index, gap) in record.interruptions.iter().enumerate() {
         let mut wrong = |text: String| {
@@ -82,10 +82,31 @@ pub(super) fn conduct(record: &Record, out: &mut Vec<Finding>) {
         let text = "the outcome is done, but its worker was left behind stuck in the kernel";
         out.push(Finding::error(FindingCode::Conduct, text));
     }
+    if let Some(why) = conduct.key_slots.as_ref().and_then(|slots| impossible_slots(record, slots)) {
+        out.push(Finding::error(FindingCode::Conduct, format!("keys of software encryption: {why}")));
+    }
     let rules = record.plan.as_ref().and_then(|plan| plan.rules.as_ref());
     if let Some(why) = conduct.heat.as_ref().and_then(|heat| impossible_heat(heat, rules)) {
         out.push(Finding::error(FindingCode::Conduct, format!("heat: {why}")));
     }
+}
+
+/// Keys are overwritten where the plan lists them, and before the first command and the first pass.
+fn impossible_slots(record: &Record, slots: &KeySlots) -> Option<&'static str> {
+    if record.plan.as_ref().map(keys::key_slots).as_ref() != Some(&slots.blocks) {
+        return Some("not in the places that the content of the drive tells of");
+    }
+    let mut foreign = slots.overwritten.clone();
+    foreign.subtract(&slots.blocks);
+    if !foreign.is_empty() {
+        return Some("more was overwritten than was begun");
+    }
+    let commands = record.firmware.iter().flat_map(|firmware| &firmware.steps).map(|step| step.started);
+    let first = commands.chain(record.passes.iter().map(|pass| pass.started)).min();
+    let in_order = record.provenance.started <= slots.started
+        && slots.started <= slots.ended
+        && slots.ended <= first.unwrap_or(record.provenance.ended);
+    (!in_order).then_some("not before everything else")
 }
 
 fn impossible_heat(heat: &HeatRecord, rules: Option<&Rules>) -> Option<String> {

@@ -9,11 +9,14 @@ mod conduct;
 mod counts;
 pub mod finding;
 mod firmware;
+pub mod limits;
+mod needs;
 mod pattern;
 mod planned;
 mod sample;
 mod signature;
 mod statement;
+mod told;
 
 use serde::Serialize;
 
@@ -26,6 +29,7 @@ use crate::unit::term::Exit;
 use crate::unit::{Digest, RangeSet};
 
 pub use complete::{Form, Gap};
+pub use counts::has_canaries_instead;
 pub use finding::{Finding, FindingCode, Level};
 pub use signature::{SignatureReport, SignatureState};
 pub use statement::Content;
@@ -182,6 +186,7 @@ pub fn recompute(record: &Record) -> Vec<Finding> {
     claim::claim(record, &mut findings);
     planned::planned(record, &mut findings);
     firmware::firmware(record, &mut findings);
+    told::told(record, &mut findings);
     pattern::steps(record, &mut findings);
     counts::counts(record, &mut findings);
     conduct::interruptions(record, &mut findings);

@@ -2,13 +2,16 @@
 //! record, but whoever signs can write another plan under another digest; so limits, scope, content and policy
 //! are derived here again from drive, passes and verification, not by the code that makes plans.
 use super::finding::{Finding, FindingCode};
+use super::limits::due_limits;
+use super::needs;
 use crate::certificate::record::{DriveRecord, Record};
 use crate::command::DriveCommand;
-use crate::plan::policy::{Case, Medium, PassRule, Ruling};
+use crate::plan::firmware::CommandReach;
+use crate::plan::policy::{Case, InterfaceKind, Medium, PassRule, Ruling};
 use crate::plan::scheme::Scheme;
 use crate::plan::step::PLAN_SCHEMA;
-use crate::plan::{LimitCode, PassPattern, Plan, Policy, Rules, VerificationPlan};
-use crate::unit::term::{Basis, DriveKind, word};
+use crate::plan::{Plan, Policy, Rules, VerificationPlan};
+use crate::unit::term::{DriveKind, word};
 
 /// Kernel names of drivers that only make things which are no drives, and the major number of loop devices.
 const TEST_NAMES: [&str; 4] = ["loop", "zram", "ram", "nullb"];
@@ -29,8 +32,8 @@ pub(super) fn planned(record: &Record, out: &mut Vec<Finding>) {
     content(plan, out);
     scheme(plan, out);
     let medium = Medium::of_kind(plan.kind, record.drive.removable, record.drive.transport.as_deref());
-    policy(plan, medium, out);
-    for code in due_limits(plan, &record.drive) {
+    policy(record, plan, medium, out);
+    for code in due_limits(record, plan) {
         if record.limits.iter().all(|limit| limit.code != code) {
             let text = format!("a record of such a job must state the limit {}", word(code));
             out.push(Finding::error(FindingCode::Limits, text));
@@ -54,8 +57,16 @@ pub(super) fn kind(drive: &DriveRecord, out: &mut Vec<Finding>) {
 
 fn scope(plan: &Plan, out: &mut Vec<Finding>) {
     let geometry = &plan.geometry;
-    let expected =
+    let mut expected =
         format!("the {} blocks of {} bytes that the drive presents", geometry.capacity, geometry.block_size);
+    if let Some(firmware) = plan.firmware.as_ref().filter(|firmware| !firmware.steps.is_empty()) {
+        let CommandReach { units, not_reached, .. } = &firmware.reach;
+        expected += ", and the other places of the same data that the drive's own command reaches, in: ";
+        expected += &units.join(", ");
+        if !not_reached.is_empty() {
+            expected += &format!("; not {}", not_reached.join(", "));
+        }
+    }
     let read_back = plan.verification != VerificationPlan::None;
     if plan.claim.is_some() != read_back {
         let text = "a plan claims something exactly when it reads back";
@@ -101,8 +112,19 @@ fn scheme(plan: &Plan, out: &mut Vec<Finding>) {
     }
 }
 
+/// By which commands the drive is told to sanitize itself: rows of a policy may differ in nothing else. A revert goes over
+/// any of them, and its rows are for all.
+fn interface(plan: &Plan) -> Option<InterfaceKind> {
+    plan.commands().iter().find_map(|command| match command {
+        DriveCommand::NvmeSanitize(_) | DriveCommand::NvmeFormat(_) => Some(InterfaceKind::Nvme),
+        DriveCommand::AtaSanitize(_) | DriveCommand::AtaSecurityErase(_) => Some(InterfaceKind::Ata),
+        DriveCommand::ScsiSanitize(_) => Some(InterfaceKind::Scsi),
+        DriveCommand::TcgRevert(_) => None,
+    })
+}
+
 /// Policies that came with this program are known row by row; of another one a record has no more than its digest.
-fn policy(plan: &Plan, medium: Medium, out: &mut Vec<Finding>) {
+fn policy(record: &Record, plan: &Plan, medium: Medium, out: &mut Vec<Finding>) {
     let Some(policy) = Policy::known(&plan.policy.digest) else {
         let text = format!(
             "the policy {:?} with the digest {} is not known here: whether it accepts this cannot be computed again",
@@ -114,20 +136,21 @@ fn policy(plan: &Plan, medium: Medium, out: &mut Vec<Finding>) {
     let case = Case {
         standard: plan.policy.standard,
         medium,
-        interface: None,
+        interface: interface(plan),
         technique: plan.technique,
         method: plan.method,
     };
     let fits = match policy.quoted(&case, &plan.policy).map(|rule| &rule.ruling) {
-        Some(Ruling::Accepted { passes: PassRule::AnyPattern }) => {
-            !plan.passes.is_empty() || plan.firmware.is_some()
-        }
+        Some(Ruling::Accepted { passes: PassRule::AnyPattern }) => !plan.passes.is_empty(),
         Some(Ruling::Accepted { passes: PassRule::PatternThenComplement }) => {
             plan.passes.windows(2).any(|pair| pair[0].pattern.is_complemented_by(&pair[1].pattern))
         }
-        Some(Ruling::ByDrive { .. }) => {
-            let steps = plan.firmware.iter().flat_map(|firmware| &firmware.steps);
-            steps.map(DriveCommand::technique).any(|technique| technique == plan.technique)
+        Some(Ruling::ByDrive { needs }) => {
+            if let Some(need) = needs::unmet(record, plan, medium, needs) {
+                let text = format!("{} by {} needs {need}", word(plan.method), word(plan.technique));
+                out.push(Finding::error(FindingCode::Claim, text));
+            }
+            plan.commands().iter().map(DriveCommand::technique).any(|technique| technique == plan.technique)
         }
         Some(Ruling::NotReachable { .. }) | None => false,
     };
@@ -139,44 +162,4 @@ fn policy(plan: &Plan, medium: Medium, out: &mut Vec<Finding>) {
         );
         out.push(Finding::error(FindingCode::Claim, text));
     }
-}
-
-/// Which limits follow from the drive and the plan.
-fn due_limits(plan: &Plan, drive: &DriveRecord) -> Vec<LimitCode> {
-    let mut due: Vec<LimitCode> = match plan.kind {
-        DriveKind::Rotating => vec![LimitCode::HiddenAreasNotExamined, LimitCode::RemappedBlocksNotReached],
-        DriveKind::Flash | DriveKind::Unknown => {
-            vec![LimitCode::HiddenAreasNotExamined, LimitCode::FlashCellsNotReached]
-        }
-        DriveKind::LogicalVolume => vec![LimitCode::LogicalVolume],
-        DriveKind::TestObject => vec![LimitCode::TestObject],
-    };
-    match &plan.verification {
-        VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => {
-            due.push(LimitCode::SampledVerification);
-        }
-        VerificationPlan::Canaries => due.push(LimitCode::CanariesOnly),
-        VerificationPlan::None => due.push(LimitCode::NotVerified),
-        VerificationPlan::Full { .. } => {}
-    }
-    match plan.passes.last().map(|pass| &pass.pattern) {
-        Some(PassPattern::Fixed { .. } | PassPattern::JobByte { .. }) => {
-            due.push(LimitCode::FixedPatternNotAddressed);
-        }
-        Some(PassPattern::Keyed | PassPattern::Stamped { .. }) | None => {}
-    }
-    match plan.policy.basis {
-        Basis::Memory | Basis::SecondHand => due.push(LimitCode::MappingNotChecked),
-        Basis::TextRead => {}
-    }
-    if plan.scheme.is_some() {
-        due.push(LimitCode::SchemeIsNoLevel);
-    }
-    if !drive.other_units.is_empty() {
-        due.push(LimitCode::OtherUnitsNotCovered);
-    }
-    if drive.identity_before.bridged {
-        due.push(LimitCode::BridgedIdentity);
-    }
-    due
 }

@@ -116,6 +116,7 @@ fn interruption(gap: &Interruption, planned: usize, text: &mut Text) {
         InterruptionCause::Crash => "crash: without a word",
         InterruptionCause::Stopped => "somebody stopped it",
         InterruptionCause::DriveGone => "the drive vanished",
+        InterruptionCause::PowerCycle => "the power of the drive had to be cycled",
         InterruptionCause::Lost => "the worker, the drive's answer or the journal was lost",
     };
     text.row("interrupted", format!("{} ({cause})", gap.last_sign));
@@ -166,6 +167,12 @@ pub(super) fn conduct(conduct: Option<&Conduct>, text: &mut Text) {
     }
     let silence = Duration::from_millis(conduct.longest_silence_millis).as_secs();
     text.row("longest silence", duration_text(silence));
+    if let Some(slots) = &conduct.key_slots {
+        let (done, all) = (slots.overwritten.count(), slots.blocks.count());
+        let text_of =
+            format!("{done} of {all} blocks in which keys may lie were overwritten first (claims nothing)");
+        text.row("LUKS keys", text_of);
+    }
     if let Some(who) = &conduct.left_behind {
         text.row("LEFT BEHIND", format!("{who}, stuck in the kernel with the drive"));
     }

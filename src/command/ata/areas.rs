@@ -4,6 +4,8 @@
 //! Commands speak of the last address, people of the number of sectors; the two differ by one, so they are two
 //! types. Sources: hdparm and openSeaChest, second-hand in the project's facts (standards.md 6.5).
 
+use serde::{Deserialize, Serialize};
+
 use super::sat::{AtaCommand, Protocol, Reply, SECTOR_BYTES, Wanted, Width};
 
 /// Largest address of 48 bits.
@@ -14,8 +16,35 @@ const MAX_ADDRESS: u64 = (1 << 48) - 1;
 pub struct LastAddress(u64);
 
 /// A number of sectors: 1 to 2^48.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
 pub struct Capacity(u64);
+
+/// A number of sectors that no ATA drive has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotACapacity;
+
+impl std::fmt::Display for NotACapacity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("expected a number of sectors from 1 to 2^48")
+    }
+}
+
+impl std::error::Error for NotACapacity {}
+
+impl TryFrom<u64> for Capacity {
+    type Error = NotACapacity;
+
+    fn try_from(sectors: u64) -> Result<Self, NotACapacity> {
+        Self::new(sectors).ok_or(NotACapacity)
+    }
+}
+
+impl From<Capacity> for u64 {
+    fn from(capacity: Capacity) -> Self {
+        capacity.0
+    }
+}
 
 impl LastAddress {
     /// From a register or a field; `None` when it has more than 48 bits.

@@ -7,7 +7,7 @@ pub mod scsi;
 
 use serde::{Deserialize, Serialize};
 
-use crate::unit::Digest;
+use crate::unit::{Digest, Reason, ReasonCode};
 
 pub use ata::AtaFacts;
 pub use nvme::NvmeFacts;
@@ -32,10 +32,10 @@ pub struct Capability {
 
 impl Capability {
     /// Why the drive's medium cannot be read now, by its own account; `None` when nothing speaks against it.
-    pub fn out_of_reach(&self) -> Option<&'static str> {
+    pub fn out_of_reach(&self) -> Option<OutOfReach> {
         let nvme = |facts: &NvmeFacts| match facts.status.map(|status| status.state) {
-            Some(nvme::NvmeSanitizeState::InProgress) => Some("the drive is sanitizing itself"),
-            Some(nvme::NvmeSanitizeState::Failed) => Some("a sanitize operation of the drive has failed"),
+            Some(nvme::NvmeSanitizeState::InProgress) => Some(OutOfReach::Sanitizing),
+            Some(nvme::NvmeSanitizeState::Failed) => Some(OutOfReach::SanitizeFailed),
             Some(
                 nvme::NvmeSanitizeState::NeverSanitized
                 | nvme::NvmeSanitizeState::Succeeded
@@ -45,24 +45,21 @@ impl Capability {
             | None => None,
         };
         let ata = |facts: &AtaFacts| match facts.sanitize_state {
-            Some(ata::AtaSanitizeState::InProgress) => Some("the drive is sanitizing itself"),
-            Some(ata::AtaSanitizeState::Failed) => Some("a sanitize operation of the drive has failed"),
+            Some(ata::AtaSanitizeState::InProgress) => Some(OutOfReach::Sanitizing),
+            Some(ata::AtaSanitizeState::Failed) => Some(OutOfReach::SanitizeFailed),
             Some(
                 ata::AtaSanitizeState::Idle
                 | ata::AtaSanitizeState::Completed
                 | ata::AtaSanitizeState::Frozen
                 | ata::AtaSanitizeState::NotTold,
             )
-            | None => facts
-                .security
-                .filter(|security| security.locked.is_yes())
-                .map(|_| "the drive is locked by a password"),
+            | None => facts.security.filter(|security| security.locked.is_yes()).map(|_| OutOfReach::Locked),
         };
         let scsi = |facts: &ScsiFacts| match facts.state {
-            scsi::ScsiState::Sanitizing => Some("the drive is sanitizing itself"),
-            scsi::ScsiState::Formatting => Some("the drive is being formatted"),
-            scsi::ScsiState::SanitizeFailed => Some("a sanitize operation of the drive has failed"),
-            scsi::ScsiState::FormatCorrupted => Some("a format of the drive was interrupted"),
+            scsi::ScsiState::Sanitizing => Some(OutOfReach::Sanitizing),
+            scsi::ScsiState::Formatting => Some(OutOfReach::Formatting),
+            scsi::ScsiState::SanitizeFailed => Some(OutOfReach::SanitizeFailed),
+            scsi::ScsiState::FormatCorrupted => Some(OutOfReach::FormatCorrupted),
             scsi::ScsiState::Ready | scsi::ScsiState::SelfTesting | scsi::ScsiState::Other => None,
         };
         match &self.interface {
@@ -70,6 +67,62 @@ impl Capability {
             Interface::Ata(facts) => ata(facts),
             Interface::Scsi(facts) => scsi(facts),
         }
+    }
+
+    /// Why the kernel was not told how large the drive is, where that will pass: a SCSI unit that is at work on itself,
+    /// or belongs to another host, refuses READ CAPACITY too. Such a drive is not dead.
+    pub fn why_no_capacity(&self) -> Option<Reason> {
+        let Interface::Scsi(facts) = &self.interface else { return None };
+        let again = "then have the kernel look again, such as by: echo 1 >/sys/block/NAME/device/rescan";
+        let (code, text, remedy) = match facts.state {
+            scsi::ScsiState::Sanitizing => (
+                ReasonCode::FirmwareBusy,
+                "the drive is sanitizing itself, and tells no capacity meanwhile",
+                "wait until it is over",
+            ),
+            scsi::ScsiState::Formatting => (
+                ReasonCode::FirmwareBusy,
+                "the drive is being formatted, and tells no capacity meanwhile",
+                "wait until it is over",
+            ),
+            scsi::ScsiState::Ready
+            | scsi::ScsiState::SelfTesting
+            | scsi::ScsiState::SanitizeFailed
+            | scsi::ScsiState::FormatCorrupted
+            | scsi::ScsiState::Other => (
+                Some(ReasonCode::Reserved).filter(|_| facts.reserved.is_yes())?,
+                "another host has reserved the drive, which tells no capacity to this one",
+                "make that host let go",
+            ),
+        };
+        Some(Reason::new(code, text, format!("{remedy}; {again}")))
+    }
+}
+
+/// Why the medium of a drive can be neither read nor written now, by the drive's own account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutOfReach {
+    /// A sanitize operation runs.
+    Sanitizing,
+    /// A sanitize operation has failed, and the drive is shut until one succeeds.
+    SanitizeFailed,
+    /// It is locked by an ATA password.
+    Locked,
+    /// A format runs.
+    Formatting,
+    /// A format was interrupted.
+    FormatCorrupted,
+}
+
+impl std::fmt::Display for OutOfReach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sanitizing => "the drive is sanitizing itself",
+            Self::SanitizeFailed => "a sanitize operation of the drive has failed",
+            Self::Locked => "the drive is locked by a password",
+            Self::Formatting => "the drive is being formatted",
+            Self::FormatCorrupted => "a format of the drive was interrupted",
+        })
     }
 }
 

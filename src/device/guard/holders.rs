@@ -61,7 +61,12 @@ fn kind_and_remedy(root: &SysRoot, name: &str) -> (String, String) {
         return match uuid.split('-').next().unwrap_or_default() {
             "LVM" => (format!("LVM volume {mapped}"), format!("lvchange -an /dev/mapper/{mapped}")),
             "CRYPT" => (format!("dm-crypt {mapped}"), format!("cryptsetup close {mapped}")),
-            "mpath" => (format!("multipath map {mapped}"), format!("multipath -f {mapped}")),
+            "mpath" => (
+                format!("multipath map {mapped}"),
+                format!(
+                    "name the map, which is the whole drive: /dev/{name}; or release it: multipath -f {mapped}"
+                ),
+            ),
             _ => (format!("device-mapper {mapped}"), format!("dmsetup remove {mapped}")),
         };
     }

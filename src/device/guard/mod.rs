@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use super::claim::StatePaths;
 use super::root::SysRoot;
 use super::stack::{self, BoundLoop, Layer, Relation, Told};
-use super::{DeviceNumber, discover, procfs};
+use super::{DeviceNumber, discover, multipath, procfs};
 use crate::sys::stat;
 use crate::unit::{Reason, ReasonCode};
 
@@ -149,7 +149,9 @@ impl<'a> Scene<'a> {
             Target::Device { name, .. } => {
                 let mut layers = stack::above(root, name);
                 for path in discover::other_paths(root, name) {
-                    let known = |layer: &Layer| layers.contains(layer);
+                    let known = |layer: &Layer| {
+                        layers.contains(layer) || multipath::holds_itself(root, name, &layer.name)
+                    };
                     let more: Vec<Layer> =
                         stack::above(root, &path).into_iter().filter(|layer| !known(layer)).collect();
                     layers.extend(more);

@@ -8,7 +8,7 @@ use super::{Findings, SEE_ALL, Scene, Target, is_gone, process_title, processes}
 use crate::device::DeviceNumber;
 use crate::device::root::SysRoot;
 use crate::device::stack::Relation;
-use crate::device::sysfs;
+use crate::device::{multipath, sysfs};
 use crate::sys::stat::{self, Attributes, FileType};
 use crate::unit::{Reason, ReasonCode};
 
@@ -42,8 +42,15 @@ pub(super) fn open_files(scene: &Scene<'_>) -> Findings {
         }
     });
     let mut findings = Findings::default();
+    let daemon = watches_paths(scene);
     for (process, what) in &scan.found {
         let title = process_title(scene.root, *process);
+        if daemon(*process, what) {
+            findings
+                .notes
+                .push(format!("process {title} watches {what}, a path of the map {}", scene.title()));
+            continue;
+        }
         let text = format!("process {title} has {what} open");
         let remedy = format!("close it in that process, or stop it: kill {process}");
         findings.reasons.push(Reason::new(ReasonCode::OpenElsewhere, text, remedy));
@@ -51,6 +58,31 @@ pub(super) fn open_files(scene: &Scene<'_>) -> Findings {
     judge_unseen(scene, scan.unseen, &mut findings);
     judge_namespace(scene, &mut findings);
     findings
+}
+
+/// Whether a process is the daemon that watches the paths of this multipath map, and what it has open is one of them:
+/// as long as there is the map, it has them open. Whether it is that daemon is said by a name that root alone can give
+/// to a process of root's, and who is root needs no such name. The map itself is nobody's.
+fn watches_paths<'a>(scene: &'a Scene<'_>) -> impl Fn(u32, &str) -> bool + use<'a> {
+    let paths: Vec<String> = match scene.target {
+        Target::Device { name, .. } if multipath::is_map(scene.root, name) => {
+            let paths = multipath::paths(scene.root, name).unwrap_or_default();
+            paths.into_iter().map(|path| path.kernel_name).collect()
+        }
+        Target::Device { .. } | Target::File(_) => Vec::new(),
+    };
+    move |process, what| {
+        let folder = scene.root.proc.join(process.to_string());
+        paths.iter().any(|path| path == what)
+            && scene.root.text(&folder.join("comm")).as_deref() == Some("multipathd")
+            && scene.root.text(&folder.join("status")).is_some_and(|status| is_of_root(&status))
+    }
+}
+
+/// Whether all four user numbers in `/proc/PID/status` are root's.
+fn is_of_root(status: &str) -> bool {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    line.is_some_and(|line| line.split_whitespace().eq(["0"; 4]))
 }
 
 /// Device numbers of the character nodes that send commands past the block layer (sg, bsg, ng): a virtual machine

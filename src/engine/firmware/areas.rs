@@ -3,7 +3,9 @@
 //! A drive takes one change of its capacity per power cycle, and restores its configuration (DCO) only when no host
 //! protected area (HPA) is set. So one call makes one change, and says when the power has to be cycled.
 
-use super::talk::{SHORT, Talk};
+use serde::{Deserialize, Serialize};
+
+use super::talk::{IDENTIFY_NAME, SHORT, Talk};
 use super::{Exchange, Watch};
 use crate::command::ata::areas::{
     self, Capacity, DCO_IDENTIFY, DCO_RESTORE, GET_NATIVE_MAX, Lasting, READ_NATIVE_MAX,
@@ -11,10 +13,12 @@ use crate::command::ata::areas::{
 use crate::command::ata::identify::Identify;
 use crate::command::ata::sat::Reply;
 use crate::io::ScsiPort;
+use crate::unit::digest::from_hex;
 use crate::unit::{Reason, ReasonCode};
 
 /// How many sectors a drive has, three ways; `None` where it does not tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Areas {
     /// What it presents (IDENTIFY DEVICE).
     pub presented: Capacity,
@@ -37,7 +41,8 @@ impl Areas {
 }
 
 /// What a step of restoring came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Restored {
     /// Nothing is hidden: there was nothing to do.
     NothingHidden,
@@ -65,12 +70,39 @@ pub enum Restored {
 }
 
 /// What a step of restoring came to, with the minutes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RestoreReport {
     /// How it ended.
     pub restored: Restored,
     /// What was sent and what came back, in order.
     pub exchanges: Vec<Exchange>,
+}
+
+impl RestoreReport {
+    /// Of a drive to which no way leads: nothing was sent.
+    pub const fn no_way(reason: Reason) -> Self {
+        Self { restored: Restored::Refused { before: None, reason }, exchanges: Vec::new() }
+    }
+
+    /// What the drive presented when it was asked last, by the page that is quoted.
+    pub fn presents(&self) -> Option<Capacity> {
+        let last = self.exchanges.iter().rev().find(|exchange| exchange.name == IDENTIFY_NAME)?;
+        let page = from_hex(last.received.as_ref()?)?;
+        let identify = Identify::decode(&page).ok()?;
+        Capacity::new(identify.sectors())
+    }
+
+    /// Whether the drive presents all that it has, and that is so many sectors: by its conclusion, by its numbers, and by
+    /// the page that is quoted.
+    pub fn is_whole(&self, sectors: u64) -> bool {
+        let concluded = match &self.restored {
+            Restored::NothingHidden => true,
+            Restored::Full { after, .. } => after.presented.get() == sectors && !after.hides(),
+            Restored::PowerCycleNeeded { .. } | Restored::Refused { .. } => false,
+        };
+        concluded && self.presents().map(Capacity::get) == Some(sectors)
+    }
 }
 
 /// By which commands a drive changes its capacity.

@@ -148,11 +148,7 @@ fn obstacle(sanitize: &Sanitize, before: &Before) -> Option<Reason> {
     match status_before(before) {
         Status::Idle | Status::Completed | Status::Failed { .. } => None,
         Status::Frozen => Some(frozen()),
-        Status::Running { .. } => Some(Reason::new(
-            ReasonCode::FirmwareBusy,
-            "a sanitize operation that is not ours runs on the drive",
-            "wait for its end",
-        )),
+        Status::Running { .. } => Some(busy()),
         status @ (Status::NotRunning | Status::NotRead | Status::Unavailable) => Some(Reason::new(
             ReasonCode::FirmwareRefused,
             format!("an operation could not be followed to its end: {}", words(status)),
@@ -235,12 +231,20 @@ fn aborted(talk: &mut Talk<'_>, refusal: Status, before: &Before, watch: &mut dy
         Status::Idle | Status::Completed | Status::Frozen | Status::NotRunning | Status::Failed { .. } => {
             Sending::Ended(Conclusion::NotStarted { reason })
         }
-        status @ (Status::Running { .. } | Status::NotRead | Status::Unavailable) => {
-            Sending::Ended(Conclusion::Unknown {
-                reason: unknown(&format!("the drive aborted the command, but then {}", words(status))),
-            })
-        }
+        // Ours was turned down, so what runs is somebody else's: followed, its end would be taken for ours.
+        Status::Running { .. } => Sending::Ended(Conclusion::NotStarted { reason: busy() }),
+        status @ (Status::NotRead | Status::Unavailable) => Sending::Ended(Conclusion::Unknown {
+            reason: unknown(&format!("the drive aborted the command, but then {}", words(status))),
+        }),
     }
+}
+
+fn busy() -> Reason {
+    Reason::new(
+        ReasonCode::FirmwareBusy,
+        "a sanitize operation that is not ours runs on the drive",
+        "wait for its end",
+    )
 }
 
 /// A status in words that go on a sentence.

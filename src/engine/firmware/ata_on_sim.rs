@@ -129,6 +129,28 @@ fn a_drive_that_was_left_locked_is_erased_with_the_same_password() {
 }
 
 #[test]
+fn a_drive_that_was_left_locked_can_be_opened_then_erased_or_be_left_with_its_data() {
+    let locked = || {
+        let sim = solid(&[Quirk::PowerFails { at: 20_000, back_ms: 1000, returns: Return::Same }]);
+        let mut watch = SimWatch(sim.clone());
+        let erase = SecurityErase { mode: EraseMode::Normal };
+        let first = security::run(&mut sim.port(), &erase, Start::Send, &mut watch);
+        assert!(matches!(first.conclusion, Conclusion::Unknown { .. }), "{first:#?}");
+        (sim, watch, erase)
+    };
+    let (sim, mut watch, erase) = locked();
+    let opened = security::recover(&mut sim.port(), security::Then::Keep, &mut watch);
+    assert_eq!(opened.recovered, security::Recovered::Opened, "{opened:#?}");
+    let report = security::run(&mut sim.port(), &erase, Start::Follow, &mut watch);
+    assert_eq!(report.conclusion, Conclusion::Confirmed, "{report:#?}");
+    let (sim, mut watch, _) = locked();
+    let unlocked = security::recover(&mut sim.port(), security::Then::Disable, &mut watch);
+    assert_eq!(unlocked.recovered, security::Recovered::Unlocked, "{unlocked:#?}");
+    let again = security::recover(&mut sim.port(), security::Then::Disable, &mut watch);
+    assert_eq!(again.recovered, security::Recovered::NotNeeded);
+}
+
+#[test]
 fn a_quarter_that_is_hidden_is_given_back() {
     let traits = AtaTraits { presented: Some(1536), ..AtaTraits::magnetic() };
     let sim = ScsiSim::new(ScsiSpec::ata(Shape::small(512, 2048), traits));

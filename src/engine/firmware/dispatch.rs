@@ -71,40 +71,6 @@ pub fn run(
     }
 }
 
-/// Whether what a report quotes of the drive's answers bears out that the command was carried out and was ours.
-///
-/// # Errors
-/// What is missing or contradicts it, in words.
-pub fn audit(command: &DriveCommand, report: &CommandReport) -> Result<(), String> {
-    if report.conclusion == Conclusion::Confirmed && report.proof.is_empty() {
-        return Err("it is called confirmed, and nothing shows that it was ours".to_owned());
-    }
-    let written = command.written();
-    let quoted = |wanted: &String| report.exchanges.iter().any(|exchange| exchange.command == *wanted);
-    match command {
-        DriveCommand::NvmeSanitize(_)
-        | DriveCommand::NvmeFormat(_)
-        | DriveCommand::AtaSanitize(_)
-        | DriveCommand::ScsiSanitize(_)
-        | DriveCommand::AtaSecurityErase(_) => {
-            let commands = written.iter().filter(|bytes| !bytes.starts_with("data "));
-            match commands.clone().next() {
-                None => Err("its parameters cannot be sent to any drive".to_owned()),
-                Some(_) if report.exchanges.is_empty() => {
-                    Err("nothing is quoted of what the drive answered".to_owned())
-                }
-                // One that was followed after an interruption was sent in an earlier report.
-                Some(_) => Ok(()),
-            }
-        }
-        DriveCommand::TcgRevert(_) => Ok(()),
-    }
-    .and_then(|()| {
-        let said = report.exchanges.iter().any(|exchange| !exchange.answer.is_empty());
-        if said || written.iter().any(quoted) { Ok(()) } else { Err("no answer is quoted".to_owned()) }
-    })
-}
-
 /// The end of a command for which there is no way to the drive: one that was never sent was not started, of one that
 /// was nothing is known.
 pub fn no_way(start: Start, reason: Reason) -> CommandReport {

@@ -10,6 +10,7 @@ pub mod areas;
 pub mod ata;
 #[cfg(all(test, feature = "sim"))]
 mod ata_on_sim;
+pub mod audit;
 mod dispatch;
 pub mod nvme;
 #[cfg(test)]
@@ -25,7 +26,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::unit::Reason;
 
-pub use dispatch::{audit, before, no_way, run};
+pub use audit::audit;
+pub use dispatch::{before, no_way, run};
 
 /// Time, patience and an ear for a command that takes hours.
 pub trait Watch {

@@ -19,7 +19,7 @@ use crate::command::ata::{EraseMode, SecurityErase};
 use crate::io::ScsiPort;
 use crate::unit::{Reason, ReasonCode};
 
-pub use recover::{RecoverReport, Recovered, recover};
+pub use recover::{RecoverReport, Recovered, Then, recover};
 
 /// How often PREPARE and ERASE UNIT are sent: once more when another program's command came between them, or when
 /// the link was lost.

@@ -26,6 +26,7 @@ impl Story {
             State::Commanding { step } => Err(format!("command {named}, while it is the turn of {step}")),
             State::Refused
             | State::Intended
+            | State::Restoring
             | State::Writing { .. }
             | State::Verifying
             | State::Verified
@@ -192,6 +193,20 @@ impl Story {
         if canaries.are_read() {
             self.end_step(at);
         }
+        Ok(())
+    }
+
+    /// Only after an interruption, and only where nothing was written over what the commands left.
+    pub(super) fn commands_anew(&mut self, from: u32) -> Result<(), String> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let untouched = self.course.passes.is_empty() && self.course.written.is_empty();
+        let known = from < self.plan.as_ref().map_or(0, |plan| plan.commands().len());
+        if self.interruptions.is_empty() || !untouched || !known || from > self.course.steps.len() {
+            return Err("commands anew where they cannot be".to_owned());
+        }
+        self.course.steps.truncate(from);
+        self.course.begun = None;
+        self.enter_step();
         Ok(())
     }
 

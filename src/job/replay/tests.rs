@@ -236,7 +236,7 @@ fn a_job_whose_drive_was_taken_up_later_is_superseded() {
     assert_eq!(superseded(&old, [&old, &later]), Some("k"));
     assert_eq!(superseded(&later, [&old, &later]), None, "the earlier one does not");
     let mut refused = later.clone();
-    refused.patterns.clear();
+    refused.armed = false;
     assert_eq!(superseded(&old, [&refused]), None, "nothing was written by that one");
     let mut elsewhere = later.clone();
     elsewhere.facts.as_mut().unwrap().identity.backing.as_mut().unwrap().inode = "8".to_owned();

@@ -1,6 +1,7 @@
 //! What speaks against a drive whatever is to be done to it.
 use super::super::command::{completed, content_to_repeat, known_content_option};
 use super::super::request::Request;
+use crate::device::capability::OutOfReach;
 use crate::device::{Content, DriveFacts, Reach, Zoned};
 use crate::unit::term::{Method, word};
 use crate::unit::{Geometry, Reason, ReasonCode};
@@ -79,6 +80,28 @@ pub(super) fn capability_reasons(facts: &DriveFacts) -> Vec<Reason> {
         )),
     }
     reasons
+}
+
+/// Why the host cannot write to the drive now, by the drive's own account.
+pub(super) fn out_of_reach_reason(facts: &DriveFacts) -> Option<Reason> {
+    let state = facts.capability.as_ref()?.out_of_reach()?;
+    let (code, remedy) = match state {
+        OutOfReach::Sanitizing | OutOfReach::Formatting => (
+            ReasonCode::FirmwareBusy,
+            "wait until it is over, and look at the drive again with expunge inspect",
+        ),
+        OutOfReach::Locked => {
+            (ReasonCode::Locked, "unlock it with its password; of one that Expunge set: expunge recover")
+        }
+        OutOfReach::SanitizeFailed => (
+            ReasonCode::FirmwareFailed,
+            "have the drive sanitize itself once more with --method purge, or destroy it",
+        ),
+        OutOfReach::FormatCorrupted => {
+            (ReasonCode::FirmwareFailed, "format it anew with its maker's tool or sg_format, or destroy it")
+        }
+    };
+    Some(Reason::new(code, format!("{} cannot be written: {state}", facts.title()), remedy))
 }
 
 pub(super) fn content_reasons(request: &Request, facts: &DriveFacts) -> Vec<Reason> {

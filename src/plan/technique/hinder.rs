@@ -1,6 +1,6 @@
 //! What stands in the way of a command that a drive offers: states that somebody can end.
 use super::super::firmware::Scope;
-use super::super::request::{HiddenChoice, Request};
+use super::super::request::Request;
 use super::reach::Extent;
 use crate::command::{AfterFailure, DriveCommand};
 use crate::device::DriveFacts;
@@ -8,7 +8,6 @@ use crate::device::capability::ata::{AtaFacts, AtaSanitizeState, AtaSecurityFact
 use crate::device::capability::nvme::{NvmeFacts, NvmeSanitizeState};
 use crate::device::capability::scsi::{ScsiFacts, ScsiState};
 use crate::device::capability::{Interface, Support, TcgFacts};
-use crate::plan::hidden::hidden_blocks;
 use crate::unit::{Reason, ReasonCode};
 
 /// Everything that stands in the way of these commands, each once.
@@ -20,7 +19,7 @@ pub(super) fn obstacles(
 ) -> Vec<Reason> {
     let mut found = Vec::new();
     for step in steps {
-        for reason in of_step(step, request, facts) {
+        for reason in of_step(step, facts) {
             if !found.contains(&reason) {
                 found.push(reason);
             }
@@ -40,11 +39,11 @@ pub(super) fn obstacles(
     found
 }
 
-fn of_step(step: &DriveCommand, request: &Request, facts: &DriveFacts) -> Vec<Reason> {
+fn of_step(step: &DriveCommand, facts: &DriveFacts) -> Vec<Reason> {
     let Some(capability) = facts.capability.as_deref() else { return Vec::new() };
     let mut found = match &capability.interface {
         Interface::Nvme(nvme) => nvme_states(step, facts, nvme),
-        Interface::Ata(ata) => ata_states(step, request, facts, ata),
+        Interface::Ata(ata) => ata_states(step, facts, ata),
         Interface::Scsi(scsi) => scsi_states(facts, scsi),
     };
     if let Some(tcg) = &capability.tcg {
@@ -117,8 +116,11 @@ fn frozen(facts: &DriveFacts, what: &str) -> Reason {
     Reason::new(
         ReasonCode::Frozen,
         format!("{}: {what} is frozen until its power is cycled", facts.title()),
-        "cycle the power of the drive (pull and insert it, or suspend the host and wake it), with a controller whose \
-         firmware does not freeze it again",
+        format!(
+            "cycle the power of the drive: expunge unfreeze {} where its enclosure can, else pull and insert it, or \
+             suspend the host and wake it, with a controller whose firmware does not freeze it again",
+            facts.node.display()
+        ),
     )
 }
 
@@ -126,7 +128,7 @@ fn locked(facts: &DriveFacts, why: &str, remedy: &str) -> Reason {
     Reason::new(ReasonCode::Locked, format!("{}: {why}", facts.title()), remedy)
 }
 
-fn ata_states(step: &DriveCommand, request: &Request, facts: &DriveFacts, ata: &AtaFacts) -> Vec<Reason> {
+fn ata_states(step: &DriveCommand, facts: &DriveFacts, ata: &AtaFacts) -> Vec<Reason> {
     let mut found = Vec::new();
     if ata.sanitize_state == Some(AtaSanitizeState::InProgress) {
         found.push(busy(facts, "a sanitize operation"));
@@ -159,9 +161,6 @@ fn ata_states(step: &DriveCommand, request: &Request, facts: &DriveFacts, ata: &
         }
         DriveCommand::AtaSecurityErase(_) => {
             found.extend(ata.security.iter().flat_map(|security| security_states(facts, security)));
-            if hidden_blocks(facts).is_some() && request.hidden == HiddenChoice::Refuse {
-                found.push(hidden_reason(facts));
-            }
         }
         DriveCommand::NvmeSanitize(_)
         | DriveCommand::NvmeFormat(_)
@@ -188,21 +187,6 @@ fn security_states(facts: &DriveFacts, security: &AtaSecurityFacts) -> Vec<Reaso
         found.push(locked(facts, "too many wrong passwords were tried since power-on", remedy));
     }
     found
-}
-
-/// Why a drive whose capacity is not all to be seen is not worked on.
-pub(in crate::plan) fn hidden_reason(facts: &DriveFacts) -> Reason {
-    let (presented, native) = hidden_blocks(facts).unwrap_or_default();
-    Reason::new(
-        ReasonCode::HiddenArea,
-        format!(
-            "{} presents {presented} blocks and has {native}: {} are hidden (HPA, DCO or accessible maximum address) and \
-             may hold data",
-            facts.title(),
-            native.saturating_sub(presented)
-        ),
-        "to restore its full capacity first, for good, add: --restore-hidden",
-    )
 }
 
 fn scsi_states(facts: &DriveFacts, scsi: &ScsiFacts) -> Vec<Reason> {

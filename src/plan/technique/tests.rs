@@ -157,13 +157,13 @@ fn on(kind: DriveKind, interface: Interface) -> DriveFacts {
     DriveFacts { capability: capability(interface), ..drive(kind) }
 }
 
-fn nvme_drive(change: impl FnOnce(&mut NvmeFacts)) -> DriveFacts {
+pub(crate) fn nvme_drive(change: impl FnOnce(&mut NvmeFacts)) -> DriveFacts {
     let mut facts = nvme();
     change(&mut facts);
     on(DriveKind::Flash, Interface::Nvme(Box::new(facts)))
 }
 
-fn ata_drive(kind: DriveKind, change: impl FnOnce(&mut AtaFacts)) -> DriveFacts {
+pub(crate) fn ata_drive(kind: DriveKind, change: impl FnOnce(&mut AtaFacts)) -> DriveFacts {
     let mut facts = ata();
     change(&mut facts);
     on(kind, Interface::Ata(Box::new(facts)))
@@ -189,7 +189,7 @@ fn decided(request: &Request, facts: &DriveFacts) -> Decision {
 }
 
 #[track_caller]
-fn planned(request: &Request, facts: &DriveFacts) -> Plan {
+pub(crate) fn planned(request: &Request, facts: &DriveFacts) -> Plan {
     match decided(request, facts) {
         Decision::Planned(plan) => *plan,
         other => panic!("{other:?}"),
@@ -471,22 +471,36 @@ fn profiles_and_reads_that_fail_until_written_add_a_keyed_pass() {
 }
 
 #[test]
-fn hidden_capacity_is_told_and_restored_only_when_asked() {
+fn hidden_capacity_is_told_and_restored_unless_it_is_to_be_left() {
     let facts = ata_drive(DriveKind::Rotating, |facts| facts.areas.native = Some(9_000_000_000));
     let clear = Request { method: Some(Method::Clear), ..Request::default() };
-    assert_eq!(refused(&clear, &facts), [ReasonCode::HiddenArea]);
-    let plan = planned(&Request { hidden: HiddenChoice::Restore, ..clear.clone() }, &facts);
+    let plan = planned(&clear, &facts);
     assert_eq!(plan.geometry.capacity.0, 9_000_000_000);
     let restore = plan.firmware.as_ref().unwrap().restore.unwrap();
     assert_eq!((restore.presented.0, restore.native.0), (7_814_037_168, 9_000_000_000));
-    let hidden =
-        |plan: &Plan| plan.limits.iter().any(|limit| limit.code == LimitCode::HiddenAreasNotExamined);
-    assert!(!hidden(&plan));
-    // The drive's own command reaches it, but nobody can read it back.
-    assert!(hidden(&planned(&purge(), &facts)));
-    assert!(!hidden(&planned(&clear, &ata_drive(DriveKind::Rotating, |_| {}))));
+    let states = |plan: &Plan, code| plan.limits.iter().any(|limit| limit.code == code);
+    let unknown = |plan: &Plan| states(plan, LimitCode::HiddenAreasNotExamined);
+    let left = |plan: &Plan| states(plan, LimitCode::HiddenAreasLeft);
+    assert!(!unknown(&plan) && !left(&plan));
+    let leave = |request: &Request| Request { hidden: HiddenChoice::Leave, ..request.clone() };
+    for request in [clear.clone(), purge()] {
+        let restored = planned(&request, &facts);
+        assert!(restored.commands().len() <= 1 && !left(&restored));
+        assert!(restored.firmware.as_ref().unwrap().restore.is_some());
+        let plan = planned(&leave(&request), &facts);
+        assert!(left(&plan) && !unknown(&plan));
+        assert_eq!(plan.geometry.capacity.0, 7_814_037_168);
+        assert!(plan.firmware.is_none_or(|firmware| firmware.restore.is_none()));
+    }
+    let whole = planned(&clear, &ata_drive(DriveKind::Rotating, |_| {}));
+    assert!(!unknown(&whole) && !left(&whole) && whole.firmware.is_none());
     let untold = ata_drive(DriveKind::Rotating, |facts| facts.areas.factory = None);
-    assert!(hidden(&planned(&clear, &untold)));
+    assert!(unknown(&planned(&clear, &untold)));
+    // A bridge that shows one block less than the drive presents would not follow.
+    let bridge = ata_drive(DriveKind::Rotating, |facts| {
+        facts.areas = AreaFacts { presented: 7_814_037_169, native: Some(9_000_000_000), ..facts.areas };
+    });
+    assert!(left(&planned(&clear, &bridge)));
 }
 
 #[test]

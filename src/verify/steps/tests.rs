@@ -45,6 +45,8 @@ fn step(conclusion: Conclusion, canaries: Option<Canaries>) -> StepTally {
     StepTally { command, before: Before::default(), report: Some(report), canaries }
 }
 
+const DEMAND: Demand = Demand { canaries: 3, capacity: BlockCount(100) };
+
 fn code(word: &StepWord) -> Option<ReasonCode> {
     match word {
         StepWord::Proven => None,
@@ -75,7 +77,7 @@ fn canaries_have_the_last_word() {
         (Conclusion::Claimed, Some(nothing_planted()), Compared::Blocks, Some(ReasonCode::FirmwareUnknown)),
     ] {
         let step = step(conclusion, canaries);
-        assert_eq!(code(&step_word(&step, compared)), expected, "{step:?}");
+        assert_eq!(code(&step_word(&step, compared, &DEMAND)), expected, "{step:?}");
     }
 }
 
@@ -88,16 +90,16 @@ fn no_canary_makes_a_success_of_what_the_drive_calls_a_failure() {
         Conclusion::Unknown { reason: reason() },
     ] {
         let step = step(conclusion, Some(all_changed()));
-        assert_eq!(code(&step_word(&step, Compared::Blocks)), Some(ReasonCode::FirmwareFailed));
+        assert_eq!(code(&step_word(&step, Compared::Blocks, &DEMAND)), Some(ReasonCode::FirmwareFailed));
     }
     let unreported = StepTally { report: None, ..step(Conclusion::Confirmed, Some(all_changed())) };
-    assert_eq!(code(&step_word(&unreported, Compared::Blocks)), Some(ReasonCode::FirmwareUnknown));
+    assert_eq!(code(&step_word(&unreported, Compared::Blocks, &DEMAND)), Some(ReasonCode::FirmwareUnknown));
 }
 
 #[test]
 fn a_survivor_is_named() {
     let step = step(Conclusion::Confirmed, Some(canaries(1, &[(0, 1), (7, 1)], &[])));
-    let StepWord::Failed(reason) = step_word(&step, Compared::Blocks) else { panic!("{step:?}") };
+    let StepWord::Failed(reason) = step_word(&step, Compared::Blocks, &DEMAND) else { panic!("{step:?}") };
     assert!(reason.text.starts_with("the drive lies: "), "{}", reason.text);
     assert!(reason.text.contains("1 blocks") && reason.text.ends_with("first LBA 99"), "{}", reason.text);
 }
@@ -124,16 +126,16 @@ fn canaries_in_another_unit_have_the_last_word_too() {
     ] {
         for conclusion in [Conclusion::Confirmed, Conclusion::Claimed] {
             let step = step(conclusion, Some(beside(other.clone())));
-            assert_eq!(code(&step_word(&step, Compared::Blocks)), expected, "{step:?}");
-            assert_eq!(code(&step_word(&step, Compared::CanariesOnly)), expected, "{step:?}");
+            assert_eq!(code(&step_word(&step, Compared::Blocks, &DEMAND)), expected, "{step:?}");
+            assert_eq!(code(&step_word(&step, Compared::CanariesOnly, &DEMAND)), expected, "{step:?}");
         }
     }
     // A survivor in the unit that was named is told before a silence in another one.
     let both = Canaries { others: beside(unread()).others, ..canaries(1, &[(0, 1), (7, 1)], &[]) };
     let both = step(Conclusion::Confirmed, Some(both));
-    assert_eq!(code(&step_word(&both, Compared::Blocks)), Some(ReasonCode::FirmwareLied));
+    assert_eq!(code(&step_word(&both, Compared::Blocks, &DEMAND)), Some(ReasonCode::FirmwareLied));
     let lied = step(Conclusion::Confirmed, Some(beside(canaries(1, &[(0, 1), (7, 1)], &[]))));
-    let StepWord::Failed(reason) = step_word(&lied, Compared::Blocks) else { panic!("{lied:?}") };
+    let StepWord::Failed(reason) = step_word(&lied, Compared::Blocks, &DEMAND) else { panic!("{lied:?}") };
     assert!(reason.text.starts_with("in namespace 2 the drive lies: "), "{}", reason.text);
 }
 
@@ -174,4 +176,37 @@ fn a_unit_that_the_plan_claims_must_have_had_canaries() {
     assert!(reason.text.contains("namespace 3"), "{}", reason.text);
     let none = FirmwarePlan { canaries: 0, ..plan(&["namespace 1", "namespace 3"]) };
     assert_eq!(uncovered(&step, &none), None, "what is not compared is not claimed");
+}
+
+#[test]
+fn what_the_host_wrote_over_proves_nothing() {
+    let gone = || canaries(0, &[], &[(0, 1), (7, 1), (99, 1)]);
+    let none_seen = || canaries(0, &[(0, 1), (7, 1)], &[(99, 1)]);
+    for (canaries, expected) in [
+        (None, Some(ReasonCode::FirmwareUnknown)),
+        (Some(none_seen()), Some(ReasonCode::FirmwareUnknown)),
+        (Some(all_changed()), None),
+        // Reads that fail until the block is written are what a drive may announce.
+        (Some(gone()), None),
+    ] {
+        let step = step(Conclusion::Confirmed, canaries);
+        assert_eq!(code(&step_word(&step, Compared::Rewritten, &DEMAND)), expected, "{step:?}");
+    }
+    let claimed = step(Conclusion::Claimed, Some(gone()));
+    let word = step_word(&claimed, Compared::Rewritten, &DEMAND);
+    assert_eq!(code(&word), Some(ReasonCode::FirmwareUnknown), "unreadable is not gone");
+}
+
+#[test]
+fn too_few_canaries_tell_nothing() {
+    let word = |demand: Demand| all_changed().word(&demand);
+    let demand = |canaries, capacity| Demand { canaries, capacity: BlockCount(capacity) };
+    assert_eq!(word(demand(3, 100)), CanaryWord::AllChanged);
+    assert_eq!(word(demand(4, 100)), CanaryWord::AllChanged, "three quarters");
+    assert_eq!(word(demand(5, 100)), CanaryWord::Silent, "fewer");
+    assert_eq!(word(demand(64, 100)), CanaryWord::Silent);
+    assert_eq!(word(demand(3, 101)), CanaryWord::Silent, "not the last block");
+    assert_eq!(word(demand(0, 100)), CanaryWord::Silent, "none was planned");
+    let half_read = canaries(0, &[(0, 1)], &[]);
+    assert_eq!(half_read.word(&DEMAND), CanaryWord::Silent, "a reading that did not come to its end");
 }

@@ -204,9 +204,9 @@ fn ata_freeze_between_status_and_command_is_not_started() {
 }
 
 #[test]
-fn an_abort_is_not_believed_when_the_drive_is_at_work_then() {
+fn what_runs_after_an_abort_is_not_ours() {
     let report = erased(vec![status(IDLE), Step::new(ERASE, abort(2)), running(5)]);
-    is_unknown(&report, ReasonCode::FirmwareUnknown);
+    is_not_started(&report, ReasonCode::FirmwareBusy);
     let report = erased(vec![status(IDLE), Step::new(ERASE, abort(2)), status(IDLE)]);
     is_not_started(&report, ReasonCode::FirmwareRefused);
 }

@@ -10,7 +10,9 @@ use crate::command::nvme::{
 };
 
 const HEADER: &str = "nvme persistent event log, header";
-const WHOLE: &str = "nvme persistent event log, its events of sanitize and format";
+/// Name of the exchange that holds what was picked from a log that was read whole.
+pub(in crate::engine::firmware) const WHOLE: &str =
+    "nvme persistent event log, its events of sanitize and format";
 const PART: &str = "nvme persistent event log, events of sanitize and format in the part that was read";
 
 /// Most bytes of the log that are read. A longer one is no witness: what comes into view may be old.

@@ -7,7 +7,7 @@
 
 mod events;
 mod format;
-mod refusal;
+pub(super) mod refusal;
 mod sanitize;
 mod talk;
 
@@ -23,6 +23,7 @@ use crate::unit::Reason;
 use crate::unit::digest::from_hex;
 use talk::Talk;
 
+pub(super) use events::WHOLE as WHOLE_EVENTS;
 pub use sanitize::exit_media_verification;
 
 /// A command that this module carries out.

@@ -5,7 +5,7 @@ use crate::unit::{Reason, ReasonCode};
 
 /// The reason of a status with which a drive refuses a command before it does anything; `None` for a status that does
 /// not tell whether something was started.
-pub(super) fn refusal(field: StatusField) -> Option<Reason> {
+pub(in crate::engine::firmware) fn refusal(field: StatusField) -> Option<Reason> {
     let (code, remedy) = remedy(field.status())?;
     Some(Reason::new(code, format!("the drive does not accept the command: {field}"), remedy))
 }

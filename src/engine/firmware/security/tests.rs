@@ -213,13 +213,13 @@ fn a_drive_that_comes_back_frozen_or_with_another_password_is_unknown() {
 fn recover_takes_our_password_away_and_no_other() {
     let recovered = |steps: Vec<Step>| {
         let (mut port, mut watch) = Script::new(steps);
-        let report = recover(&mut port, &mut watch);
+        let report = recover(&mut port, Then::Disable, &mut watch);
         port.is_over();
         report.recovered
     };
     let code = |recovered: Recovered| match recovered {
         Recovered::Not { reason } => reason.code,
-        Recovered::Unlocked | Recovered::NotNeeded => panic!("{recovered:?}"),
+        Recovered::Unlocked | Recovered::Opened | Recovered::NotNeeded => panic!("{recovered:?}"),
     };
     let locked = ENABLED | LOCKED;
     assert_eq!(recovered(vec![says(0)]), Recovered::NotNeeded);
@@ -230,4 +230,21 @@ fn recover_takes_our_password_away_and_no_other() {
     assert_eq!(code(recovered(kept)), ReasonCode::WrongCredential);
     assert_eq!(code(recovered(vec![says(locked | FROZEN)])), ReasonCode::Frozen);
     assert_eq!(code(recovered(vec![says(locked | EXPIRED)])), ReasonCode::Locked);
+}
+
+#[test]
+fn before_an_erase_a_locked_drive_is_opened_and_a_wrong_password_is_tried_once() {
+    let opened = |steps: Vec<Step>| {
+        let (mut port, mut watch) = Script::new(steps);
+        let report = recover(&mut port, Then::Keep, &mut watch);
+        port.is_over();
+        report.recovered
+    };
+    let locked = ENABLED | LOCKED;
+    assert_eq!(opened(vec![says(locked), ok(UNLOCK), says(ENABLED)]), Recovered::Opened);
+    let Recovered::Not { reason } = opened(vec![says(locked), aborts(UNLOCK)]) else { panic!("it is open") };
+    assert_eq!(reason.code, ReasonCode::WrongCredential);
+    let Recovered::Not { .. } = opened(vec![says(locked), ok(UNLOCK), says(locked)]) else {
+        panic!("it is locked")
+    };
 }

@@ -24,6 +24,8 @@ use crate::unit::digest::from_hex;
 use end::Answered;
 use talk::{Heard, Privacy, Talk, overwrite};
 
+pub(super) use talk::DISCOVERY;
+
 /// What a drive was like before: its discovery.
 pub fn before(channel: &mut Channel, watch: &mut dyn Watch) -> Before {
     let mut talk = Talk::new(channel, watch);

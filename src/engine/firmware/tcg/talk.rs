@@ -16,7 +16,7 @@ use crate::io::Channel;
 use crate::unit::digest::to_hex;
 
 /// Name of the exchange that holds a discovery.
-pub(super) const DISCOVERY: &str = "tcg level 0 discovery";
+pub(in crate::engine::firmware) const DISCOVERY: &str = "tcg level 0 discovery";
 
 /// How long a method of a session may be at work.
 const PATIENCE: Duration = Duration::from_secs(60);

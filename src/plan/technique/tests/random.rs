@@ -124,7 +124,7 @@ fn any_purge() -> impl Strategy<Value = Request> {
             fallback: if flags[1] { Fallback::Clear } else { Fallback::None },
             crypto: if flags[2] { declared() } else { None },
             afterwards: if flags[3] { Afterwards::Overwrite } else { Afterwards::Nothing },
-            hidden: if flags[4] { HiddenChoice::Restore } else { HiddenChoice::Refuse },
+            hidden: if flags[4] { HiddenChoice::Restore } else { HiddenChoice::Leave },
             ..Request::default()
         }
     })

@@ -89,7 +89,9 @@ impl Unit {
                 areas.set(task.lba, keep(task.count))?;
                 Reply::default()
             }
-            (0xF9, 0x04) if hpa => {
+            // SET MAX LOCK, by whoever has set a password (from memory: until power-off only UNLOCK is taken then, which
+            // this drive does not know), and SET MAX FREEZE LOCK.
+            (0xF9, 0x02 | 0x04) if hpa => {
                 areas.frozen = true;
                 Reply::default()
             }

@@ -1,8 +1,9 @@
-//! What it means that a worker says nothing.
+//! How long nothing may be heard from a worker, and what follows.
 use std::time::{Duration, Instant};
 
-use super::{Broken, Talk};
-use crate::job::listen::Happening;
+use super::carry_out::{Broken, Talk};
+use super::course::LeftAtWork;
+use super::listen::Happening;
 use crate::unit::{Reason, ReasonCode};
 use crate::verify::Ending;
 
@@ -13,12 +14,28 @@ const SILENCE_LOOKED_AT: Duration = Duration::from_secs(5);
 const STOP_PATIENCE: Duration = Duration::from_mins(2);
 
 impl Talk<'_> {
-    pub(super) fn silence(&mut self) -> Result<(), Broken> {
-        let silent = self.heard.elapsed();
-        if self.quiet.is_some_and(|until| Instant::now() < until) {
-            self.tell(&Happening::Silence { silent, whereabouts: None });
+    /// While a command runs that answers only at its end. It cannot be stopped: whoever wants to is let go, and the worker
+    /// stays with the drive until the command has ended.
+    fn quietly(&mut self) -> Result<(), Broken> {
+        self.tell(&Happening::Silence { silent: self.heard.elapsed(), whereabouts: None });
+        if self.stop_sent.is_none_or(|sent| sent.elapsed() <= STOP_PATIENCE) {
             return Ok(());
         }
+        self.conduct.left_behind = Some(self.means.link.whereabouts());
+        self.left_at_work = LeftAtWork::Yes;
+        Err(Broken(Ending::Stopped))
+    }
+
+    pub(super) fn silence(&mut self) -> Result<(), Broken> {
+        if let Some(until) = self.quiet {
+            if Instant::now() < until {
+                return self.quietly();
+            }
+            // From now on it is late.
+            self.heard = self.heard.max(until);
+            self.quiet = None;
+        }
+        let silent = self.heard.elapsed();
         let millis = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
         self.conduct.longest_silence_millis = self.conduct.longest_silence_millis.max(millis);
         let place = (silent >= SILENCE_LOOKED_AT).then(|| self.means.link.whereabouts());

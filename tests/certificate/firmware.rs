@@ -1,0 +1,228 @@
+//! Records of a drive's own commands: genuine ones pass, their limits and keys are as they must be, and they read well.
+use expunge::certificate::check::FindingCode;
+use expunge::certificate::record::Interruption;
+use expunge::certificate::{BuildFault, CheckStatus, RecordInput, build, recordable, show};
+use expunge::command::{DriveCommand, ata};
+use expunge::device::capability::Interface;
+use expunge::engine::firmware::audit::Contradiction;
+use expunge::engine::firmware::{Conclusion, Proof, audit};
+use expunge::plan::{Limit, LimitCode};
+use expunge::sim::controller::AtaTraits;
+use expunge::sim::controller::quirk::draw_menu;
+use expunge::sim::dice::Dice;
+use expunge::unit::BlockCount;
+use expunge::verify::Ending;
+
+use crate::contradictions::resigned;
+use crate::purges::{
+    ATA_BLOCK, Bench, NVME_BLOCK, NVME_FORMAT, SCSI_BLOCK, ata_sanitized, every_purge, nvme_formatted,
+    nvme_sanitized, only_asked, reverted, scsi_sanitized, unhappy_purges,
+};
+use crate::support::{interrupted_job, statement, texts, time, verdict};
+
+#[test]
+fn genuine_purges_pass_over_every_interface() {
+    for (name, job) in every_purge() {
+        let built = build(job.clone(), &verdict(&job, &Ending::Completed));
+        let report = resigned(&built.unwrap_or_else(|why| panic!("{name}: {why}")), |_| {});
+        assert_eq!(report.status, CheckStatus::Passes, "{name}: {}", texts(&report.findings));
+    }
+    for (name, job) in unhappy_purges() {
+        let report = resigned(&statement(job), |_| {});
+        assert_eq!(report.status, CheckStatus::AuthenticOther, "{name}: {}", texts(&report.findings));
+    }
+    let report = resigned(&statement(only_asked()), |_| {});
+    assert_eq!(report.status, CheckStatus::Passes, "{}", texts(&report.findings));
+}
+
+/// Whatever a drawn drive does, the engine's report bears out what it concludes, by a second reading.
+#[test]
+fn whatever_the_engine_concludes_is_borne_out() {
+    let security = ata::SecurityErase { mode: ata::EraseMode::Enhanced };
+    let mut successes = std::collections::BTreeMap::new();
+    for seed in 0..150 {
+        let quirks = draw_menu(&mut Dice::new(seed));
+        let solid = || Bench::ata(AtaTraits::solid(), &quirks);
+        let runs = [
+            ("nvme", Bench::nvme(&quirks), DriveCommand::NvmeSanitize(NVME_BLOCK)),
+            ("format", Bench::nvme(&quirks), DriveCommand::NvmeFormat(NVME_FORMAT)),
+            ("ata", solid(), DriveCommand::AtaSanitize(ATA_BLOCK)),
+            ("security", solid(), DriveCommand::AtaSecurityErase(security)),
+            ("scsi", Bench::scsi(&quirks), DriveCommand::ScsiSanitize(SCSI_BLOCK)),
+        ];
+        for (name, bench, command) in runs {
+            let Ok((before, report)) = bench.carry_out(&command) else { continue };
+            let borne_out = audit(&command, &before, &report);
+            assert_eq!(borne_out, Ok(()), "{name} {seed} {quirks:?} {report:#?}");
+            if matches!(report.conclusion, Conclusion::Confirmed | Conclusion::Claimed) {
+                *successes.entry(name).or_insert(0) += 1;
+            }
+        }
+    }
+    assert!(successes.len() == 5 && successes.values().all(|count| *count > 40), "{successes:?}");
+}
+
+/// A command that was sent before an interruption is not quoted as sent; without an interruption it must be.
+#[test]
+fn a_command_that_was_followed_has_an_interruption_before_its_end() {
+    let gap = interrupted_job().interruptions.remove(0);
+    let gap = Interruption { pass: 0, durable: BlockCount::ZERO, probe: None, ..gap };
+    let mut job = nvme_sanitized();
+    let report = job.firmware.as_mut().unwrap().steps[0].tally.report.as_mut().unwrap();
+    report.exchanges.retain(|one| one.name != "nvme sanitize");
+    assert!(refused(&job).contains("its sending is not quoted"));
+    job.interruptions = vec![gap.clone()];
+    assert!(build(job.clone(), &verdict(&job, &Ending::Completed)).is_ok(), "{}", refused(&job));
+    // One that was over before the command was sent explains nothing.
+    job.firmware.as_mut().unwrap().steps[0].sent = Some(time(20));
+    assert!(refused(&job).contains("its sending is not quoted"));
+}
+
+fn refused(job: &RecordInput) -> String {
+    match build(job.clone(), &verdict(job, &Ending::Completed)) {
+        Err(BuildFault::Inconsistent(findings)) => texts(&findings),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn limits_that_a_purge_must_state() {
+    for code in [LimitCode::DriveTrusted, LimitCode::AreasNotReached, LimitCode::MappingNotChecked] {
+        let mut job = nvme_sanitized();
+        job.plan.as_mut().unwrap().limits.retain(|limit| limit.code != code);
+        assert!(refused(&job).contains("must state the limit"), "{code:?}");
+    }
+    for code in [LimitCode::CommandMeaning, LimitCode::CanariesOnly, LimitCode::CryptographicBasis] {
+        let mut job = nvme_formatted();
+        job.plan.as_mut().unwrap().limits.retain(|limit| limit.code != code);
+        assert!(refused(&job).contains("must state the limit"), "{code:?}");
+    }
+    // A namespace hides nothing, so nobody has to say that it was not examined; a unit that tells nothing may.
+    let mut job = scsi_sanitized();
+    job.plan.as_mut().unwrap().limits.retain(|limit| limit.code != LimitCode::HiddenAreasNotExamined);
+    assert!(refused(&job).contains("hidden-areas-not-examined"));
+    let mut job = nvme_sanitized();
+    job.plan.as_mut().unwrap().limits.retain(|limit| limit.code != LimitCode::HiddenAreasNotExamined);
+    assert!(build(job.clone(), &verdict(&job, &Ending::Completed)).is_ok());
+}
+
+#[test]
+fn sectors_that_were_given_up_meanwhile_are_a_limit() {
+    for grown in ["reallocated", "pending"] {
+        let mut job = ata_sanitized();
+        let told = job.firmware.as_mut().unwrap();
+        let (before, after) = (told.before.as_mut().unwrap(), told.after.as_mut().unwrap());
+        (before.health.reallocated, before.health.pending) = (Some(3), Some(0));
+        (after.health.reallocated, after.health.pending) = (Some(3), Some(0));
+        assert!(build(job.clone(), &verdict(&job, &Ending::Completed)).is_ok(), "{}", refused(&job));
+        let after = job.firmware.as_mut().unwrap().after.as_mut().unwrap();
+        match grown {
+            "reallocated" => after.health.reallocated = Some(4),
+            _ => after.health.pending = Some(1),
+        }
+        assert!(refused(&job).contains("sectors-given-up"), "{grown}");
+        job.limits.push(Limit { code: LimitCode::SectorsGivenUp, text: "four now".into() });
+        assert!(build(job.clone(), &verdict(&job, &Ending::Completed)).is_ok(), "{grown}");
+    }
+}
+
+/// A record must be made of whatever a drive says of itself.
+#[test]
+fn numbers_that_no_record_can_hold_are_gaps() {
+    let told = |job: RecordInput| *job.firmware.unwrap().before.unwrap();
+    let mut nvme = told(nvme_sanitized());
+    assert_eq!(recordable(nvme.clone()), Some(nvme.clone()), "what fits stays as it is");
+    nvme.health.written_bytes = Some(1 << 53);
+    let fitting = recordable(nvme.clone()).unwrap();
+    assert_eq!((fitting.health.written_bytes, fitting.gaps.len()), (None, nvme.gaps.len() + 1));
+    nvme.health.written_bytes = Some((1 << 53) - 1);
+    assert_eq!(recordable(nvme.clone()), Some(nvme.clone()));
+    let Interface::Nvme(facts) = &mut nvme.interface else { panic!("an NVMe drive") };
+    facts.namespace.blocks = u64::MAX;
+    assert_eq!(recordable(nvme), None);
+    let mut scsi = told(scsi_sanitized());
+    let Interface::Scsi(facts) = &mut scsi.interface else { panic!("a SCSI unit") };
+    facts.other_units = vec![0, 0x4001_0000_0000_0000];
+    let fitting = recordable(scsi).unwrap();
+    let Interface::Scsi(facts) = &fitting.interface else { panic!("a SCSI unit") };
+    assert_eq!(facts.other_units, [0]);
+    assert!(fitting.gaps.iter().any(|gap| gap.contains("4001000000000000h")), "{:?}", fitting.gaps);
+}
+
+/// Canaries have the key of a pass: what a pass writes could then be taken for a canary that survived, or the other way.
+#[test]
+fn keys_of_canaries_are_their_own() {
+    let mut job = nvme_sanitized();
+    let tally = job.firmware.as_ref().unwrap().steps[0].clone();
+    job.firmware.as_mut().unwrap().steps.push(tally.clone());
+    job.plan.as_mut().unwrap().firmware.as_mut().unwrap().steps.push(tally.tally.command);
+    let found = refused(&job);
+    assert!(found.contains("the key of a pass or of other canaries"), "{found}");
+}
+
+#[test]
+fn contradictions_have_words_of_their_own() {
+    use Contradiction::*;
+    let all = [
+        NoSuchCommand,
+        NothingQuoted,
+        OutOfOrder,
+        NoBefore,
+        BusyBefore,
+        NoProof,
+        ProofOfNothing,
+        NotShown(Proof::InProgressSeen),
+        NotTaken,
+        OtherParameters,
+        NotTheEnd,
+        AnotherCommand,
+        FailureTold,
+        ShapeChanged,
+        AnotherDrive,
+    ];
+    let words: std::collections::BTreeSet<String> = all.iter().map(ToString::to_string).collect();
+    assert_eq!(words.len(), all.len());
+}
+
+/// Everything that a person needs, and what is not claimed.
+#[test]
+fn a_purge_in_words() {
+    let shown = |job: RecordInput| {
+        let report = resigned(&statement(job), |_| {});
+        assert!(!report.has(FindingCode::Firmware));
+        show::show(report.content.as_ref().unwrap())
+    };
+    let text = shown(nvme_sanitized());
+    for part in [
+        "purge by block-erase",
+        "the whole drive: namespace 1",
+        "not reached     replay protected memory blocks",
+        "zeros or ones in every block",
+        "bytes 84000000",
+        "the exchanges show it (in-progress-seen, global-data-erased-set-anew, persistent-event)",
+        "5 canaries planted",
+        "5 changed, 0 survived, 0 unreadable",
+        "pages before    ",
+        "nvme identify controller",
+        "none by this host",
+        "What this record does not show",
+        "limit DriveTrusted",
+    ] {
+        assert!(text.contains(part), "{part:?} not in\n{text}");
+    }
+    let text = shown(reverted());
+    for part in [
+        "the canaries of the drive's command only; no other block was read",
+        "only what was there must be gone",
+        "keys-destroyed: a declaration of the organization",
+        "limit CanariesOnly",
+    ] {
+        assert!(text.contains(part), "{part:?} not in\n{text}");
+    }
+    let text = shown(only_asked());
+    assert!(text.contains("What the drive said of itself") && !text.contains("command 1"), "{text}");
+    // No secret is on any record.
+    let psid = expunge::unit::digest::to_hex(b"PSID0PSID1PSID2PSID3PSID4PSID5AB");
+    let payload = String::from_utf8(statement(reverted()).payload()).unwrap();
+    assert!(!payload.contains(&psid) && !payload.contains("PSID0PSID1"));
+}

@@ -1,0 +1,116 @@
+//! The machine and its drives lose their power in the middle of each command: after the next start the job is gone on
+//! with, wherever the drive is then, and comes to the right end.
+use std::thread;
+use std::time::{Duration, Instant};
+
+use expunge::sim::controller::quirk::Return;
+use expunge::sim::controller::{AtaTraits, NvmeSpec, Quirk, ScsiSpec, Shape};
+
+use crate::bench::{Bench, purge};
+use crate::drives::{Drive, format_only, security_only, shape, spinning, taking};
+use crate::gate::Stop;
+use crate::support::Ask as _;
+
+/// Booting and planning take a minute beside builds.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+const HOUR_MS: u64 = 3_600_000;
+const HALF_AN_HOUR: Duration = Duration::from_millis(HOUR_MS / 2);
+
+/// A command that blocks dies with the drive's power at its middle.
+fn dying(number: u64) -> Shape {
+    shape(number).with(Quirk::PowerFails { at: 30_000, back_ms: 1 << 40, returns: Return::Same })
+}
+
+#[test]
+fn a_power_cut_in_the_middle_of_each_command_is_gone_on_from() {
+    const SECURITY_ERASE_PREPARE: u8 = 0xF3;
+    const SECURITY_ERASE_UNIT: u8 = 0xF4;
+    const FORMAT_NVM: u8 = 0x80;
+    let (overwrite, r1) = ("--technique sanitize-overwrite", "--standard nist-800-88r1");
+    let long = [
+        (Drive::nvme(NvmeSpec::new(taking(1, HOUR_MS))), overwrite),
+        (Drive::scsi(ScsiSpec::ata(taking(2, HOUR_MS), AtaTraits::magnetic())), ""),
+        (Drive::scsi(spinning(taking(3, HOUR_MS))), ""),
+    ];
+    let stopping = [
+        (Drive::nvme_that_stops(format_only(dying(4)), Stop::After(FORMAT_NVM)), r1),
+        (Drive::scsi_that_stops(security_only(dying(5)), Stop::After(SECURITY_ERASE_UNIT)), r1),
+        (Drive::scsi_that_stops(security_only(shape(6)), Stop::Before(SECURITY_ERASE_PREPARE)), r1),
+    ];
+    let table: Vec<_> = long.iter().chain(&stopping).collect();
+    let mut drives: Vec<&Drive> = table.iter().map(|row| &row.0).collect();
+    let mut bench = Bench::new(&[], &drives);
+    let before: Vec<String> = drives.iter().map(|drive| bench.node(&drive.serial)).collect();
+    let jobs: Vec<_> = table.iter().map(|row| purge(&row.0, row.1)).collect();
+    bench.begin(&jobs);
+    stopping.iter().for_each(|(drive, _)| drive.gate.await_held());
+    await_progress(&mut bench, "[012].out", 3);
+    long.iter().for_each(|(drive, _)| drive.pass_time(HALF_AN_HOUR));
+    assert!(drives.iter().all(|drive| drive.has_residue()));
+    bench.power_cut();
+    for drive in &drives {
+        drive.gate.remove();
+        drive.power_cycle();
+    }
+
+    // Attached in another order, they have other names.
+    drives.reverse();
+    bench.boot(&drives);
+    drives.reverse();
+    let after: Vec<String> = drives.iter().map(|drive| bench.node(&drive.serial)).collect();
+    eprintln!("{before:?} {after:?}");
+    assert!(before.iter().zip(&after).any(|(before, after)| before != after), "{after:?}");
+    let locked = bench.machine().tell(&format!("hdparm -I {} {}", after[4], after[5]));
+    assert_eq!(locked.matches("\tlocked\n").count() - locked.matches("not\tlocked").count(), 2, "{locked}");
+    let listed = bench.jobs();
+    eprintln!("{listed:?}");
+    assert_eq!(listed.len(), drives.len());
+    assert!(listed.iter().all(|job| job["state"] == "interrupted" && job["resumable"] == true), "{listed:?}");
+    let names: Vec<&str> = listed.iter().filter_map(|job| job["job"].as_str()).collect();
+    bench.begin_resume(&names);
+    // A SCSI drive that sanitizes itself does not tell the kernel how large it is, so nobody can work on it yet.
+    await_progress(&mut bench, "0.out", 2);
+    long.iter().for_each(|(drive, _)| drive.pass_time(HALF_AN_HOUR * 2));
+    let (exit, fates) = bench.await_resumed(&drives);
+    for (drive, fate) in drives.iter().zip(&fates) {
+        eprintln!(
+            "{} {} {} {:?} {:?} residue {}",
+            drive.serial,
+            fate.exit,
+            fate.outcome(),
+            fate.drive["reasons"],
+            drive.works(),
+            drive.has_residue()
+        );
+    }
+    eprintln!("{exit} {}", fates[0].said);
+    bench.machine().tell(&format!("echo 1 >/sys/block/{}/device/rescan", &after[2][5..]));
+    let scsi = listed.iter().find(|job| job["serial"] == drives[2].serial.as_str()).unwrap();
+    bench.begin_resume(&[scsi["job"].as_str().unwrap()]);
+    let (_, again) = bench.await_resumed(&drives[2..3]);
+    eprintln!("{} {} {}", again[0].exit, again[0].outcome(), again[0].said);
+    eprintln!(
+        "{}",
+        bench.machine().ask(&format!("hdparm -I {} {} | grep -A8 Security:", after[4], after[5])).stdout
+    );
+    for fate in [&fates[0], &fates[1], &fates[4], &fates[5], &again[0]] {
+        fate.expect(0, "done", &[]);
+        let (code, text) = bench.check(fate.record());
+        assert_eq!(code, 0, "{text}");
+    }
+    fates[2].expect(3, "refused", &["firmware-busy"]);
+}
+
+/// Waits until so many commands in the answers are seen in progress, with a progress told.
+#[track_caller]
+fn await_progress(bench: &mut Bench, files: &str, count: usize) {
+    let seen = "sed -n 's/.*\"drive\":\"\\([^ ]*\\).*\"news\":{\"progress\":[0-9].*/\\1/p'";
+    let begin = Instant::now();
+    let line = format!("[ $(cd /tmp/fates && cat {files} | {seen} | sort -u | wc -l) = {count} ]");
+    while bench.machine().ask(&line).code != 0 {
+        let answers = "cd /tmp/fates; ls; tail -n 8 *.out *.err | cut -c1-2500";
+        assert!(begin.elapsed() < PATIENCE, "never in progress:\n{}", bench.machine().ask(answers).stdout);
+        thread::sleep(Duration::from_millis(250));
+    }
+}
