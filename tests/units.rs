@@ -32,7 +32,7 @@ use expunge::sim::controller::quirk::Quirk;
 use expunge::sim::controller::{NvmeSim, NvmeSpec, Shape};
 use expunge::unit::term::{DriveKind, Method, Outcome};
 use expunge::unit::{RangeSet, ReasonCode};
-use expunge::verify::steps::CanaryWord;
+use expunge::verify::steps::{CanaryWord, demand};
 use expunge::verify::{Verdict, judge};
 use expunge::worker::message::{Event, Opened, Order, Terms};
 use expunge::worker::parent::{Link, Report};
@@ -331,7 +331,10 @@ fn each_namespace_is_seen_to_change_before_the_drive_is_done() {
     assert_eq!(verdict.outcome(), Outcome::Done, "{:?}", verdict.reasons());
     let canaries = run.steps[0].tally.canaries.as_ref().unwrap();
     let [unit] = &canaries.others[..] else { panic!("{canaries:?}") };
-    assert_eq!((unit.unit.as_str(), unit.word()), ("namespace 2", CanaryWord::AllChanged));
+    assert_eq!(
+        (unit.unit.as_str(), unit.word(&demand(&world.plan))),
+        ("namespace 2", CanaryWord::AllChanged)
+    );
     assert_eq!((unit.geometry.capacity.0, unit.planted.count().0), (192, 64));
     assert_ne!(unit.pattern, canaries.pattern, "a unit shares its key with no other");
     let scope = &verdict.evidence().unwrap().claim().scope;
@@ -361,35 +364,52 @@ fn a_drive_that_spares_the_namespace_that_was_not_named_lies() {
     assert_eq!(reason.code, ReasonCode::FirmwareLied);
     assert!(reason.text.contains("namespace 2") && reason.text.contains("the drive lies"), "{reason:?}");
     let canaries = run.steps[0].tally.canaries.as_ref().unwrap();
-    assert_eq!(canaries.word(), CanaryWord::AllChanged, "the one that was named shows nothing of it");
-    assert_eq!(canaries.others[0].word(), CanaryWord::Survived);
+    assert_eq!(
+        canaries.word(&demand(&world.plan)),
+        CanaryWord::AllChanged,
+        "the one that was named shows nothing of it"
+    );
+    assert_eq!(canaries.others[0].word(&demand(&world.plan)), CanaryWord::Survived);
 }
 
+/// A command whose end nothing could show in one of its units is not sent.
 #[test]
-fn a_namespace_without_canaries_leaves_the_outcome_unknown() {
+fn a_namespace_without_canaries_keeps_the_command_from_being_sent() {
     let world = World::new(&[], &request());
-    let (_, verdict) = world.begin(Other::HasNone, None);
-    assert_eq!(verdict.outcome(), Outcome::Unknown);
+    let (run, verdict) = world.begin(Other::HasNone, None);
+    assert_eq!(verdict.outcome(), Outcome::Unsanitizable);
     let [reason] = verdict.reasons() else { panic!("{:?}", verdict.reasons()) };
     assert!(reason.text.contains("namespace 2"), "{reason:?}");
+    assert!(run.steps.iter().all(|step| step.sent.is_none()) && world.sim.oracle().deeds().is_empty());
 }
 
-/// The host dies around every entry about the other namespace; the command is never sent anew, and the lie is found.
+/// The host dies around every entry about the other namespace; a command is sent anew only where what was written in the
+/// other namespace meanwhile would not be seen, and the lie is found whenever it dies.
 #[test]
 fn an_interruption_hides_no_namespace() {
+    let words =
+        ["planting-unit", "planted-unit", "commanding", "unit-canaries-read", "canaries-read", "verifying"];
     for (quirks, outcome) in
         [(&[][..], Outcome::Done), (&[Quirk::SkipsNamespace { nsid: 2 }][..], Outcome::Failed)]
     {
-        for word in ["planting-unit", "planted-unit", "commanding", "unit-canaries-read", "canaries-read"] {
+        for word in words {
             let mut world = World::new(quirks, &request());
             let (_, verdict) = world.begin(Other::HasAWorker, Some(word));
+            if word == "verifying" && outcome == Outcome::Failed {
+                assert_eq!(verdict.outcome(), outcome, "it was found before");
+                continue;
+            }
             assert_eq!(verdict.outcome(), Outcome::Unknown, "{word}");
             let (_, verdict) = world.resume();
             assert_eq!(verdict.outcome(), outcome, "{word}: {:?}", verdict.reasons());
+            let anew = world.entries().iter().any(|entry| entry == "commands-anew");
+            let over = matches!(word, "unit-canaries-read" | "canaries-read" | "verifying");
+            assert_eq!(anew, over, "{word}");
             let mut sent = world.sent();
             let all = sent.len();
+            sent.sort_unstable();
             sent.dedup();
-            assert!(sent.len() == all && all > 0, "{word}: {sent:?}");
+            assert!(all > 0 && (sent.len() == all) == !anew, "{word}: {sent:?}");
         }
     }
 }

@@ -5,7 +5,6 @@
 //!   ─▶ Verify ─▶ Ready ─▶ Progress* Verified ─▶ (Repair ─▶ Ready ─▶ Repaired)
 //!      at any place: stop, gone, given up, silence ─▶ the end
 //! ```
-
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -77,8 +76,8 @@ pub fn carry_out_with<'a>(
     units: Vec<UnitMeans<'a>>,
 ) -> Run {
     let mut talk = Talk::new(plan.geometry, plan.rules(), course.spent, means);
-    let slots = still_there(plan, &course);
     talk.units = units;
+    let slots = still_there(plan, &course);
     let mut run = Run {
         restores: course.restores,
         key_slots: course.key_slots,

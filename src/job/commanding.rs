@@ -69,7 +69,10 @@ impl Talk<'_> {
         if trust == Trust::Held || run.steps.iter().any(failed) {
             return Ok(begun);
         }
-        let seen = !plan.passes.is_empty() || matches!(plan.verification, VerificationPlan::Full { .. });
+        let alone = plan.firmware.as_ref().is_none_or(|firmware| firmware.compared_units().is_empty());
+        // In other units nothing is read afterwards. Before passes that may have begun it is for the record to say so.
+        let read = alone && matches!(plan.verification, VerificationPlan::Full { .. });
+        let seen = !plan.passes.is_empty() || read;
         let from = if seen { run.steps.len() } else { 0 };
         let ended = begun.as_ref().is_some_and(|step| !failed(step));
         if from == run.steps.len() && !ended {
@@ -98,8 +101,8 @@ impl Talk<'_> {
         let start = if step.sent.is_some() { Start::Follow } else { Start::Send };
         if start == Start::Send {
             self.plant(plan, number, step)?;
-            self.is_provable(plan, compared, step)?;
             self.plant_others(plan, number, step)?;
+            self.is_provable(plan, compared, step)?;
             self.look_before(number, step)?;
         }
         if step.tally.report.as_ref().is_none_or(|report| is_open(&report.conclusion)) {
@@ -342,6 +345,15 @@ const fn is_open(conclusion: &Conclusion) -> bool {
     }
 }
 
+/// A key that nothing else has, and the blocks that get it.
+pub(super) fn draw(capacity: BlockCount, wanted: u32) -> Result<(Pattern, RangeSet), Broken> {
+    let mut key = [0; 32];
+    random(&mut key)?;
+    let blocks = choose(capacity, wanted, &key);
+    random(&mut key)?;
+    Ok((Pattern::Keyed { key: PatternKey(key) }, blocks))
+}
+
 fn unheld() -> Reason {
     Reason::new(
         ReasonCode::FirmwareUnknown,
@@ -358,15 +370,6 @@ fn was_stopped(conclusion: &Conclusion) -> bool {
 /// Random bytes of the kernel.
 pub(super) fn random(seed: &mut [u8]) -> Result<(), Broken> {
     getrandom::fill(seed).map_err(|error| Broken(lost(format!("the kernel gave no random numbers: {error}"))))
-}
-
-/// A key that nothing else has, and the blocks that get it.
-pub(super) fn draw(capacity: BlockCount, wanted: u32) -> Result<(Pattern, RangeSet), Broken> {
-    let mut key = [0; 32];
-    random(&mut key)?;
-    let blocks = choose(capacity, wanted, &key);
-    random(&mut key)?;
-    Ok((Pattern::Keyed { key: PatternKey(key) }, blocks))
 }
 
 /// The first block, the last, and random ones between; all of a drive that has no more.

@@ -191,14 +191,6 @@ pub enum Entry {
         /// What was found.
         tally: VerificationTally,
     },
-    /// Commands that were over before an interruption are carried out anew: nobody held the drive since, and nothing that
-    /// the plan reads would show what was written on it meanwhile.
-    CommandsAnew {
-        /// When.
-        at: UtcTime,
-        /// Number of the first of them, from 0.
-        from: u32,
-    },
     /// The blocks in another unit were read after the command.
     UnitCanariesRead {
         /// When.
@@ -209,6 +201,14 @@ pub enum Entry {
         unit: String,
         /// What was found.
         tally: VerificationTally,
+    },
+    /// Commands that were over before an interruption are carried out anew: nobody held the drive since, and nothing that
+    /// the plan reads would show what was written on it meanwhile.
+    CommandsAnew {
+        /// When.
+        at: UtcTime,
+        /// Number of the first of them, from 0.
+        from: u32,
     },
     /// Blocks of a pass that the drive has made durable since the last such entry.
     Checkpoint {

@@ -413,8 +413,8 @@ impl Story {
         self.course.trust = Trust::Interrupted;
         self.verifying = None;
         self.planting = None;
-        self.key_slots = None;
         self.planting_unit = None;
+        self.key_slots = None;
         self.verdict = None;
         self.record = None;
         if !self.armed {

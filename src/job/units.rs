@@ -14,7 +14,8 @@ use crate::engine::firmware::Conclusion;
 use crate::io::Tuning;
 use crate::plan::Plan;
 use crate::plan::firmware::FirmwarePlan;
-use crate::unit::Geometry;
+use crate::unit::{Geometry, Reason, ReasonCode};
+use crate::verify::steps::Demand;
 use crate::verify::{Ending, UnitCanaries};
 use crate::worker::parent::{Farewell, Program};
 use crate::worker::{Link, Worker};
@@ -39,6 +40,10 @@ impl Talk<'_> {
         number: u32,
         step: &mut StepRun,
     ) -> Result<(), Broken> {
+        let absent = |name: &&String| self.units.iter().all(|means| means.unit != **name);
+        if let Some(absent) = plan.compared_units().iter().find(absent) {
+            return Err(Broken(Ending::CommandNotStarted(unprovable(absent))));
+        }
         let mut units = std::mem::take(&mut self.units);
         let compared = units.iter_mut().filter(|means| plan.compared_units().contains(&means.unit));
         let mut result = Ok(());
@@ -76,6 +81,10 @@ impl Talk<'_> {
         let entry =
             Entry::PlantedUnit { at: self.now(), step: number, unit: unit.clone(), planted: planted.clone() };
         self.keep(&entry)?;
+        let demand = Demand { canaries: wanted, capacity: geometry.capacity };
+        if !demand.is_met_by(&planted) {
+            return Err(Broken(Ending::CommandNotStarted(unprovable(&unit))));
+        }
         if let Some(canaries) = &mut step.tally.canaries {
             canaries.others.push(UnitCanaries { unit, geometry, pattern, planted, after: None });
         }
@@ -151,6 +160,18 @@ impl Talk<'_> {
         self.inherit(conduct);
         result
     }
+}
+
+/// A command whose end nothing could prove in a unit is not begun.
+fn unprovable(unit: &str) -> Reason {
+    Reason::new(
+        ReasonCode::WriteErrors,
+        format!(
+            "canaries could not be written in {unit}, or too few, or not its first and last block: nothing could show there \
+             that the drive's command did what it says"
+        ),
+        "plan without canaries, and without a claim for other units: --no-canaries; or destroy the drive",
+    )
 }
 
 /// The workers of the other units that a plan compares.

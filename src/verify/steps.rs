@@ -114,10 +114,10 @@ impl Canaries {
 }
 
 impl UnitCanaries {
-    /// What they tell.
+    /// What they tell: as many as in the unit that was named are asked for.
     pub fn word(&self, demand: &Demand) -> CanaryWord {
-        let demand = Demand { capacity: self.geometry.capacity, ..*demand };
-        word(&self.planted, self.after.as_ref(), &demand)
+        let own = Demand { capacity: self.geometry.capacity, ..*demand };
+        word(&self.planted, self.after.as_ref(), &own)
     }
 }
 
@@ -194,9 +194,6 @@ pub fn step_word(step: &StepTally, compared: Compared, demand: &Demand) -> StepW
     }
 }
 
-const NOTHING_SEEN: &str = "the drive says that it is done, but its canaries could not be compared before and after, \
-                            and nothing else that the command left behind is compared";
-
 /// What the canaries in other units say against a step that is said to be done; `None` when nothing. Only they are compared
 /// there, so that one that cannot be read is missing.
 fn others_word(step: &StepTally, demand: &Demand) -> Option<StepWord> {
@@ -226,6 +223,9 @@ pub fn uncovered(step: &StepTally, plan: &FirmwarePlan) -> Option<Reason> {
         "the drive says that it is done, but {missing} had no canaries that could show it"
     )))
 }
+
+const NOTHING_SEEN: &str = "the drive says that it is done, but its canaries could not be compared before and after, \
+                            and nothing else that the command left behind is compared";
 
 /// What is compared after a command, besides its canaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -279,10 +279,10 @@ impl Look<'_> {
                 | Entry::Commanding { .. }
                 | Entry::Commanded { .. }
                 | Entry::CanariesRead { .. }
-                | Entry::CommandsAnew { .. }
                 | Entry::PlantingUnit { .. }
                 | Entry::PlantedUnit { .. }
-                | Entry::UnitCanariesRead { .. },
+                | Entry::UnitCanariesRead { .. }
+                | Entry::CommandsAnew { .. },
             ) => panic!("these drives take no commands of their own"),
             Some(Entry::Checkpoint { .. }) => Point::Checkpointed,
             Some(Entry::PassEnded { .. }) => Point::PassEnded,

@@ -157,8 +157,12 @@ fn keys(record: &Record, done: &FirmwareRecord, out: &mut Vec<Finding>) {
         Pattern::Fixed { .. } | Pattern::Stamped { .. } => None,
     };
     let mut seen: BTreeSet<[u8; 32]> = record.passes.iter().filter_map(|pass| key(&pass.pattern)).collect();
-    for canaries in done.steps.iter().filter_map(|step| step.tally.canaries.as_ref()) {
-        if !key(&canaries.pattern).is_some_and(|key| seen.insert(key)) {
+    let canaries = done.steps.iter().filter_map(|step| step.tally.canaries.as_ref());
+    let patterns = canaries.flat_map(|canaries| {
+        std::iter::once(&canaries.pattern).chain(canaries.others.iter().map(|unit| &unit.pattern))
+    });
+    for pattern in patterns {
+        if !key(pattern).is_some_and(|key| seen.insert(key)) {
             let text = "canaries are not keyed, or have the key of a pass or of other canaries";
             out.push(Finding::error(FindingCode::Pattern, text));
         }

@@ -112,39 +112,6 @@ fn counts_of_another_drive_do_not_fit() {
     assert!(!accounts_for(&step, &geometry(101)), "a block that was not counted");
 }
 
-#[test]
-fn what_the_host_wrote_over_proves_nothing() {
-    let gone = || canaries(0, &[], &[(0, 1), (7, 1), (99, 1)]);
-    let none_seen = || canaries(0, &[(0, 1), (7, 1)], &[(99, 1)]);
-    for (canaries, expected) in [
-        (None, Some(ReasonCode::FirmwareUnknown)),
-        (Some(none_seen()), Some(ReasonCode::FirmwareUnknown)),
-        (Some(all_changed()), None),
-        // Reads that fail until the block is written are what a drive may announce.
-        (Some(gone()), None),
-    ] {
-        let step = step(Conclusion::Confirmed, canaries);
-        assert_eq!(code(&step_word(&step, Compared::Rewritten, &DEMAND)), expected, "{step:?}");
-    }
-    let claimed = step(Conclusion::Claimed, Some(gone()));
-    let word = step_word(&claimed, Compared::Rewritten, &DEMAND);
-    assert_eq!(code(&word), Some(ReasonCode::FirmwareUnknown), "unreadable is not gone");
-}
-
-#[test]
-fn too_few_canaries_tell_nothing() {
-    let word = |demand: Demand| all_changed().word(&demand);
-    let demand = |canaries, capacity| Demand { canaries, capacity: BlockCount(capacity) };
-    assert_eq!(word(demand(3, 100)), CanaryWord::AllChanged);
-    assert_eq!(word(demand(4, 100)), CanaryWord::AllChanged, "three quarters");
-    assert_eq!(word(demand(5, 100)), CanaryWord::Silent, "fewer");
-    assert_eq!(word(demand(64, 100)), CanaryWord::Silent);
-    assert_eq!(word(demand(3, 101)), CanaryWord::Silent, "not the last block");
-    assert_eq!(word(demand(0, 100)), CanaryWord::Silent, "none was planned");
-    let half_read = canaries(0, &[(0, 1)], &[]);
-    assert_eq!(half_read.word(&DEMAND), CanaryWord::Silent, "a reading that did not come to its end");
-}
-
 /// In another unit nothing but canaries is compared, whatever is compared in the one that was named.
 #[test]
 fn canaries_in_another_unit_have_the_last_word_too() {
@@ -209,4 +176,37 @@ fn a_unit_that_the_plan_claims_must_have_had_canaries() {
     assert!(reason.text.contains("namespace 3"), "{}", reason.text);
     let none = FirmwarePlan { canaries: 0, ..plan(&["namespace 1", "namespace 3"]) };
     assert_eq!(uncovered(&step, &none), None, "what is not compared is not claimed");
+}
+
+#[test]
+fn what_the_host_wrote_over_proves_nothing() {
+    let gone = || canaries(0, &[], &[(0, 1), (7, 1), (99, 1)]);
+    let none_seen = || canaries(0, &[(0, 1), (7, 1)], &[(99, 1)]);
+    for (canaries, expected) in [
+        (None, Some(ReasonCode::FirmwareUnknown)),
+        (Some(none_seen()), Some(ReasonCode::FirmwareUnknown)),
+        (Some(all_changed()), None),
+        // Reads that fail until the block is written are what a drive may announce.
+        (Some(gone()), None),
+    ] {
+        let step = step(Conclusion::Confirmed, canaries);
+        assert_eq!(code(&step_word(&step, Compared::Rewritten, &DEMAND)), expected, "{step:?}");
+    }
+    let claimed = step(Conclusion::Claimed, Some(gone()));
+    let word = step_word(&claimed, Compared::Rewritten, &DEMAND);
+    assert_eq!(code(&word), Some(ReasonCode::FirmwareUnknown), "unreadable is not gone");
+}
+
+#[test]
+fn too_few_canaries_tell_nothing() {
+    let word = |demand: Demand| all_changed().word(&demand);
+    let demand = |canaries, capacity| Demand { canaries, capacity: BlockCount(capacity) };
+    assert_eq!(word(demand(3, 100)), CanaryWord::AllChanged);
+    assert_eq!(word(demand(4, 100)), CanaryWord::AllChanged, "three quarters");
+    assert_eq!(word(demand(5, 100)), CanaryWord::Silent, "fewer");
+    assert_eq!(word(demand(64, 100)), CanaryWord::Silent);
+    assert_eq!(word(demand(3, 101)), CanaryWord::Silent, "not the last block");
+    assert_eq!(word(demand(0, 100)), CanaryWord::Silent, "none was planned");
+    let half_read = canaries(0, &[(0, 1)], &[]);
+    assert_eq!(half_read.word(&DEMAND), CanaryWord::Silent, "a reading that did not come to its end");
 }
