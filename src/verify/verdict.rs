@@ -177,13 +177,14 @@ fn steps_fault(plan: &Plan, steps: &[StepTally]) -> Option<Verdict> {
         ));
     }
     let demand = demand(plan);
+    let not_known = |reason| {
+        let reasons = vec![reason];
+        Verdict::without_evidence(Outcome::Unknown, reasons, Disposition::Quarantined, Exit::Unknown)
+    };
     let uncovered = |step| plan.firmware.as_ref().and_then(|firmware| steps::uncovered(step, firmware));
     steps.iter().enumerate().find_map(|(index, step)| {
         match step_word(step, Compared::after(plan, index), &demand) {
-            StepWord::Proven => uncovered(step).map(|reason| {
-                let reasons = vec![reason];
-                Verdict::without_evidence(Outcome::Unknown, reasons, Disposition::Quarantined, Exit::Unknown)
-            }),
+            StepWord::Proven => uncovered(step).map(not_known),
             StepWord::NotStarted(reason) => Some(Verdict::unsanitizable(vec![reason])),
             StepWord::Failed(reason) => Some(Verdict::without_evidence(
                 Outcome::Failed,
@@ -191,7 +192,7 @@ fn steps_fault(plan: &Plan, steps: &[StepTally]) -> Option<Verdict> {
                 Disposition::ToDestroy,
                 Exit::Failed,
             )),
-            StepWord::Unknown(reason) => Some(unknown(reason)),
+            StepWord::Unknown(reason) => Some(not_known(reason)),
         }
     })
 }
