@@ -7,7 +7,7 @@ use super::args::{MethodArg, StandardArg, parse_content, parse_pass, parse_schem
 use crate::device::ContentType;
 use crate::plan::firmware::Scope;
 use crate::plan::request::{
-    Afterwards, CanaryChoice, CryptoGiven, Fallback, HiddenChoice, PolicyFile, StatementFile,
+    Afterwards, CanaryChoice, CryptoGiven, Fallback, HiddenChoice, PolicyFile, PsidGiven, StatementFile,
 };
 use crate::plan::{PassChoice, PassPattern, Profile, Request, RuleSetting, VerificationChoice};
 use crate::unit::Digest;
@@ -109,6 +109,7 @@ impl RequestArgs {
             canaries: if self.no_canaries { CanaryChoice::None } else { CanaryChoice::Write },
             afterwards: if self.overwrite_after { Afterwards::Overwrite } else { Afterwards::Nothing },
             hidden: if self.restore_hidden { HiddenChoice::Restore } else { HiddenChoice::Refuse },
+            psid: PsidGiven::No,
             policy: self.policy_file(),
         })
     }

@@ -71,6 +71,24 @@ pub fn kind(signs: &Signs<'_>) -> DriveKind {
     }
 }
 
+/// The kind of medium after the drive was asked itself: word 217 of IDENTIFY DEVICE, or VPD page B1h. `told` is its
+/// nominal rotation rate, 1 for none. Where it contradicts what the kernel showed, nothing is known.
+pub fn agreed(kind: DriveKind, told: Option<u16>) -> DriveKind {
+    let still = told == Some(1);
+    let turns = told.is_some_and(|rate| (0x0401..=0xFFFE).contains(&rate));
+    match kind {
+        DriveKind::Rotating if still => DriveKind::Unknown,
+        DriveKind::Flash if turns => DriveKind::Unknown,
+        // Nothing spoke for platters before, and the drive says that there are none.
+        DriveKind::Unknown if still => DriveKind::Flash,
+        DriveKind::Rotating
+        | DriveKind::Flash
+        | DriveKind::Unknown
+        | DriveKind::LogicalVolume
+        | DriveKind::TestObject => kind,
+    }
+}
+
 /// Whether a model's name says that there is flash in it, alone or beside platters.
 fn names_flash(model: &str) -> bool {
     let model = model.to_ascii_uppercase();
@@ -150,6 +168,24 @@ mod tests {
         assert_eq!(kind(&signs("pmem0", "", "", None)), DriveKind::Unknown);
         assert_eq!(kind(&signs("sda", "ATA", "OCZ-VERTEX SSD", Some("sata"))), DriveKind::Unknown);
         assert_eq!(kind(&signs("sdb", "NETAPP", "LUN C-Mode", Some("fc"))), DriveKind::Unknown);
+    }
+
+    #[test]
+    fn the_drives_own_word_on_rotation_is_heard() {
+        for (kind, told, agreed_on) in [
+            (DriveKind::Rotating, Some(1), DriveKind::Unknown),
+            (DriveKind::Rotating, Some(7200), DriveKind::Rotating),
+            (DriveKind::Rotating, None, DriveKind::Rotating),
+            (DriveKind::Flash, Some(5400), DriveKind::Unknown),
+            (DriveKind::Flash, Some(1), DriveKind::Flash),
+            (DriveKind::Flash, Some(0x0400), DriveKind::Flash),
+            (DriveKind::Unknown, Some(1), DriveKind::Flash),
+            (DriveKind::Unknown, Some(7200), DriveKind::Unknown),
+            (DriveKind::LogicalVolume, Some(1), DriveKind::LogicalVolume),
+            (DriveKind::TestObject, Some(7200), DriveKind::TestObject),
+        ] {
+            assert_eq!(agreed(kind, told), agreed_on, "{kind:?} {told:?}");
+        }
     }
 
     #[test]

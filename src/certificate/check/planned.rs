@@ -4,7 +4,7 @@
 use super::finding::{Finding, FindingCode};
 use crate::certificate::record::{DriveRecord, Record};
 use crate::command::DriveCommand;
-use crate::plan::policy::{Case, Medium, PassRule, Ruling};
+use crate::plan::policy::{Case, InterfaceKind, Medium, PassRule, Ruling};
 use crate::plan::scheme::Scheme;
 use crate::plan::step::PLAN_SCHEMA;
 use crate::plan::{LimitCode, PassPattern, Plan, Policy, Rules, VerificationPlan};
@@ -114,7 +114,7 @@ fn policy(plan: &Plan, medium: Medium, out: &mut Vec<Finding>) {
     let case = Case {
         standard: plan.policy.standard,
         medium,
-        interface: None,
+        interface: InterfaceKind::of_commands(plan.commands()),
         technique: plan.technique,
         method: plan.method,
     };

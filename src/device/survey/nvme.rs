@@ -156,12 +156,16 @@ impl Asking<'_> {
     /// have these lists is from memory; the others are not asked, since each refusal would fill their error log.
     fn subsystem(&mut self, controller: &IdentifyController) -> (Option<Vec<u32>>, Option<Vec<u16>>) {
         let manages = controller.has_namespace_management();
-        if !manages {
+        if !manages && controller.namespaces != 1 {
             self.gaps
                 .push("no namespace management: namespaces that are not active cannot be listed".to_owned());
         }
-        let allocated =
-            manages.then(|| self.list("nvme allocated namespaces", command::identify_allocated)).flatten();
+        // Numbers of namespaces are never above NN (from memory): where that is 1, this is all there is.
+        let allocated = if manages {
+            self.list("nvme allocated namespaces", command::identify_allocated)
+        } else {
+            (controller.namespaces == 1).then(|| vec![1])
+        };
         let entry = command::identify_controllers(0);
         let asks = manages || controller.may_have_siblings();
         let controllers =
