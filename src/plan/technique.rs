@@ -322,4 +322,4 @@ fn need_words(need: Need, request: &Request) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

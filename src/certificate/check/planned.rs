@@ -180,3 +180,36 @@ fn due_limits(plan: &Plan, drive: &DriveRecord) -> Vec<LimitCode> {
     }
     due
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::DriveFacts;
+    use crate::device::capability::Interface;
+    use crate::plan::Request;
+    use crate::plan::technique::tests::{ata_drive, declared, on, planned, purge, scsi};
+    use crate::unit::term::{Standard, Technique};
+
+    /// Its rows for NVMe, which refuse, quote the same source as those for ATA and SCSI, which accept.
+    #[test]
+    fn sanitize_commands_under_rev_1_are_found_in_the_policy_again() {
+        let scsi_drive = |kind| on(kind, Interface::Scsi(Box::new(scsi())));
+        let drives: [(DriveFacts, Technique); 4] = [
+            (ata_drive(DriveKind::Flash, |_| {}), Technique::BlockErase),
+            (ata_drive(DriveKind::Rotating, |_| {}), Technique::SanitizeOverwrite),
+            (scsi_drive(DriveKind::Flash), Technique::BlockErase),
+            (scsi_drive(DriveKind::Rotating), Technique::SanitizeOverwrite),
+        ];
+        for (facts, best) in drives {
+            for technique in [best, Technique::CryptoErase] {
+                let crypto = declared();
+                let standard = Standard::NistR1;
+                let plan =
+                    planned(&Request { standard, technique: Some(technique), crypto, ..purge() }, &facts);
+                let mut out = Vec::new();
+                policy(&plan, Medium::of(&facts), &mut out);
+                assert!(plan.technique == technique && out.is_empty(), "{out:?}");
+            }
+        }
+    }
+}

@@ -116,7 +116,7 @@ fn ata() -> AtaFacts {
     }
 }
 
-fn scsi() -> ScsiFacts {
+pub(crate) fn scsi() -> ScsiFacts {
     ScsiFacts {
         sanitize: ScsiSanitizeFacts {
             overwrite: Yes,
@@ -157,17 +157,17 @@ fn opal() -> TcgFacts {
     }
 }
 
-fn on(kind: DriveKind, interface: Interface) -> DriveFacts {
+pub(crate) fn on(kind: DriveKind, interface: Interface) -> DriveFacts {
     DriveFacts { capability: capability(interface), ..drive(kind) }
 }
 
-fn nvme_drive(change: impl FnOnce(&mut NvmeFacts)) -> DriveFacts {
+pub(crate) fn nvme_drive(change: impl FnOnce(&mut NvmeFacts)) -> DriveFacts {
     let mut facts = nvme();
     change(&mut facts);
     on(DriveKind::Flash, Interface::Nvme(Box::new(facts)))
 }
 
-fn ata_drive(kind: DriveKind, change: impl FnOnce(&mut AtaFacts)) -> DriveFacts {
+pub(crate) fn ata_drive(kind: DriveKind, change: impl FnOnce(&mut AtaFacts)) -> DriveFacts {
     let mut facts = ata();
     change(&mut facts);
     on(kind, Interface::Ata(Box::new(facts)))
@@ -180,11 +180,11 @@ fn with_tcg(mut facts: DriveFacts, tcg: TcgFacts) -> DriveFacts {
     facts
 }
 
-fn purge() -> Request {
+pub(crate) fn purge() -> Request {
     Request { method: Some(Method::Purge), ..Request::default() }
 }
 
-fn declared() -> Option<CryptoGiven> {
+pub(crate) fn declared() -> Option<CryptoGiven> {
     Some(CryptoGiven { statement: None, declaration: Some("always encrypted, no key elsewhere".into()) })
 }
 
@@ -193,7 +193,7 @@ fn decided(request: &Request, facts: &DriveFacts) -> Decision {
 }
 
 #[track_caller]
-fn planned(request: &Request, facts: &DriveFacts) -> Plan {
+pub(crate) fn planned(request: &Request, facts: &DriveFacts) -> Plan {
     match decided(request, facts) {
         Decision::Planned(plan) => *plan,
         other => panic!("{other:?}"),
