@@ -44,13 +44,14 @@ pub struct RequestArgs {
     /// After the drive's own command write one keyed pass and read every block back
     #[arg(long)]
     pub overwrite_after: bool,
-    /// Write nothing before the drive's own command: no blocks that must be gone after it
+    /// Write nothing before the drive's own command: no blocks that must be gone after it; refused where nothing else
+    /// would be compared
     #[arg(long)]
     pub no_canaries: bool,
     /// Restore the drive's full capacity first (HPA, DCO, accessible maximum address), for good
     #[arg(long)]
     pub restore_hidden: bool,
-    /// The vendor's statement about cryptographic erase; its digest goes onto plan and record
+    /// The vendor's statement about cryptographic erase, beside --declare-crypto; its digest goes onto plan and record
     #[arg(long, value_name = "FILE")]
     pub crypto_basis: Option<PathBuf>,
     /// What the organization declares about the conditions of a cryptographic erase; goes onto plan and record

@@ -21,7 +21,7 @@ use super::{
 use crate::io::{Fault, FaultKind, channel};
 use crate::sys::open::{self, Access, Direct};
 use crate::sys::{ioctl, stat};
-use crate::unit::term::{DriveKind, word};
+use crate::unit::term::DriveKind;
 use crate::unit::{Reason, ReasonCode};
 
 /// How long a passing opener, such as udev that looks at a new drive, is waited for in all.
@@ -295,7 +295,7 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         match ask(&opened.file) {
             Ok(capability) => {
                 facts.capability = capability.map(Box::new);
-                heed(&mut facts, &mut sources, &mut notes);
+                notes.extend(classify::heed(&mut facts, &mut sources));
             }
             Err(text) => notes.push(format!("{} was not asked what it can do: {text}", order.title())),
         }
@@ -324,27 +324,6 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         ));
     }
     Ok(Seen { facts, sources, blockers, notes })
-}
-
-/// Lets the drive's own word on its rotation count beside what the kernel shows.
-fn heed(facts: &mut DriveFacts, sources: &mut [super::Fact], notes: &mut Vec<String>) {
-    let told = facts.capability.as_ref().and_then(|capability| capability.rotation());
-    let agreed = classify::agreed(facts.kind, told);
-    if agreed == facts.kind {
-        return;
-    }
-    notes.push(format!(
-        "{} is taken for {}: the kernel shows {}, and the drive tells the rotation rate {}",
-        facts.title(),
-        word(agreed),
-        word(facts.kind),
-        told.unwrap_or_default()
-    ));
-    facts.kind = agreed;
-    for fact in sources.iter_mut().filter(|fact| fact.name == "kind") {
-        fact.value = word(agreed);
-        fact.source.push_str(", and the rotation rate that the drive tells when asked");
-    }
 }
 
 /// What the drive says that it can do; `None` when its driver takes no commands.

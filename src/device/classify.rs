@@ -1,7 +1,8 @@
 //! What kind of medium it is and how it is attached, from names and attributes; pure. In doubt the answer is
 //! unknown, which counts as flash.
 use super::sysfs::Rotation;
-use crate::unit::term::DriveKind;
+use super::{DriveFacts, Fact};
+use crate::unit::term::{DriveKind, word};
 
 /// What the kernel shows about one device, as far as it tells the kind.
 #[derive(Clone, Debug)]
@@ -87,6 +88,28 @@ pub fn agreed(kind: DriveKind, told: Option<u16>) -> DriveKind {
         | DriveKind::LogicalVolume
         | DriveKind::TestObject => kind,
     }
+}
+
+/// Lets the drive's own word on its rotation count beside what the kernel shows; a note where that changes the kind.
+pub fn heed(facts: &mut DriveFacts, sources: &mut [Fact]) -> Option<String> {
+    let told = facts.capability.as_ref().and_then(|capability| capability.rotation());
+    let shown = facts.kind;
+    let agreed = agreed(shown, told);
+    if agreed == shown {
+        return None;
+    }
+    facts.kind = agreed;
+    for fact in sources.iter_mut().filter(|fact| fact.name == "kind") {
+        fact.value = word(agreed);
+        fact.source.push_str(", and the rotation rate that the drive tells when asked");
+    }
+    Some(format!(
+        "the kind of {} is {}: the kernel shows {}, and the drive tells the rotation rate {} (1 is none)",
+        facts.title(),
+        word(agreed),
+        word(shown),
+        told.unwrap_or_default()
+    ))
 }
 
 /// Whether a model's name says that there is flash in it, alone or beside platters.

@@ -12,6 +12,7 @@ use super::firmware::{CommandReach, Expected, FirmwarePlan, Scope};
 use super::hidden;
 use super::limit::{Planned, PlannedWork, limits, medium_words};
 use super::policy::{Medium, PassRule, Policy, Rule, Ruling};
+use super::profile::Profile;
 use super::purge;
 use super::request::{
     Afterwards, CanaryChoice, Fallback, HiddenChoice, PassChoice, Request, VerificationChoice,
@@ -398,9 +399,10 @@ fn not_reachable(request: &Request, medium: Medium, policy: &Policy, method: Met
         (Method::Purge | Method::Destroy, Medium::LogicalVolume) => {
             "purge the member drives themselves: set the controller to HBA mode, or attach them directly"
         }
-        (Method::Purge | Method::Destroy, Medium::TestObject) => {
-            "a test object can be cleared: --method clear"
-        }
+        (Method::Purge | Method::Destroy, Medium::TestObject) => match request.profile {
+            Some(Profile::Rma | Profile::Retire) => "name a drive: a test object has no purge",
+            Some(Profile::Reuse) | None => "name a drive, or clear the test object: --method clear",
+        },
         (Method::Purge | Method::Destroy, Medium::Rotating | Medium::Flash | Medium::RemovableFlash) => {
             "purge takes a command of the drive itself: leave --technique overwrite out where it has one, destroy the \
              drive, or ask for --method clear if that is enough for its data"

@@ -356,6 +356,18 @@ mod tests {
         }
     }
 
+    /// OACS without bit 3, and NN.
+    #[test]
+    fn a_controller_without_namespace_management_has_no_more_namespaces_than_it_can_number() {
+        for (most, allocated) in [(1, Some(vec![1])), (2, None), (0, None)] {
+            let mut port = Scripted(vec![(0x06, 0x01, Ok(page(4096, &[(256, &[0x06, 0]), (516, &[most])])))]);
+            let capability = survey(&mut port, 1).unwrap();
+            assert_eq!(facts(&capability).allocated, allocated, "{most}");
+            let told = capability.gaps.iter().any(|gap| gap.contains("no namespace management"));
+            assert_eq!(told, allocated.is_none());
+        }
+    }
+
     #[test]
     fn only_a_controller_that_does_not_identify_itself_is_an_error() {
         let mut port = Scripted(vec![(0x06, 0x01, Err(NvmeAnswer::NotCompleted { errno: 19 }))]);

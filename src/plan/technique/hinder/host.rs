@@ -80,6 +80,6 @@ fn shut(facts: &DriveFacts, why: &str) -> Reason {
     Reason::new(
         ReasonCode::FirmwareRefused,
         format!("{}: {why}, and until it sanitizes itself it takes no writes", facts.title()),
-        "let it sanitize itself with --method purge, or destroy it",
+        "purge it by a sanitize command of its own (expunge plan shows which it has), or destroy it",
     )
 }

@@ -98,7 +98,7 @@ fn no_remedy_offers_what_the_profile_forbids() {
         let request = profile.fill_in(&Request::default()).unwrap();
         let Decision::Unsanitizable(reasons) = decided(&request, &old) else { panic!() };
         assert!(!reasons[0].remedy.contains("clear"), "{}", reasons[0].remedy);
-        for kind in [DriveKind::Flash, DriveKind::LogicalVolume] {
+        for kind in [DriveKind::Flash, DriveKind::LogicalVolume, DriveKind::TestObject] {
             let only_keys = DriveFacts {
                 kind,
                 ..ata_drive(kind, |facts| {

@@ -146,3 +146,25 @@ fn under_rev_1_no_hidden_blocks_are_left() {
     }
     planned(&purge(), &disk);
 }
+
+/// A SATA SSD of which the kernel shows nothing and whose word 217 says that nothing turns.
+#[test]
+fn the_drives_own_word_on_its_medium_is_heard_before_it_is_planned_for() {
+    let heeded = |kind, rotation| {
+        let mut facts = ata_drive(kind, |facts| facts.rotation = rotation);
+        let shown = word(kind);
+        let mut sources =
+            vec![crate::device::Fact { name: "kind".into(), value: shown, source: "name".into() }];
+        let note = crate::device::classify::heed(&mut facts, &mut sources);
+        assert_eq!(sources[0].value, word(facts.kind));
+        assert_eq!(note.is_some(), facts.kind != kind);
+        facts
+    };
+    let contradicted = heeded(DriveKind::Rotating, Some(1));
+    assert_eq!(contradicted.kind, DriveKind::Unknown);
+    assert_eq!(refused(&purge(), &contradicted), [ReasonCode::MethodNotReachable]);
+    let told = heeded(DriveKind::Unknown, Some(1));
+    assert_eq!(planned(&purge(), &told).technique, Technique::BlockErase);
+    assert_eq!(heeded(DriveKind::Rotating, Some(7_200)).kind, DriveKind::Rotating);
+    assert_eq!(heeded(DriveKind::Rotating, None).kind, DriveKind::Rotating);
+}
