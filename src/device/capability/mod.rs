@@ -31,6 +31,15 @@ pub struct Capability {
 }
 
 impl Capability {
+    /// Nominal rotation rate as the drive tells it: 1 for none, `None` when not told.
+    pub fn rotation(&self) -> Option<u16> {
+        match &self.interface {
+            Interface::Nvme(_) => None,
+            Interface::Ata(facts) => facts.rotation,
+            Interface::Scsi(facts) => facts.rotation,
+        }
+    }
+
     /// Why the drive's medium cannot be read now, by its own account; `None` when nothing speaks against it.
     pub fn out_of_reach(&self) -> Option<OutOfReach> {
         let nvme = |facts: &NvmeFacts| match facts.status.map(|status| status.state) {

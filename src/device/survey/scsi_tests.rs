@@ -88,7 +88,7 @@ fn all_that_a_unit_tells_is_kept() {
     );
     assert_eq!((facts.state, facts.zoned), (ScsiState::Sanitizing, 0));
     assert_eq!((facts.write_protected, facts.reserved), (Support::Yes, Support::Yes));
-    assert_eq!(facts.other_units, [0, 1 << 48]);
+    assert_eq!((facts.other_units.as_slice(), facts.units_listed), (&[0, 1 << 48][..], Support::Yes));
     let unusual = facts.unusual_format().unwrap();
     assert!(unusual.contains("520 bytes") && unusual.contains("type 2"), "{unusual}");
 
@@ -111,6 +111,7 @@ fn a_unit_that_tells_nothing_has_gaps_and_no_made_up_facts() {
         (ScsiState::Other, Support::NotTold, Support::NotTold)
     );
     assert_eq!((facts.blocks, facts.rotation), (0, None));
+    assert_eq!((facts.other_units.len(), facts.units_listed), (0, Support::NotTold));
     assert_eq!(capability.health, Health::default());
     assert!(capability.gaps.len() > 10, "{:?}", capability.gaps);
 }
