@@ -204,6 +204,7 @@ impl Purge {
             canaries: 8,
             expected: self.expected.clone(),
             reach: CommandReach {
+                unproven: Vec::new(),
                 scope: Scope::Drive,
                 units: vec!["namespace 1".into()],
                 not_reached: vec!["replay protected memory blocks".into()],
@@ -269,7 +270,7 @@ pub(crate) fn step(command: DriveCommand, before: Before, report: CommandReport)
             command,
             before,
             report: Some(report),
-            canaries: Some(Canaries { pattern, planted, after: Some(after) }),
+            canaries: Some(Canaries { pattern, planted, after: Some(after), others: Vec::new() }),
         },
         started: time(1),
         sent: Some(time(2)),
