@@ -2,7 +2,7 @@
 mod host;
 
 use super::super::firmware::Scope;
-use super::super::hidden::{Hidden, hidden};
+use super::super::hidden::{Hidden, hidden, restore};
 use super::super::request::{HiddenChoice, PsidGiven, Request};
 use super::reach::{Elsewhere, Extent, elsewhere};
 use crate::command::tcg::Authority;
@@ -51,9 +51,11 @@ pub(super) fn obstacles(
     found
 }
 
-/// Why capacity that stays hidden forbids the plan.
+/// Why capacity that stays hidden forbids the plan: it is to be left, or cannot be restored through what stands between
+/// the drive and this host.
 pub(in crate::plan) fn hidden_left(request: &Request, facts: &DriveFacts) -> Option<Reason> {
-    let left = request.hidden == HiddenChoice::Leave && matches!(hidden(facts), Hidden::Blocks { .. });
+    let stays = request.hidden == HiddenChoice::Leave || restore(facts).is_none();
+    let left = stays && matches!(hidden(facts), Hidden::Blocks { .. });
     (left && request.standard == Standard::NistR1).then(|| {
         Reason::new(
             ReasonCode::HiddenArea,
@@ -61,7 +63,13 @@ pub(in crate::plan) fn hidden_left(request: &Request, facts: &DriveFacts) -> Opt
                 "{} hides a part of its capacity, and Rev. 1 wants it back before a technique counts",
                 facts.title()
             ),
-            "leave --hidden-areas out, so that the full capacity is restored first",
+            match request.hidden {
+                HiddenChoice::Leave => "leave --hidden-areas out, so that the full capacity is restored first",
+                HiddenChoice::Restore => {
+                    "attach the drive where the kernel shows as many blocks as the drive itself presents, so that its full \
+                     capacity can be restored first"
+                }
+            },
         )
     })
 }

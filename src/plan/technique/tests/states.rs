@@ -90,7 +90,7 @@ fn what_the_drive_does_not_list_may_be_there() {
     for facts in [&unlisted, &silent, &unit] {
         assert_eq!(refused(&purge(), facts), [ReasonCode::ScopeNotAccepted]);
         let plan = planned(&Request { scope: Scope::Drive, ..purge() }, facts);
-        assert!(plan.firmware.unwrap().reach.units.iter().any(|unit| unit.contains("if there are any")));
+        assert!(plan.firmware.unwrap().reach.unproven.iter().any(|unit| unit.contains("if there are any")));
     }
     let not_covered = |facts: &DriveFacts| {
         let plan = planned(&clear(), facts);
@@ -140,11 +140,19 @@ fn under_rev_1_no_hidden_blocks_are_left() {
     let disk = ata_drive(DriveKind::Rotating, short);
     for technique in [None, Some(Technique::SecurityEraseEnhanced)] {
         let request = Request { standard: Standard::NistR1, technique, ..purge() };
-        assert_eq!(refused(&request, &disk), [ReasonCode::HiddenArea]);
-        let plan = planned(&Request { hidden: HiddenChoice::Restore, ..request }, &disk);
+        let leave = Request { hidden: HiddenChoice::Leave, ..request.clone() };
+        let plan = planned(&Request { hidden: HiddenChoice::Restore, ..request.clone() }, &disk);
         assert_eq!(plan.firmware.unwrap().restore.unwrap().native.0, 9_000_000_000);
+        // A bridge that shows one block less than the drive presents would not follow.
+        let bridge = ata_drive(DriveKind::Rotating, |facts| {
+            facts.areas.presented = 7_814_037_169;
+            short(facts);
+        });
+        for (request, facts) in [(&leave, &disk), (&request, &bridge)] {
+            assert_eq!(refused(request, facts), [ReasonCode::HiddenArea], "{technique:?}");
+        }
+        planned(&Request { standard: Standard::NistR2, technique: None, ..leave }, &disk);
     }
-    planned(&purge(), &disk);
 }
 
 /// A SATA SSD of which the kernel shows nothing and whose word 217 says that nothing turns.
