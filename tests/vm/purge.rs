@@ -12,7 +12,12 @@ use crate::support::Ask as _;
 #[track_caller]
 fn expect_purged(bench: &mut Bench, drive: &Drive, fate: &Fate, claimed: &str, standard: &str) {
     fate.expect(0, "done", &[]);
-    drive.expect_no_residue();
+    if claimed == "format" {
+        // What Format NVM means for cells that no address reaches is not said; the record says that.
+        assert!(drive.oracle().residue().addressable.is_empty());
+    } else {
+        drive.expect_no_residue();
+    }
     let claim = &fate.drive["claim"];
     assert_eq!((&claim["method"], &claim["technique"]), (&"purge".into(), &claimed.into()), "{claim}");
     assert_eq!((&claim["standard"], &claim["policy"]), (&standard.into(), &"builtin".into()), "{claim}");
@@ -116,6 +121,9 @@ fn what_only_rev_1_calls_a_purge_and_what_a_revert_with_the_psid_is() {
     for ((drive, technique, work), fate) in by_rev_1.iter().zip(&fates) {
         expect_purged(&mut bench, drive, fate, technique, "nist-800-88r1");
         assert_eq!(drive.works(), [*work]);
+        if *technique == "format" {
+            assert!(bench.check(fate.record()).1.contains("indeterminate"), "{}", fate.said);
+        }
     }
     for ((drive, tper), fate) in opal.iter().zip(&tpers).zip(&fates[by_rev_1.len()..]) {
         expect_purged(&mut bench, drive, fate, "opal-revert", "nist-800-88r2");

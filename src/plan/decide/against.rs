@@ -93,6 +93,10 @@ pub(super) fn out_of_reach_reason(facts: &DriveFacts) -> Option<Reason> {
         OutOfReach::Locked => {
             (ReasonCode::Locked, "unlock it with its password; of one that Expunge set: expunge recover")
         }
+        OutOfReach::LockedByTcg => (
+            ReasonCode::Locked,
+            "unlock it, or choose --method purge --technique opal-revert, with the PSID that is printed on the drive",
+        ),
         OutOfReach::SanitizeFailed => (
             ReasonCode::FirmwareFailed,
             "have the drive sanitize itself once more with --method purge, or destroy it",
