@@ -147,6 +147,13 @@ pub enum Entry {
         /// What the drive was like right before.
         before: Before,
     },
+    /// The drive took the command: what it is seen to do from here on is what it was told to do.
+    Accepted {
+        /// When.
+        at: UtcTime,
+        /// Its number, from 0.
+        step: u32,
+    },
     /// The command came to an end, or its end could not be established.
     Commanded {
         /// When.
@@ -279,6 +286,7 @@ impl Entry {
             | Self::Planting { at, .. }
             | Self::Planted { at, .. }
             | Self::Commanding { at, .. }
+            | Self::Accepted { at, .. }
             | Self::Commanded { at, .. }
             | Self::CanariesRead { at, .. }
             | Self::CommandsAnew { at, .. }
