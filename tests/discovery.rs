@@ -13,8 +13,10 @@ use std::path::Path;
 
 use expunge::cli::list;
 use expunge::device::claim::{Order, StatePaths, claim_here};
+use expunge::device::discover::facts_with_siblings;
 use expunge::device::elsewhere::Elsewhere;
 use expunge::device::guard::{Guard, GuardSet, Scene, Target, usage};
+use expunge::device::units::{are_of_one_drive, other_nodes};
 use expunge::device::{Discovery, Listed, Reach, SysRoot, Zoned, discover, resolve, source};
 use expunge::plan::{Decision, Policy, Request, decide};
 use expunge::unit::term::{DriveKind, Method, Standard, word};
@@ -260,6 +262,34 @@ fn a_process_with_the_pass_through_node_open_uses_the_drive() {
     assert_eq!(reasons.len(), 1, "{reasons:?}");
     assert!(reasons[0].text.contains("pass-through node of sda"), "{reasons:?}");
     assert_eq!(open("sdd"), []);
+}
+
+/// A command that reaches the whole drive is refused for what uses any of its units, over whichever node.
+#[test]
+fn what_uses_another_unit_of_the_drive_is_found_by_its_guards() {
+    let tree = Tree::new("nvme-namespaces-in-use");
+    let root = tree.root();
+    let facts = facts_with_siblings(&root, "nvme0n1").unwrap();
+    // One node of each unit for people and plans, all of them for the guards.
+    assert_eq!(facts.other_units, ["nvme0n2", "nvme0n3", "nvme0n4", "nvme0n5", "nvme7n6"]);
+    let nodes = other_nodes(&root, &facts);
+    assert_eq!(nodes, ["nvme0n2", "nvme0n3", "nvme0n4", "nvme0n5", "nvme1n2", "nvme7n6"]);
+    // Nothing is written to what only has the same serial number.
+    assert!(nodes[..5].iter().all(|name| are_of_one_drive(&root, "nvme0n1", name)));
+    assert!(!are_of_one_drive(&root, "nvme0n1", "nvme7n6") && !are_of_one_drive(&root, "nvme0n1", "dm-0"));
+    let descriptors = root.proc.join("812/fd");
+    std::fs::create_dir_all(&descriptors).unwrap();
+    std::os::unix::fs::symlink("/dev/null", descriptors.join("3")).unwrap();
+    let state = StatePaths(vec!["/srv/expunge".into()]);
+    let codes = |name: &str| -> Vec<ReasonCode> {
+        guards(&root, name, &GuardSet::all(), &state).iter().map(|reason| reason.code).collect()
+    };
+    assert_eq!(codes("nvme0n1"), [], "it is idle, and alone it would have been taken");
+    assert_eq!(codes("nvme0n2"), [ReasonCode::Mounted, ReasonCode::StateDevice]);
+    assert_eq!(codes("nvme1n2"), codes("nvme0n2"), "over another controller it is the same namespace");
+    assert_eq!(codes("nvme0n3"), [ReasonCode::Swap]);
+    assert_eq!(codes("nvme0n4"), [ReasonCode::Holder]);
+    assert_eq!(codes("nvme0n5"), [ReasonCode::OpenElsewhere]);
 }
 
 #[test]

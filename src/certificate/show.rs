@@ -9,6 +9,7 @@ use super::check::{Content, has_canaries_instead};
 use super::inspection::Inspection;
 use super::provenance::{Person, Provenance};
 use super::record::{DriveRecord, PassRecord, Record, VerificationRecord};
+use crate::plan::firmware::Scope;
 use crate::plan::{Limit, Plan, VerificationPlan};
 use crate::unit::term::word;
 use crate::unit::{Geometry, Pattern, Reason};
@@ -81,7 +82,7 @@ fn job(record: &Record, text: &mut Text) {
     }
     conduct::disposition(record.disposition, text);
     reasons(&record.reasons, text);
-    drive(&record.drive, text);
+    drive(&record.drive, reached(record), text);
     if let Some(plan) = &record.plan {
         contents(plan, text);
     }
@@ -124,7 +125,7 @@ fn inspected(inspection: &Inspection, text: &mut Text) {
     text.row("outcome", word(inspection.outcome));
     text.row("claim", "nothing is claimed: this is not a certificate of sanitization");
     reasons(&inspection.reasons, text);
-    drive(&inspection.drive, text);
+    drive(&inspection.drive, None, text);
     text.section("What was found");
     text.row("expected", pattern(&inspection.expected));
     verification(&inspection.verification, text);
@@ -146,7 +147,14 @@ fn reasons(reasons: &[Reason], text: &mut Text) {
     }
 }
 
-fn drive(drive: &DriveRecord, text: &mut Text) {
+/// How far the commands reached that were sent to the drive.
+fn reached(record: &Record) -> Option<Scope> {
+    let sent = record.firmware.as_ref()?.steps.iter().any(|step| step.sent.is_some());
+    let firmware = record.plan.as_ref()?.firmware.as_ref()?;
+    sent.then_some(firmware.reach.scope)
+}
+
+fn drive(drive: &DriveRecord, reach: Option<Scope>, text: &mut Text) {
     let identity = &drive.identity_before;
     text.section("Drive");
     text.row("kind", word(drive.kind));
@@ -176,7 +184,11 @@ fn drive(drive: &DriveRecord, text: &mut Text) {
         },
     );
     if !drive.other_units.is_empty() {
-        text.row("not covered", format!("other units: {}", drive.other_units.join(", ")));
+        let name = match reach {
+            Some(Scope::Drive) => "also reached",
+            Some(Scope::Unit) | None => "not covered",
+        };
+        text.row(name, format!("other units: {}", drive.other_units.join(", ")));
     }
 }
 

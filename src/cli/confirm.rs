@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use crate::device::DriveFacts;
+use crate::device::{Claimed, DriveFacts};
 use crate::job::prepare::Prepared;
 use crate::unit::{Reason, ReasonCode};
 
@@ -37,19 +37,27 @@ pub fn is_attended() -> bool {
 /// confirmed. A text that belongs to none of the drives means a mix-up: then none is confirmed.
 pub fn named(prepared: &[Prepared], given: &[String]) -> Vec<Option<Reason>> {
     let Some(source) = Source::choose(given) else {
-        return prepared.iter().map(|one| ready_text(one).map(|text| missing(one, &text))).collect();
+        let unsaid = |one: &Prepared| missing(&ready_texts(one));
+        return prepared.iter().map(unsaid).collect();
     };
     match source {
-        Source::Options => by_options(prepared, given),
+        Source::Options => {
+            let drives = prepared.iter().filter_map(|one| one.facts().and_then(DriveFacts::confirm_text));
+            let texts: Vec<_> = prepared.iter().map(ready_texts).collect();
+            by_options(&texts, &drives.collect(), given)
+        }
         Source::Terminal => {
-            prepared.iter().map(|one| ready_text(one).and_then(|text| ask(&title(one), &text))).collect()
+            // One after the other, and no further than the first that is not confirmed.
+            let ask_all = |one: &Prepared| ready_texts(one).iter().find_map(|(title, text)| ask(title, text));
+            prepared.iter().map(ask_all).collect()
         }
     }
 }
 
 /// Confirms a whole list by its number of drives.
 pub fn counted(prepared: &[Prepared], given: &[String]) -> Option<Reason> {
-    let ready = prepared.iter().filter(|one| matches!(one, Prepared::Ready(_))).count();
+    // A unit that a command reaches besides the one that was named counts as one that was not expected.
+    let ready: usize = prepared.iter().map(|one| ready_texts(one).len()).sum();
     let expected = ready.to_string();
     let wrong = |said: &str| {
         Reason::new(
@@ -75,64 +83,74 @@ pub fn counted(prepared: &[Prepared], given: &[String]) -> Option<Reason> {
     }
 }
 
-/// The text that confirms a drive, for drives that can begin.
-fn ready_text(prepared: &Prepared) -> Option<String> {
+/// What is confirmed by which text, for drives that can begin: the drive itself first, then every other unit of it that
+/// its command reaches. Another path to a unit has its text too.
+fn ready_texts(prepared: &Prepared) -> Vec<(String, String)> {
     match prepared {
-        // A drive without identity was refused before.
-        Prepared::Ready(ready) => Some(ready.claimed.facts().confirm_text().unwrap_or_default()),
-        Prepared::Dead(_) | Prepared::Refused(_) => None,
+        Prepared::Ready(ready) => {
+            let units = ready.claimed.units().iter().map(Claimed::facts);
+            let mut texts: Vec<(String, String)> = Vec::new();
+            for facts in std::iter::once(ready.claimed.facts()).chain(units) {
+                // A drive without identity was refused before; a unit without one is named by its node.
+                let own = || facts.node.display().to_string();
+                let text = facts.confirm_text().unwrap_or_else(own);
+                if texts.iter().all(|(_, known)| *known != text) {
+                    texts.push((facts.title(), text));
+                }
+            }
+            texts
+        }
+        Prepared::Dead(_) | Prepared::Refused(_) => Vec::new(),
     }
 }
 
-fn title(prepared: &Prepared) -> String {
-    prepared.facts().map_or_else(String::new, crate::device::DriveFacts::title)
+/// Why texts that nobody said are missing; `None` when none is.
+fn missing(unsaid: &[(String, String)]) -> Option<Reason> {
+    let titles: Vec<&str> = unsaid.iter().map(|(title, _)| title.as_str()).collect();
+    let options: Vec<String> = unsaid.iter().map(|(_, text)| format!("--confirm {}", quoted(text))).collect();
+    (!unsaid.is_empty()).then(|| {
+        Reason::new(
+            ReasonCode::ConfirmationMissing,
+            format!("{} would be overwritten and nobody confirmed it", titles.join(" and ")),
+            options.join(" "),
+        )
+    })
 }
 
-fn missing(prepared: &Prepared, text: &str) -> Reason {
-    Reason::new(
-        ReasonCode::ConfirmationMissing,
-        format!("{} would be overwritten and nobody confirmed it", title(prepared)),
-        format!("--confirm {}", quoted(text)),
-    )
-}
-
-fn by_options(prepared: &[Prepared], given: &[String]) -> Vec<Option<Reason>> {
+/// `texts` has, for each drive, what confirms it and its units; `drives` are the texts of all drives that were opened.
+fn by_options(
+    texts: &[Vec<(String, String)>],
+    drives: &BTreeSet<String>,
+    given: &[String],
+) -> Vec<Option<Reason>> {
     let said: BTreeSet<&str> = given.iter().map(String::as_str).collect();
-    let known: BTreeSet<String> =
-        prepared.iter().filter_map(|one| one.facts().and_then(|facts| facts.confirm_text())).collect();
+    let has = |one: &[(String, String)], text: &str| one.iter().any(|(_, known)| known == text);
+    let known = |text: &str| drives.contains(text) || texts.iter().any(|one| has(one, text));
     // Bridges and makers repeat serial numbers: one text must not confirm two drives, nor may it confirm the one
     // that was meant together with the one that was not.
-    let shared =
-        |text: &str| prepared.iter().filter_map(ready_text).filter(|other| other == text).count() > 1;
-    let strangers: Vec<&str> = said.iter().filter(|text| !known.contains(**text)).copied().collect();
-    prepared
-        .iter()
-        .map(|one| {
-            let text = ready_text(one)?;
-            if !strangers.is_empty() {
-                return Some(Reason::new(
-                    ReasonCode::ConfirmationMismatch,
-                    format!("{:?} confirms none of the drives that were opened", strangers.join(" ")),
-                    format!(
-                        "check that {} is the drive you mean; it has --confirm {}",
-                        title(one),
-                        quoted(&text)
-                    ),
-                ));
-            }
-            if shared(&text) {
-                return Some(Reason::new(
-                    ReasonCode::DuplicateIdentity,
-                    format!(
-                        "{} is confirmed by {text:?}, and so is another drive of this request",
-                        title(one)
-                    ),
-                    "give one of these drives at a time, each with its own command",
-                ));
-            }
-            (!said.contains(text.as_str())).then(|| missing(one, &text))
-        })
-        .collect()
+    let shared = |text: &str| texts.iter().filter(|one| has(one, text)).count() > 1;
+    let strangers: Vec<&str> = said.iter().copied().filter(|text| !known(text)).collect();
+    let judge = |texts: &Vec<(String, String)>| {
+        let (title, text) = texts.first()?;
+        if !strangers.is_empty() {
+            return Some(Reason::new(
+                ReasonCode::ConfirmationMismatch,
+                format!("{:?} confirms none of the drives that were opened", strangers.join(" ")),
+                format!("check that {title} is the drive you mean; it has --confirm {}", quoted(text)),
+            ));
+        }
+        if let Some((title, text)) = texts.iter().find(|(_, text)| shared(text)) {
+            return Some(Reason::new(
+                ReasonCode::DuplicateIdentity,
+                format!("{title} is confirmed by {text:?}, and so is another drive of this request"),
+                "give one of these drives at a time, each with its own command",
+            ));
+        }
+        let unsaid: Vec<_> =
+            texts.iter().filter(|(_, text)| !said.contains(text.as_str())).cloned().collect();
+        missing(&unsaid)
+    };
+    texts.iter().map(judge).collect()
 }
 
 fn ask(title: &str, text: &str) -> Option<Reason> {
@@ -219,6 +237,35 @@ pub fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_that_reaches_several_units_takes_the_text_of_each() {
+        let text = |nsid: u32| (format!("/dev/nvme0n{nsid}"), format!("S/nsid={nsid}"));
+        let whole = vec![vec![text(1), text(2)]];
+        let drives = BTreeSet::from(["S/nsid=1".to_owned()]);
+        let confirm = |given: &[&str]| {
+            let given: Vec<String> = given.iter().map(|text| (*text).to_owned()).collect();
+            by_options(&whole, &drives, &given).remove(0)
+        };
+        assert_eq!(confirm(&["S/nsid=1", "S/nsid=2"]), None);
+        let reason = confirm(&["S/nsid=1"]).unwrap();
+        assert_eq!(
+            (reason.code, reason.remedy.as_str()),
+            (ReasonCode::ConfirmationMissing, "--confirm S/nsid=2")
+        );
+        assert!(reason.text.contains("/dev/nvme0n2"), "{}", reason.text);
+        let reason = confirm(&["S/nsid=1", "S/nsid=2", "S/nsid=3"]).unwrap();
+        assert_eq!(reason.code, ReasonCode::ConfirmationMismatch);
+        let both = missing(&whole[0]).unwrap();
+        assert_eq!(both.remedy, "--confirm S/nsid=1 --confirm S/nsid=2");
+        assert_eq!(missing(&[]), None);
+        // A unit of one drive is not confirmed together with another drive that has the same text.
+        let twice = vec![whole[0].clone(), vec![("/dev/sdx".to_owned(), "S/nsid=2".to_owned())]];
+        let given = ["S/nsid=1".to_owned(), "S/nsid=2".to_owned()];
+        let codes: Vec<_> =
+            by_options(&twice, &drives, &given).into_iter().map(|reason| reason.unwrap().code).collect();
+        assert_eq!(codes, [ReasonCode::DuplicateIdentity; 2]);
+    }
 
     #[test]
     fn odd_texts_are_one_word_of_a_shell() {

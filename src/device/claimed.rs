@@ -23,6 +23,8 @@ pub struct Claimed {
     notes: Vec<String>,
     state: StatePaths,
     target: Target,
+    /// Other units of the drive, where a command concerns them: held and looked at with it.
+    units: Vec<Self>,
 }
 
 /// Opens and claims a drive in a helper process and takes over its descriptor.
@@ -57,7 +59,15 @@ pub fn claim(helper: &Helper, order: &Order, wait: Duration) -> Result<Claimed, 
         return Err(refuse(mixed_up(order)));
     }
     let state = order.state.clone();
-    Ok(Claimed { file, facts: seen.facts, sources: seen.sources, notes: seen.notes, state, target })
+    Ok(Claimed {
+        file,
+        facts: seen.facts,
+        sources: seen.sources,
+        notes: seen.notes,
+        state,
+        target,
+        units: Vec::new(),
+    })
 }
 
 fn mixed_up(order: &Order) -> Reason {
@@ -88,6 +98,16 @@ impl Claimed {
     /// The open drive.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+
+    /// Holds these other units of the drive too: every further look is at them as well.
+    pub fn hold_units(&mut self, units: Vec<Self>) {
+        self.units = units;
+    }
+
+    /// The other units of the drive that are held.
+    pub fn units(&self) -> &[Self] {
+        &self.units
     }
 
     /// Gives up the guarding and hands over the open drive with its facts.
@@ -139,6 +159,8 @@ impl Claimed {
         };
         let own = vec![std::process::id()];
         reasons.extend(Scene::new(root, &self.target, own, &self.state).run(guards).reasons);
+        let units = self.units.iter().map(|unit| unit.look_again(root, guards));
+        reasons.extend(units.filter_map(Result::err).flatten());
         if reasons.is_empty() { Ok(()) } else { Err(reasons) }
     }
 

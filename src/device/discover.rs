@@ -111,6 +111,7 @@ pub fn discover(root: &SysRoot) -> Discovery {
 /// Facts of one device with its other paths and units; `None` when it is not there.
 pub fn facts_with_siblings(root: &SysRoot, name: &str) -> Option<DriveFacts> {
     let mut facts = gather::drive_facts(root, name)?;
+    let mut units: Vec<Identity> = Vec::new();
     for other in root.names(&root.sys.join("block")) {
         // The paths of a drive under native NVMe multipath have no nodes.
         let hidden = root.block_folder(&other).and_then(|folder| root.number(&folder.join("hidden")));
@@ -118,6 +119,19 @@ pub fn facts_with_siblings(root: &SysRoot, name: &str) -> Option<DriveFacts> {
             not_a_drive(&other).is_none() && !other.starts_with("loop") && other != name && hidden != Some(1);
         if let Some(sibling) = plain.then(|| gather::drive_facts(root, &other)).flatten() {
             relate(&mut facts, &sibling);
+            // Another path to another unit makes no more units: as in the list, the first node stands for it.
+            let hidden = root.block_folder(&other).and_then(|folder| root.number(&folder.join("hidden")));
+            let again = |known: &Identity| {
+                is_same_unit(known, &sibling.identity)
+                    || (known.nsid.is_some() && known.nsid == sibling.identity.nsid)
+            };
+            if facts.other_units.last() == Some(&other) {
+                if hidden == Some(1) || units.iter().any(again) {
+                    facts.other_units.pop();
+                } else {
+                    units.push(sibling.identity);
+                }
+            }
         }
     }
     Some(facts)

@@ -32,6 +32,7 @@ pub mod stack;
 pub mod survey;
 pub mod sysfs;
 pub mod thermometer;
+pub mod units;
 
 pub use again::{find_again, is_same_drive, is_same_drive_of};
 pub use bus::bus_of;

@@ -19,6 +19,7 @@ use super::listen::{Happening, Listener};
 use super::probe;
 use super::shares::Seat;
 use super::speed::Speedometer;
+use super::units::UnitMeans;
 use crate::certificate::record::{Conduct, HeatRecord, Probe, WentOn};
 use crate::certificate::time::UtcTime;
 use crate::device::thermometer::Thermometer;
@@ -63,7 +64,19 @@ pub(super) struct Broken(pub(super) Ending);
 
 /// Writes what is left of all passes of a plan and verifies the last. Total: whatever happens has an ending.
 pub fn carry_out(plan: &Plan, patterns: &[Pattern], course: Course, means: Means<'_>) -> Run {
+    carry_out_with(plan, patterns, course, means, Vec::new())
+}
+
+/// The same, with those who work on the other units of the drive that its commands reach.
+pub fn carry_out_with<'a>(
+    plan: &Plan,
+    patterns: &[Pattern],
+    course: Course,
+    means: Means<'a>,
+    units: Vec<UnitMeans<'a>>,
+) -> Run {
     let mut talk = Talk::new(plan.geometry, plan.rules(), course.spent, means);
+    talk.units = units;
     let slots = still_there(plan, &course);
     let mut run = Run {
         restores: course.restores,
@@ -128,6 +141,8 @@ pub(super) struct Talk<'a> {
     spent: Duration,
     began: Instant,
     pub(super) means: Means<'a>,
+    /// Those who work on other units of the drive.
+    pub(super) units: Vec<UnitMeans<'a>>,
     pub(super) stop_sent: Option<Instant>,
     pub(super) heard: Instant,
     /// Until when nothing need be heard: the drive is at work on a command that answers when it is done.
@@ -140,7 +155,7 @@ pub(super) struct Talk<'a> {
 }
 
 impl<'a> Talk<'a> {
-    fn new(geometry: Geometry, rules: Rules, spent: Duration, means: Means<'a>) -> Self {
+    pub(super) fn new(geometry: Geometry, rules: Rules, spent: Duration, means: Means<'a>) -> Self {
         let now = Instant::now();
         Self {
             geometry,
@@ -148,6 +163,7 @@ impl<'a> Talk<'a> {
             spent,
             began: now,
             means,
+            units: Vec::new(),
             stop_sent: None,
             heard: now,
             quiet: None,
@@ -170,6 +186,26 @@ impl Talk<'_> {
 
     pub(super) const fn stop_was_asked(&self) -> bool {
         self.stop_sent.is_some()
+    }
+
+    pub(super) const fn stop_flag(&self) -> &AtomicBool {
+        self.means.stop
+    }
+
+    pub(super) const fn clock(&self) -> &Clock {
+        self.means.clock
+    }
+
+    /// Takes over who was left behind by a talk about another unit.
+    pub(super) fn inherit(&mut self, other: Conduct) {
+        if let Some(who) = other.left_behind {
+            self.conduct.left_behind.get_or_insert(who);
+        }
+    }
+
+    /// Ends a talk.
+    pub(super) fn into_conduct(self) -> Conduct {
+        self.conduct
     }
 
     pub(super) fn secret(&self) -> Option<Secret> {

@@ -69,7 +69,10 @@ impl Talk<'_> {
         if trust == Trust::Held || run.steps.iter().any(failed) {
             return Ok(begun);
         }
-        let seen = !plan.passes.is_empty() || matches!(plan.verification, VerificationPlan::Full { .. });
+        let alone = plan.firmware.as_ref().is_none_or(|firmware| firmware.compared_units().is_empty());
+        // In other units nothing is read afterwards. Before passes that may have begun it is for the record to say so.
+        let read = alone && matches!(plan.verification, VerificationPlan::Full { .. });
+        let seen = !plan.passes.is_empty() || read;
         let from = if seen { run.steps.len() } else { 0 };
         let ended = begun.as_ref().is_some_and(|step| !failed(step));
         if from == run.steps.len() && !ended {
@@ -102,6 +105,7 @@ impl Talk<'_> {
         };
         if start == Start::Send {
             self.plant(plan, number, step)?;
+            self.plant_others(plan, number, step)?;
             self.is_provable(plan, compared, step)?;
             self.look_before(number, step)?;
         }
@@ -120,6 +124,7 @@ impl Talk<'_> {
             self.keep(&Entry::Commanded { at: self.now(), step: number, report: Box::new(report.clone()) })?;
             step.tally.report = Some(report);
         }
+        self.read_others(number, step)?;
         self.read_canaries(number, step)?;
         step.ended = Some(self.now());
         Ok(())
@@ -130,14 +135,21 @@ impl Talk<'_> {
         if plan.canaries == 0 {
             return Ok(());
         }
-        let mut key = [0; 32];
-        random(&mut key)?;
-        let capacity = self.geometry().capacity;
-        let blocks = choose(capacity, plan.canaries, &key);
-        random(&mut key)?;
-        let pattern = Pattern::Keyed { key: PatternKey(key) };
+        let (pattern, blocks) = draw(self.geometry().capacity, plan.canaries)?;
         let at = self.now();
         self.keep(&Entry::Planting { at, step: number, pattern: pattern.clone(), blocks: blocks.clone() })?;
+        let planted = self.write_canaries(&pattern, &blocks)?;
+        self.keep(&Entry::Planted { at: self.now(), step: number, planted: planted.clone() })?;
+        step.tally.canaries = Some(Canaries { pattern, planted, after: None, others: Vec::new() });
+        if self.stop_was_asked() { Err(Broken(Ending::Stopped)) } else { Ok(()) }
+    }
+
+    /// Writes blocks and reads them; which of them hold the pattern then.
+    pub(super) fn write_canaries(
+        &mut self,
+        pattern: &Pattern,
+        blocks: &RangeSet,
+    ) -> Result<RangeSet, Broken> {
         let mut terms = self.terms();
         terms.rules = Rules { repair_blocks: terms.rules.repair_blocks.max(blocks.count().0), ..terms.rules };
         self.order(&Order::Repair(Repair { terms, pattern: pattern.clone(), wrong: blocks.clone() }))?;
@@ -145,13 +157,11 @@ impl Talk<'_> {
         let mut planted = tally.right_again;
         planted.extend(&tally.repaired);
         let mut foreign = planted.clone();
-        foreign.subtract(&blocks);
+        foreign.subtract(blocks);
         if !foreign.is_empty() {
             return Err(Broken(lost("the worker process wrote other blocks than it was told to".into())));
         }
-        self.keep(&Entry::Planted { at: self.now(), step: number, planted: planted.clone() })?;
-        step.tally.canaries = Some(Canaries { pattern, planted, after: None });
-        if self.stop_was_asked() { Err(Broken(Ending::Stopped)) } else { Ok(()) }
+        Ok(planted)
     }
 
     /// A command whose end nothing could prove is not begun: it would destroy everything and come to nothing.
@@ -344,6 +354,15 @@ const fn is_open(conclusion: &Conclusion) -> bool {
         | Conclusion::NotStarted { .. }
         | Conclusion::Failed { .. } => false,
     }
+}
+
+/// A key that nothing else has, and the blocks that get it.
+pub(super) fn draw(capacity: BlockCount, wanted: u32) -> Result<(Pattern, RangeSet), Broken> {
+    let mut key = [0; 32];
+    random(&mut key)?;
+    let blocks = choose(capacity, wanted, &key);
+    random(&mut key)?;
+    Ok((Pattern::Keyed { key: PatternKey(key) }, blocks))
 }
 
 fn unheld() -> Reason {

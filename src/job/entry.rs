@@ -17,7 +17,7 @@ use crate::journal::{Journal, Store};
 use crate::plan::Plan;
 use crate::plan::firmware::Restore;
 use crate::unit::term::Outcome;
-use crate::unit::{BlockCount, Digest, Pattern, RangeSet, Reason};
+use crate::unit::{BlockCount, Digest, Geometry, Pattern, RangeSet, Reason};
 use crate::verify::{RepairTally, VerificationTally};
 use crate::worker::message::{Ended, Opened};
 
@@ -131,6 +131,32 @@ pub enum Entry {
         /// Those of the blocks that do.
         planted: RangeSet,
     },
+    /// The same is about to be done in another unit of the drive, which the command is to reach.
+    PlantingUnit {
+        /// When.
+        at: UtcTime,
+        /// Number of the command, from 0.
+        step: u32,
+        /// The unit, by the name that the plan has for it.
+        unit: String,
+        /// Its shape.
+        geometry: Geometry,
+        /// What they will hold.
+        pattern: Pattern,
+        /// The blocks.
+        blocks: RangeSet,
+    },
+    /// They hold it: written, flushed and read.
+    PlantedUnit {
+        /// When.
+        at: UtcTime,
+        /// Number of the command, from 0.
+        step: u32,
+        /// The unit.
+        unit: String,
+        /// Those of the blocks that do.
+        planted: RangeSet,
+    },
     /// A command is about to be sent to the drive: from here on it may be at work.
     Commanding {
         /// When.
@@ -169,6 +195,17 @@ pub enum Entry {
         at: UtcTime,
         /// Number of the command, from 0.
         step: u32,
+        /// What was found.
+        tally: VerificationTally,
+    },
+    /// The blocks in another unit were read after the command.
+    UnitCanariesRead {
+        /// When.
+        at: UtcTime,
+        /// Number of the command, from 0.
+        step: u32,
+        /// The unit.
+        unit: String,
         /// What was found.
         tally: VerificationTally,
     },
@@ -285,6 +322,9 @@ impl Entry {
             | Self::KeySlotsOverwritten { at, .. }
             | Self::Planting { at, .. }
             | Self::Planted { at, .. }
+            | Self::PlantingUnit { at, .. }
+            | Self::PlantedUnit { at, .. }
+            | Self::UnitCanariesRead { at, .. }
             | Self::Commanding { at, .. }
             | Self::Accepted { at, .. }
             | Self::Commanded { at, .. }

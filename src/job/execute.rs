@@ -7,7 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::arm::draw_patterns;
-use super::carry_out::{Means, carry_out};
+use super::carry_out::{Means, carry_out_with};
 use super::clock::Clock;
 use super::conclude::{
     Circumstances, RecordFault, Signer, firmware_record, pass_records, sign_and_store, verification_record,
@@ -21,6 +21,7 @@ use super::opening::{keep, open_numbered};
 use super::prepare::{Dead, Host, Ready};
 use super::shares::{Limits, Seat, Shares};
 use super::tuning::{Wish, tuning};
+use super::units::Crew;
 use super::{ending, host};
 use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::record::{Bandwidth, Conduct, DriveRecord, FirmwareRecord, Interruption};
@@ -264,18 +265,13 @@ fn drive(
     let mut worker = match Worker::start(&shared.host.program, claimed.descriptor()) {
         Ok(worker) => worker,
         Err(error) => {
-            return Run {
-                restores: course.restores,
-                key_slots: course.key_slots,
-                steps: course.steps,
-                passes: course.passes,
-                verification: course.verification,
-                probe: None,
-                ending: ending::lost(format!("the worker process could not be started: {error}")),
-                capability: None,
-                left_at_work: LeftAtWork::No,
-                conduct: Conduct::default(),
-            };
+            return run_lost(course, &format!("the worker process could not be started: {error}"));
+        }
+    };
+    let mut crew = match Crew::start(&shared.host.program, &shared.host.root, claimed, plan, shared.wish) {
+        Ok(crew) => crew,
+        Err(error) => {
+            return run_lost(course, &format!("a worker for another unit could not be started: {error}"));
         }
     };
     let means = Means {
@@ -289,7 +285,7 @@ fn drive(
         listener,
         keeper: journal,
     };
-    let mut run = carry_out(plan, &sitting.patterns, course, means);
+    let mut run = carry_out_with(plan, &sitting.patterns, course, means, crew.means());
     if run.left_at_work == LeftAtWork::Yes {
         worker.leave();
         return run;
@@ -298,15 +294,34 @@ fn drive(
     match worker.finish(WORKER_PATIENCE, dying) {
         // It could be killed after all, if it was given up.
         Farewell::Left => run.conduct.left_behind = None,
-        Farewell::Stuck { whereabouts } => {
-            // It has the drive open for writing, whatever it reported.
-            if run.ending == Ending::Completed {
-                run.ending = ending::stays(&whereabouts);
-            }
-            run.conduct.left_behind.get_or_insert(whereabouts);
-        }
+        Farewell::Stuck { whereabouts } => stuck(whereabouts, &mut run),
     }
+    crew.finish(WORKER_PATIENCE, dying, &mut run);
     run
+}
+
+/// A worker that does not leave has the drive, or a unit of it, open for writing, whatever it reported.
+pub(super) fn stuck(whereabouts: String, run: &mut Run) {
+    if run.ending == Ending::Completed {
+        run.ending = ending::stays(&whereabouts);
+    }
+    run.conduct.left_behind.get_or_insert(whereabouts);
+}
+
+/// A sitting in which nothing could be begun.
+fn run_lost(course: Course, text: &str) -> Run {
+    Run {
+        restores: course.restores,
+        key_slots: course.key_slots,
+        steps: course.steps,
+        passes: course.passes,
+        verification: course.verification,
+        probe: None,
+        ending: ending::lost(text.to_owned()),
+        capability: None,
+        left_at_work: LeftAtWork::No,
+        conduct: Conduct::default(),
+    }
 }
 
 /// The drive's sensor, or the file that was named instead.

@@ -22,10 +22,17 @@ pub(super) fn of_job(
 
 /// What somebody wrote while nobody held the drive, after its own command, was written over, not purged.
 pub(super) fn unheld(plan: &Plan, interruptions: &[Interruption]) -> Option<Limit> {
-    let text = "the job was interrupted: what was written on the drive meanwhile, after its own command, was overwritten \
-                and not purged";
-    let concerned = plan.firmware.is_some() && !plan.passes.is_empty() && !interruptions.is_empty();
-    concerned.then(|| Limit { code: LimitCode::ObservationLimited, text: text.to_owned() })
+    let mut text =
+        "the job was interrupted: what was written on the drive meanwhile, after its own command, was \
+                    overwritten and not purged"
+            .to_owned();
+    let firmware = plan.firmware.as_ref()?;
+    if !firmware.compared_units().is_empty() {
+        let others = firmware.compared_units().join(", ");
+        text.push_str(&format!("; what was written in {others} meanwhile was not even overwritten"));
+    }
+    let concerned = !plan.passes.is_empty() && !interruptions.is_empty();
+    concerned.then_some(Limit { code: LimitCode::ObservationLimited, text })
 }
 
 /// What could not be seen belongs on the record: the job went on without it.

@@ -37,6 +37,7 @@ pub mod shares;
 mod silence;
 mod speed;
 pub mod tuning;
+pub mod units;
 
 pub use conclude::Signer;
 pub use dirs::Directories;

@@ -1,13 +1,18 @@
 //! Everything before the first effect: resolve, claim, guards, facts, decision. Nothing here writes to a drive.
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::dirs::Directories;
 use super::execute::new_job_name;
+use super::units::not_held;
 use crate::certificate::provenance::Given;
 use crate::device::claim::Order as ClaimOrder;
+use crate::device::units::{are_of_one_drive, claim_others};
 use crate::device::{
-    Claimed, DriveFacts, Helper, Reach, StatePaths, SysRoot, claim, duplicate_identities, resolve,
+    Claimed, ContentType, DriveFacts, Helper, Reach, StatePaths, SysRoot, claim, duplicate_identities,
+    resolve,
 };
+use crate::plan::firmware::FirmwarePlan;
 use crate::plan::{Decision, Plan, Policy, Request, decide};
 use crate::unit::{Reason, ReasonClass, ReasonCode};
 use crate::worker::parent::Program;
@@ -138,7 +143,7 @@ pub fn prepare(host: &Host, orders: &[Order]) -> Vec<Prepared> {
             .map(|(thread, order)| thread.join().unwrap_or_else(|_| panicked(order)))
             .collect()
     });
-    let doubles = doubles(&prepared);
+    let doubles = doubles(&host.root, &prepared);
     for ((one, order), reasons) in prepared.iter_mut().zip(orders).zip(doubles) {
         if !reasons.is_empty() {
             let turned_down = Prepared::Refused(Box::new(RefusedDrive {
@@ -149,20 +154,93 @@ pub fn prepare(host: &Host, orders: &[Order]) -> Vec<Prepared> {
             *one = std::mem::replace(one, turned_down).refuse(&order.device, reasons);
         }
     }
-    prepared
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = prepared
+            .into_iter()
+            .zip(orders)
+            .map(|(one, order)| (scope.spawn(move || with_other_units(host, order, one)), order))
+            .collect();
+        threads.into_iter().map(|(thread, order)| thread.join().unwrap_or_else(|_| panicked(order))).collect()
+    })
 }
 
-/// For each drive, why it is the same as another one of the request.
-fn doubles(prepared: &[Prepared]) -> Vec<Vec<Reason>> {
+/// Holds the other units of a drive that the plan reaches, or refuses it for what uses one of them.
+fn with_other_units(host: &Host, order: &Order, prepared: Prepared) -> Prepared {
+    let Prepared::Ready(mut ready) = prepared else { return prepared };
+    match hold_other_units(host, &mut ready.claimed, &ready.plan, &order.request.known_content) {
+        Ok(()) => Prepared::Ready(ready),
+        Err(reasons) => Prepared::Ready(ready).refuse(&order.device, reasons),
+    }
+}
+
+/// Claims the other units of a drive under all guards where a command of its plan concerns them.
+///
+/// # Errors
+/// Every blocker of every unit.
+pub(super) fn hold_other_units(
+    host: &Host,
+    claimed: &mut Claimed,
+    plan: &Plan,
+    known: &BTreeSet<ContentType>,
+) -> Result<(), Vec<Reason>> {
+    if !plan.firmware.as_ref().is_some_and(FirmwarePlan::concerns_other_units) {
+        return Ok(());
+    }
+    let state = StatePaths(host.directories.all());
+    claim_others(&host.helper, &host.root, claimed, &state, known, CLAIM_WAIT)?;
+    let missing = not_held(&host.root, claimed, plan);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let title = claimed.facts().title();
+    let text = format!(
+        "the command for {title} reaches {}, whose blocks cannot be addressed: nothing could show that they are gone",
+        missing.join(", ")
+    );
+    let remedy = "see how the kernel presents the units: expunge list; or plan without canaries, and without a claim for them: --no-canaries";
+    Err(vec![Reason::new(ReasonCode::NoCapacity, text, remedy)])
+}
+
+/// For each drive, why it is the same as another one of the request, or one is a unit that the command for the other
+/// reaches.
+fn doubles(root: &SysRoot, prepared: &[Prepared]) -> Vec<Vec<Reason>> {
+    let reaches = |one: usize| match &prepared[one] {
+        Prepared::Ready(ready) => {
+            ready.plan.firmware.as_ref().is_some_and(FirmwarePlan::concerns_other_units)
+        }
+        Prepared::Dead(_) | Prepared::Refused(_) => false,
+    };
     let same = |one: usize, other: usize| match (prepared[one].facts(), prepared[other].facts()) {
         (Some(a), Some(b)) if one != other => {
             // Named in the order of the request, whichever of the two is asked about.
             let pair = if one < other { [a.clone(), b.clone()] } else { [b.clone(), a.clone()] };
-            duplicate_identities(&pair)
+            let mut reasons = duplicate_identities(&pair);
+            if reasons.is_empty() && (reaches(one) || reaches(other)) {
+                reasons.extend(units_of_one(root, &pair));
+            }
+            reasons
         }
         _ => Vec::new(),
     };
     (0..prepared.len()).map(|one| (0..prepared.len()).flat_map(|other| same(one, other)).collect()).collect()
+}
+
+/// Two units of a drive, of which a command for one reaches the other.
+fn units_of_one(root: &SysRoot, pair: &[DriveFacts; 2]) -> Option<Reason> {
+    let [one, other] = pair;
+    let knows = |one: &DriveFacts, other: &DriveFacts| one.other_units.contains(&other.kernel_name);
+    let together = knows(one, other)
+        || knows(other, one)
+        || are_of_one_drive(root, &one.kernel_name, &other.kernel_name);
+    together.then(|| {
+        let (one, other) = (one.node.display(), other.node.display());
+        let text = format!(
+            "{one} and {other} are units of one drive, and a command for one of them reaches the other"
+        );
+        let remedy =
+            format!("name one of them, with --scope drive: {one}; or sanitize them one after the other");
+        Reason::new(ReasonCode::DuplicateIdentity, text, remedy)
+    })
 }
 
 fn panicked(order: &Order) -> Prepared {

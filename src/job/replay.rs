@@ -17,6 +17,7 @@ use crate::engine::PassTally;
 use crate::plan::{Plan, RuleName};
 use crate::unit::term::{Outcome, word};
 use crate::unit::{BlockCount, Digest, Pattern, RangeSet, Reason, ReasonCode};
+use crate::verify::UnitCanaries;
 use crate::worker::message::Ended;
 
 /// How far a job has come.
@@ -105,6 +106,8 @@ pub struct Story {
     key_slots: Option<(UtcTime, RangeSet)>,
     /// Blocks whose planting was begun.
     planting: Option<(Pattern, RangeSet)>,
+    /// The same in another unit.
+    planting_unit: Option<UnitCanaries>,
 }
 
 /// Entries that no job of ours writes in this order.
@@ -177,6 +180,7 @@ impl Story {
             verifying: None,
             key_slots: None,
             planting: None,
+            planting_unit: None,
         };
         match entry {
             Entry::Refused { job, reasons, .. } => {
@@ -230,6 +234,14 @@ impl Story {
             Entry::KeySlotsOverwritten { at, overwritten } => self.key_slots_overwritten(at, overwritten),
             Entry::Planting { at, step, pattern, blocks } => self.planting(at, step, pattern, blocks),
             Entry::Planted { step, planted, .. } => self.planted(step, planted),
+            Entry::PlantingUnit { step, unit, geometry, pattern, blocks, .. } => {
+                let after = None;
+                self.planting_unit(step, UnitCanaries { unit, geometry, pattern, planted: blocks, after })
+            }
+            Entry::PlantedUnit { step, unit, planted, .. } => self.planted_unit(step, &unit, planted),
+            Entry::UnitCanariesRead { at, step, unit, tally } => {
+                self.unit_canaries_read(at, step, &unit, tally)
+            }
             Entry::Commanding { at, step, command, bytes, before, .. } => {
                 self.commanding(at, step, command, bytes, before)
             }
@@ -402,6 +414,7 @@ impl Story {
         self.course.trust = Trust::Interrupted;
         self.verifying = None;
         self.planting = None;
+        self.planting_unit = None;
         self.key_slots = None;
         self.verdict = None;
         self.record = None;

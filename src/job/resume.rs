@@ -7,7 +7,7 @@ use super::host;
 use super::listen::Listener;
 use super::opening::keep;
 use super::order::superseded;
-use super::prepare::{CLAIM_WAIT, Host};
+use super::prepare::{CLAIM_WAIT, Host, hold_other_units};
 use super::replay::{State, Story, replay};
 use crate::certificate::provenance::Given;
 use crate::certificate::store::left_behind;
@@ -164,7 +164,7 @@ fn take_drive(host: &Host, story: &Story, known: &[ContentType]) -> Result<(Clai
     };
     let drive = find_again(&host.root, before).map_err(|reason| vec![reason])?;
     let order = ClaimOrder { drive, state: StatePaths(host.directories.all()) };
-    let claimed = claim(&host.helper, &order, CLAIM_WAIT).map_err(|refusal| refusal.reasons)?;
+    let mut claimed = claim(&host.helper, &order, CLAIM_WAIT).map_err(|refusal| refusal.reasons)?;
     let now = claimed.facts();
     is_same_drive_of(before, now, &story.sizes()).map_err(|reason| vec![reason])?;
     let foreign: Vec<&crate::device::Content> = now
@@ -175,6 +175,8 @@ fn take_drive(host: &Host, story: &Story, known: &[ContentType]) -> Result<(Clai
         .filter(|content| !plan.content.contains(content) && !known.contains(&content.content_type))
         .collect();
     if foreign.is_empty() {
+        let known = plan.known_content.iter().chain(known).copied().collect();
+        hold_other_units(host, &mut claimed, plan, &known)?;
         return Ok((claimed, plan.clone()));
     }
     let listed = foreign.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

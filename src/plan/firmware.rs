@@ -28,6 +28,21 @@ pub struct FirmwarePlan {
     pub crypto_basis: Option<CryptoBasis>,
 }
 
+impl FirmwarePlan {
+    /// Whether units of the drive other than this one lose their data, or may: then all of them must be nobody's.
+    pub fn concerns_other_units(&self) -> bool {
+        let reach = &self.reach;
+        let beyond = reach.scope == Scope::Drive || reach.units.len() > 1 || !reach.unproven.is_empty();
+        beyond && !self.steps.is_empty()
+    }
+
+    /// Units besides this one in which canaries must vanish, by the names of [`CommandReach::units`].
+    pub fn compared_units(&self) -> &[String] {
+        let planted = self.canaries > 0 && !self.steps.is_empty();
+        self.reach.units.get(1..).filter(|_| planted).unwrap_or_default()
+    }
+}
+
 /// What reading shows after a command that sanitized a drive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
@@ -49,8 +64,12 @@ pub enum Expected {
 pub struct CommandReach {
     /// One unit or the whole drive.
     pub scope: Scope,
-    /// Everything that loses its data, by name, this unit included: namespaces, logical units.
+    /// What loses its data and is shown to have lost it, by name, this unit first: namespaces, logical units.
     pub units: Vec<String>,
+    /// What loses its data, or may, and of which nothing is compared: units that the kernel does not present, units that
+    /// only may be reached, capacity without an address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unproven: Vec<String>,
     /// What keeps its data (RPMB, boot partitions), by name.
     pub not_reached: Vec<String>,
 }

@@ -328,6 +328,8 @@ pub enum LimitCode {
     SectorsGivenUp,
     /// The drive hides blocks (HPA, DCO, accessible maximum address), and they stay hidden.
     HiddenAreasLeft,
+    /// Units or places that the drive's command reaches or may, of which nothing was compared.
+    UnitWithoutEvidence,
 }
 
 #[cfg(test)]

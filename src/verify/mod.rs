@@ -11,6 +11,6 @@ pub mod verdict;
 pub use read_back::{ReadBackEnd, read_back};
 pub use repair::{RepairTally, repair};
 pub use sample::{Sample, Seed};
-pub use steps::{Canaries, StepTally};
+pub use steps::{Canaries, StepTally, UnitCanaries};
 pub use tally::VerificationTally;
 pub use verdict::{Ending, Evidence, Verdict, judge};

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::VerificationTally;
 use crate::command::DriveCommand;
 use crate::engine::firmware::{Before, CommandReport, Conclusion};
+use crate::plan::firmware::FirmwarePlan;
 use crate::plan::{Plan, VerificationPlan};
-use crate::unit::{BlockCount, Geometry, Pattern, RangeSet, Reason, ReasonCode};
+use crate::unit::{BlockCount, Digest, Geometry, Pattern, RangeSet, Reason, ReasonCode};
 
 /// Blocks with unique data that must be gone after a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,25 @@ pub struct Canaries {
     pub planted: RangeSet,
     /// Their reading after the command against the same pattern: what matches has survived. `None` when they were not
     /// read.
+    pub after: Option<VerificationTally>,
+    /// Those in other units of the drive, where the command is to reach them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<UnitCanaries>,
+}
+
+/// Canaries in another unit of the drive. Nothing else is compared there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct UnitCanaries {
+    /// The unit, by the name that the plan has for it.
+    pub unit: String,
+    /// Its shape.
+    pub geometry: Geometry,
+    /// What they held: a keyed stream with a key of its own.
+    pub pattern: Pattern,
+    /// Blocks that were written, flushed, and read back as written before the command.
+    pub planted: RangeSet,
+    /// Their reading after the command; `None` when they were not read.
     pub after: Option<VerificationTally>,
 }
 
@@ -71,32 +91,58 @@ impl Demand {
 }
 
 impl Canaries {
-    /// What they tell.
+    /// What those in this unit tell.
     pub fn word(&self, demand: &Demand) -> CanaryWord {
-        let Some(after) = &self.after else { return CanaryWord::Silent };
-        if !after.matched.is_zero() {
-            return CanaryWord::Survived;
-        }
-        let read = after.mismatched.count() + after.unreadable.count();
-        if !demand.is_met_by(&self.planted) || after.wanted != self.planted.count() || read != after.wanted {
-            return CanaryWord::Silent;
-        }
-        if after.mismatched == self.planted {
-            CanaryWord::AllChanged
-        } else if after.unreadable == self.planted {
-            CanaryWord::AllUnreadable
-        } else {
-            CanaryWord::NoneSeen
-        }
+        word(&self.planted, self.after.as_ref(), demand)
+    }
+
+    /// Whether all that were planted were read, in every unit.
+    pub fn are_read(&self) -> bool {
+        let others = self.others.iter().map(|unit| (&unit.planted, &unit.after));
+        others.chain([(&self.planted, &self.after)]).all(|(set, after)| set.is_empty() || after.is_some())
     }
 
     /// Whether the counts are of this drive and these blocks.
     fn accounts_for(&self, geometry: &Geometry) -> bool {
-        let whole = geometry.whole();
-        let inside =
-            |set: &RangeSet| set.last().is_none_or(|last| whole.is_some_and(|whole| whole.contains(last)));
-        inside(&self.planted) && self.after.as_ref().is_none_or(|after| after.accounts_for(geometry))
+        let others = self.others.iter().all(|unit| {
+            let these = |after: &VerificationTally| after.wanted_digest == Digest::of_json(&unit.planted);
+            account_for(&unit.planted, unit.after.as_ref(), &unit.geometry)
+                && unit.after.as_ref().is_none_or(these)
+        });
+        others && account_for(&self.planted, self.after.as_ref(), geometry)
     }
+}
+
+impl UnitCanaries {
+    /// What they tell: as many as in the unit that was named are asked for.
+    pub fn word(&self, demand: &Demand) -> CanaryWord {
+        let own = Demand { capacity: self.geometry.capacity, ..*demand };
+        word(&self.planted, self.after.as_ref(), &own)
+    }
+}
+
+fn word(planted: &RangeSet, after: Option<&VerificationTally>, demand: &Demand) -> CanaryWord {
+    let Some(after) = after else { return CanaryWord::Silent };
+    if !after.matched.is_zero() {
+        return CanaryWord::Survived;
+    }
+    let read = after.mismatched.count() + after.unreadable.count();
+    if !demand.is_met_by(planted) || after.wanted != planted.count() || read != after.wanted {
+        return CanaryWord::Silent;
+    }
+    if after.mismatched == *planted {
+        CanaryWord::AllChanged
+    } else if after.unreadable == *planted {
+        CanaryWord::AllUnreadable
+    } else {
+        CanaryWord::NoneSeen
+    }
+}
+
+fn account_for(planted: &RangeSet, after: Option<&VerificationTally>, geometry: &Geometry) -> bool {
+    let whole = geometry.whole();
+    let inside = planted.last().is_none_or(|last| whole.is_some_and(|whole| whole.contains(last)));
+    inside && after.is_none_or(|after| after.accounts_for(geometry))
 }
 
 /// What one step proves.
@@ -119,6 +165,11 @@ pub fn step_word(step: &StepTally, compared: Compared, demand: &Demand) -> StepW
     let Some(report) = &step.report else {
         return StepWord::Unknown(unknown("the end of the drive's command was never reported"));
     };
+    if matches!(report.conclusion, Conclusion::Confirmed | Conclusion::Claimed)
+        && let Some(word) = others_word(step, demand)
+    {
+        return word;
+    }
     let canaries = step.canaries.as_ref().map_or(CanaryWord::Silent, |canaries| canaries.word(demand));
     match (&report.conclusion, canaries) {
         (Conclusion::NotStarted { reason }, _) => StepWord::NotStarted(reason.clone()),
@@ -141,6 +192,36 @@ pub fn step_word(step: &StepTally, compared: Compared, demand: &Demand) -> StepW
             ))
         }
     }
+}
+
+/// What the canaries in other units say against a step that is said to be done; `None` when nothing. Only they are compared
+/// there, so that one that cannot be read is missing.
+fn others_word(step: &StepTally, demand: &Demand) -> Option<StepWord> {
+    let canaries = step.canaries.as_ref()?;
+    let words = || canaries.others.iter().map(|unit| (unit, unit.word(demand)));
+    if let Some((unit, _)) = words().find(|(_, word)| *word == CanaryWord::Survived) {
+        return Some(StepWord::Failed(lies(
+            &unit.planted,
+            unit.after.as_ref(),
+            &format!("in {} ", unit.unit),
+        )));
+    }
+    if canaries.word(demand) == CanaryWord::Survived {
+        return None;
+    }
+    let (unit, _) = words().find(|(_, word)| *word != CanaryWord::AllChanged)?;
+    let text = format!("the drive says that it is done, but nothing shows it for {}", unit.unit);
+    Some(StepWord::Unknown(unknown(&text)))
+}
+
+/// Why a step that was carried out does not show what the plan claims: a unit in which it had no canaries.
+pub fn uncovered(step: &StepTally, plan: &FirmwarePlan) -> Option<Reason> {
+    let others = step.canaries.as_ref().map(|canaries| canaries.others.as_slice()).unwrap_or_default();
+    let has = |name: &String| others.iter().any(|unit| unit.unit == *name);
+    let missing = plan.compared_units().iter().find(|name| !has(name))?;
+    Some(unknown(&format!(
+        "the drive says that it is done, but {missing} had no canaries that could show it"
+    )))
 }
 
 const NOTHING_SEEN: &str = "the drive says that it is done, but its canaries could not be compared before and after, \
@@ -195,20 +276,25 @@ fn unknown(text: &str) -> Reason {
 }
 
 fn lied(step: &StepTally) -> Reason {
-    let survived = |canaries: &Canaries| {
-        let mut still = canaries.planted.clone();
-        if let Some(after) = &canaries.after {
-            still.subtract(&after.mismatched);
-            still.subtract(&after.unreadable);
-        }
-        (still.count(), still.first())
-    };
-    let (count, first) = step.canaries.as_ref().map_or((BlockCount::ZERO, None), survived);
-    let first = first.map_or_else(String::new, |lba| format!(", first LBA {lba}"));
+    match &step.canaries {
+        Some(canaries) => lies(&canaries.planted, canaries.after.as_ref(), ""),
+        None => lies(&RangeSet::new(), None, ""),
+    }
+}
+
+/// `place` names another unit (`in namespace 2 `), or nothing.
+fn lies(planted: &RangeSet, after: Option<&VerificationTally>, place: &str) -> Reason {
+    let mut still = planted.clone();
+    if let Some(after) = after {
+        still.subtract(&after.mismatched);
+        still.subtract(&after.unreadable);
+    }
+    let count = still.count();
+    let first = still.first().map_or_else(String::new, |lba| format!(", first LBA {lba}"));
     Reason::new(
         ReasonCode::FirmwareLied,
         format!(
-            "the drive lies: it says that the command succeeded, and {count} blocks that were written right before it \
+            "{place}the drive lies: it says that the command succeeded, and {count} blocks that were written right before it \
              still hold what they held{first}"
         ),
         "destroy the drive: its firmware cannot be trusted to erase anything",

@@ -175,6 +175,7 @@ impl Purge {
             read.expected = expected;
         }
         job.firmware = Some(FirmwareRecord {
+            restores: Vec::new(),
             steps: vec![step(self.command, before, report)],
             before: Some(Box::new(told)),
             after: Some(Box::new(after)),

@@ -280,6 +280,9 @@ impl Look<'_> {
                 | Entry::Accepted { .. }
                 | Entry::Commanded { .. }
                 | Entry::CanariesRead { .. }
+                | Entry::PlantingUnit { .. }
+                | Entry::PlantedUnit { .. }
+                | Entry::UnitCanariesRead { .. }
                 | Entry::CommandsAnew { .. },
             ) => panic!("these drives take no commands of their own"),
             Some(Entry::Checkpoint { .. }) => Point::Checkpointed,

@@ -12,7 +12,7 @@ use crate::plan::hidden::{self, Hidden};
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::Outcome;
 use crate::unit::{Digest, Pattern};
-use crate::verify::steps::{Compared, StepWord, accounts_for, demand, step_word};
+use crate::verify::steps::{Compared, StepWord, accounts_for, demand, step_word, uncovered};
 
 /// Everything about the drive's own commands.
 pub(super) fn firmware(record: &Record, out: &mut Vec<Finding>) {
@@ -118,6 +118,9 @@ fn steps(
 
 /// A success is proven once more: by the rules of the judge, and by what is quoted of the drive's own answers.
 fn proven(index: usize, step: &StepRecord, plan: &Plan, say: &mut dyn FnMut(String)) {
+    if let Some(reason) = plan.firmware.as_ref().and_then(|planned| uncovered(&step.tally, planned)) {
+        say(format!("the outcome is done, but: {}", reason.text));
+    }
     match step_word(&step.tally, Compared::after(plan, index), &demand(plan)) {
         StepWord::Proven => {}
         StepWord::NotStarted(reason) | StepWord::Failed(reason) | StepWord::Unknown(reason) => {
@@ -154,8 +157,12 @@ fn keys(record: &Record, done: &FirmwareRecord, out: &mut Vec<Finding>) {
         Pattern::Fixed { .. } | Pattern::Stamped { .. } => None,
     };
     let mut seen: BTreeSet<[u8; 32]> = record.passes.iter().filter_map(|pass| key(&pass.pattern)).collect();
-    for canaries in done.steps.iter().filter_map(|step| step.tally.canaries.as_ref()) {
-        if !key(&canaries.pattern).is_some_and(|key| seen.insert(key)) {
+    let canaries = done.steps.iter().filter_map(|step| step.tally.canaries.as_ref());
+    let patterns = canaries.flat_map(|canaries| {
+        std::iter::once(&canaries.pattern).chain(canaries.others.iter().map(|unit| &unit.pattern))
+    });
+    for pattern in patterns {
+        if !key(pattern).is_some_and(|key| seen.insert(key)) {
             let text = "canaries are not keyed, or have the key of a pass or of other canaries";
             out.push(Finding::error(FindingCode::Pattern, text));
         }

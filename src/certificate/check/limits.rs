@@ -112,6 +112,11 @@ fn of_commands(plan: &Plan, firmware: &FirmwarePlan) -> Vec<LimitCode> {
     if !firmware.reach.not_reached.is_empty() {
         due.push(LimitCode::AreasNotReached);
     }
+    // Without canaries only the unit that was named is compared with anything.
+    let alone = firmware.canaries == 0 && firmware.reach.units.len() > 1;
+    if !firmware.reach.unproven.is_empty() || alone {
+        due.push(LimitCode::UnitWithoutEvidence);
+    }
     match plan.technique {
         Technique::SecurityErase
         | Technique::SecurityEraseEnhanced

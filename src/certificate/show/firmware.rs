@@ -7,6 +7,7 @@ use crate::engine::firmware::areas::Restored;
 use crate::engine::firmware::{CommandReport, Conclusion};
 use crate::plan::firmware::{Expected, FirmwarePlan, Restore, Scope};
 use crate::unit::term::word;
+use crate::verify::VerificationTally;
 
 /// The commands, what they reach, what came of them, and the drive's health before and after.
 pub(super) fn firmware(plan: Option<&FirmwarePlan>, record: &FirmwareRecord, text: &mut Text) {
@@ -18,6 +19,9 @@ pub(super) fn firmware(plan: Option<&FirmwarePlan>, record: &FirmwareRecord, tex
             Scope::Drive => "the whole drive",
         };
         text.row("reach", format!("{scope}: {}", plan.reach.units.join(", ")));
+        if !plan.reach.unproven.is_empty() {
+            text.row("not compared", plan.reach.unproven.join(", "));
+        }
         if !plan.reach.not_reached.is_empty() {
             text.row("not reached", plan.reach.not_reached.join(", "));
         }
@@ -108,7 +112,16 @@ fn step(number: usize, step: &StepRecord, text: &mut Text) {
         return;
     };
     text.row("", format!("{} canaries planted, {}", canaries.planted.count(), pattern(&canaries.pattern)));
-    match &canaries.after {
+    afterwards(canaries.after.as_ref(), text);
+    for unit in &canaries.others {
+        let (count, what) = (unit.planted.count(), pattern(&unit.pattern));
+        text.row("", format!("in {} {count} canaries planted, {what}", unit.unit));
+        afterwards(unit.after.as_ref(), text);
+    }
+}
+
+fn afterwards(after: Option<&VerificationTally>, text: &mut Text) {
+    match after {
         Some(after) => text.row(
             "",
             format!(

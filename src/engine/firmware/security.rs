@@ -200,8 +200,9 @@ impl Erasing<'_> {
             let result = self.attempt(time, watch);
             was_lost |= matches!(result, Attempt::Lost);
             let patience = if matches!(result, Attempt::Lost) { time.wait() } else { OUT_OF_REACH };
+            let until = began + time.told().unwrap_or(OUT_OF_REACH);
             if matches!(result, Attempt::Lost) {
-                wait_out(began + time.told().unwrap_or(OUT_OF_REACH), watch);
+                wait_out(until, watch);
             }
             match (result, self.password_after(patience, watch)) {
                 (Attempt::Answered, Password::NotSet(_)) => {
@@ -237,6 +238,10 @@ impl Erasing<'_> {
                     return unknown(unclear(
                         "the erase was interrupted, and the drive still has our password",
                     ));
+                }
+                // Somebody wants to stop, and it may still be at work.
+                (Attempt::Lost, Password::Set(words)) if !words.locked && watch.now() < until => {
+                    return unknown(unclear("the drive was left alone before the time that its erase takes"));
                 }
                 (Attempt::Refused(_) | Attempt::NotPrepared | Attempt::Lost, Password::Set(_)) => {}
                 (_, Password::NotTold) => return unknown(not_answering()),

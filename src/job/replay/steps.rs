@@ -5,7 +5,7 @@ use crate::command::DriveCommand;
 use crate::engine::firmware::{Before, CommandReport, Conclusion};
 use crate::job::course::StepRun;
 use crate::unit::{Pattern, RangeSet};
-use crate::verify::{Canaries, StepTally, VerificationTally};
+use crate::verify::{Canaries, StepTally, UnitCanaries, VerificationTally};
 
 impl Story {
     /// The next command of the drive, or when all are over, the passes.
@@ -53,6 +53,44 @@ impl Story {
         // What was planted before an interruption may be gone: it is planted anew, with another key.
         self.course.begun = Some(Box::new(self.new_step(at, step)?));
         self.planting = Some((pattern, blocks));
+        self.planting_unit = None;
+        Ok(())
+    }
+
+    /// `begun` has the blocks that are to be planted.
+    pub(super) fn planting_unit(&mut self, step: u32, begun: UnitCanaries) -> Result<(), String> {
+        self.step(step)?;
+        let firmware = self.plan.as_ref().and_then(|plan| plan.firmware.as_ref());
+        if !firmware.is_some_and(|firmware| firmware.compared_units().contains(&begun.unit)) {
+            return Err("canaries in a unit that the plan does not compare".to_owned());
+        }
+        let before = self.course.begun.as_ref().filter(|step| step.sent.is_none());
+        let Some(canaries) = before.and_then(|step| step.tally.canaries.as_ref()) else {
+            return Err("canaries in another unit before those in this one, or after the command".to_owned());
+        };
+        if canaries.others.iter().any(|known| known.unit == begun.unit) {
+            return Err("canaries in one unit twice".to_owned());
+        }
+        if begun.planted.last().is_some_and(|last| last.0 >= begun.geometry.capacity.0) {
+            return Err("canaries on blocks that the unit does not have".to_owned());
+        }
+        self.planting_unit = Some(begun);
+        Ok(())
+    }
+
+    pub(super) fn planted_unit(&mut self, step: u32, unit: &str, planted: RangeSet) -> Result<(), String> {
+        self.step(step)?;
+        let begun = self.planting_unit.take().filter(|begun| begun.unit == unit);
+        let canaries = self.course.begun.as_mut().and_then(|step| step.tally.canaries.as_mut());
+        let (Some(begun), Some(canaries)) = (begun, canaries) else {
+            return Err("canaries in another unit that were not begun".to_owned());
+        };
+        let mut foreign = planted.clone();
+        foreign.subtract(&begun.planted);
+        if !foreign.is_empty() {
+            return Err("canaries on other blocks than were begun".to_owned());
+        }
+        canaries.others.push(UnitCanaries { planted, ..begun });
         Ok(())
     }
 
@@ -66,7 +104,7 @@ impl Story {
         if !foreign.is_empty() {
             return Err("canaries on other blocks than were begun".to_owned());
         }
-        begun.tally.canaries = Some(Canaries { pattern, planted, after: None });
+        begun.tally.canaries = Some(Canaries { pattern, planted, after: None, others: Vec::new() });
         Ok(())
     }
 
@@ -79,6 +117,9 @@ impl Story {
         before: Before,
     ) -> Result<(), String> {
         let step = self.step(step)?;
+        if self.planting_unit.is_some() {
+            return Err("a command while canaries were being written".to_owned());
+        }
         let mut begun = match self.course.begun.take() {
             Some(begun) if begun.sent.is_some() => return Err("a command that was sent already".to_owned()),
             Some(begun) => *begun,
@@ -112,7 +153,7 @@ impl Story {
             return Err("the end of a command that was not sent".to_owned());
         };
         let canaries = begun.tally.canaries.as_ref();
-        let read = canaries.is_some_and(|canaries| !canaries.planted.is_empty());
+        let read = canaries.is_some_and(|canaries| !canaries.are_read());
         let over = match report.conclusion {
             Conclusion::Confirmed | Conclusion::Claimed => !read,
             Conclusion::NotStarted { .. } | Conclusion::Failed { .. } => true,
@@ -138,7 +179,32 @@ impl Story {
             return Err("canaries were read that were not planted".to_owned());
         };
         canaries.after = Some(tally);
-        self.end_step(at);
+        if canaries.are_read() {
+            self.end_step(at);
+        }
+        Ok(())
+    }
+
+    pub(super) fn unit_canaries_read(
+        &mut self,
+        at: UtcTime,
+        step: u32,
+        unit: &str,
+        tally: VerificationTally,
+    ) -> Result<(), String> {
+        self.step(step)?;
+        let done = self.course.begun.as_mut().filter(|begun| begun.tally.report.is_some());
+        let Some(canaries) = done.and_then(|begun| begun.tally.canaries.as_mut()) else {
+            return Err("canaries were read before the command was over".to_owned());
+        };
+        let known = canaries.others.iter_mut().find(|known| known.unit == unit);
+        let Some(known) = known.filter(|known| tally.wanted == known.planted.count()) else {
+            return Err("canaries were read that were not planted".to_owned());
+        };
+        known.after = Some(tally);
+        if canaries.are_read() {
+            self.end_step(at);
+        }
         Ok(())
     }
 

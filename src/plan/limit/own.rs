@@ -2,6 +2,7 @@
 use super::PlannedWork;
 use crate::plan::VerificationPlan;
 use crate::plan::firmware::FirmwarePlan;
+use crate::unit::ReasonCode;
 use crate::unit::term::{Technique, word};
 
 /// The commands of the drive, where there are any.
@@ -19,6 +20,17 @@ pub(super) fn trusted(done: &PlannedWork<'_>) -> Option<String> {
 pub(super) fn areas(done: &PlannedWork<'_>) -> Option<String> {
     let kept = &commands(done)?.reach.not_reached;
     (!kept.is_empty()).then(|| format!("not reached by the drive's own command: {}", kept.join(", ")))
+}
+
+/// What is lost, or may be, and nothing shows it.
+pub(super) fn unproven(done: &PlannedWork<'_>) -> Option<String> {
+    let unproven = &commands(done)?.reach.unproven;
+    (!unproven.is_empty()).then(|| {
+        format!(
+            "the drive's own command reaches them or may, and nothing of them was compared, so that they are not claimed: {}",
+            unproven.join(", ")
+        )
+    })
 }
 
 /// What commands promise less than the sanitize commands do.
@@ -77,10 +89,12 @@ pub(super) fn canaries(done: &PlannedWork<'_>) -> Option<String> {
 
 pub(super) fn lower(done: &PlannedWork<'_>) -> Option<String> {
     // The node's name, with which the reason begins to speak of the drive, changes from one attachment to the next.
-    done.instead.map(|_| {
-        format!(
-            "purge was asked for and is not available on this drive; {} was allowed in its place",
-            word(done.method)
-        )
+    done.instead.map(|reason| {
+        let why = if reason.code == ReasonCode::PurgeUnavailable {
+            "is not available on this drive"
+        } else {
+            "was not reachable as it was asked for and as the drive was attached"
+        };
+        format!("purge was asked for and {why}; {} was allowed in its place", word(done.method))
     })
 }

@@ -34,7 +34,8 @@ fn candidate_text(one: &Candidate) -> String {
     parts.extend(time_text(one));
     if let Some(reach) = &one.reach {
         if reach.scope == Scope::Drive {
-            parts.push(format!("reaches {}", reach.units.join(", ")));
+            let all: Vec<&str> = reach.units.iter().chain(&reach.unproven).map(String::as_str).collect();
+            parts.push(format!("reaches {}", all.join(", ")));
         }
         if !reach.not_reached.is_empty() {
             parts.push(format!("not {}", reach.not_reached.join(", ")));
@@ -81,6 +82,9 @@ pub(super) fn firmware_rows(page: &mut Page, firmware: &FirmwarePlan, techniques
     }
     let reach = &firmware.reach;
     page.row("dies", &reach.units.join(", "));
+    if !reach.unproven.is_empty() {
+        page.row("dies too", &format!("{} (or may; not compared, not claimed)", reach.unproven.join(", ")));
+    }
     if !reach.not_reached.is_empty() {
         page.row("keeps", &format!("{} (not reached by the command)", reach.not_reached.join(", ")));
     }

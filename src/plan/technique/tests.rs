@@ -1,4 +1,7 @@
+mod choice;
 mod random;
+mod shows;
+mod states;
 
 use super::*;
 use crate::command::{ata as ata_command, nvme as nvme_command};
@@ -13,9 +16,9 @@ use crate::device::capability::scsi::{ScsiFacts, ScsiSanitizeFacts, ScsiState};
 use crate::device::capability::{Health, Interface, Support, TcgClass, TcgFacts};
 use crate::plan::decide::tests::drive;
 use crate::plan::firmware::Expected;
-use crate::plan::request::{Afterwards, CryptoGiven, Fallback, HiddenChoice};
+use crate::plan::request::{Afterwards, CanaryChoice, CryptoGiven, Fallback, HiddenChoice, PsidGiven};
 use crate::plan::{Decision, LimitCode, PassPattern, Plan, Profile, VerificationPlan, decide};
-use crate::unit::term::DriveKind;
+use crate::unit::ReasonCode;
 
 use Support::{No, NotTold, Yes};
 
@@ -113,7 +116,7 @@ fn ata() -> AtaFacts {
     }
 }
 
-fn scsi() -> ScsiFacts {
+pub(crate) fn scsi() -> ScsiFacts {
     ScsiFacts {
         sanitize: ScsiSanitizeFacts {
             overwrite: Yes,
@@ -132,6 +135,7 @@ fn scsi() -> ScsiFacts {
         write_protected: No,
         reserved: No,
         other_units: Vec::new(),
+        units_listed: Yes,
         rotation: None,
         zoned: 0,
         inquiry: [String::new(), String::new(), String::new()],
@@ -153,7 +157,7 @@ fn opal() -> TcgFacts {
     }
 }
 
-fn on(kind: DriveKind, interface: Interface) -> DriveFacts {
+pub(crate) fn on(kind: DriveKind, interface: Interface) -> DriveFacts {
     DriveFacts { capability: capability(interface), ..drive(kind) }
 }
 
@@ -176,11 +180,11 @@ fn with_tcg(mut facts: DriveFacts, tcg: TcgFacts) -> DriveFacts {
     facts
 }
 
-fn purge() -> Request {
+pub(crate) fn purge() -> Request {
     Request { method: Some(Method::Purge), ..Request::default() }
 }
 
-fn declared() -> Option<CryptoGiven> {
+pub(crate) fn declared() -> Option<CryptoGiven> {
     Some(CryptoGiven { statement: None, declaration: Some("always encrypted, no key elsewhere".into()) })
 }
 
@@ -200,6 +204,18 @@ pub(crate) fn planned(request: &Request, facts: &DriveFacts) -> Plan {
 fn refused(request: &Request, facts: &DriveFacts) -> Vec<ReasonCode> {
     match decided(request, facts) {
         Decision::Refused(reasons) => reasons.iter().map(|reason| reason.code).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Reasons of a refusal, as one text of texts and remedies.
+#[track_caller]
+fn refusal(request: &Request, facts: &DriveFacts) -> String {
+    match decided(request, facts) {
+        Decision::Refused(reasons) => {
+            let texts = reasons.iter().map(|reason| format!("{} -> {}", reason.text, reason.remedy));
+            texts.collect::<Vec<_>>().join("\n")
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -256,7 +272,7 @@ fn cryptographic_erase_alone_is_a_purge_only_with_somebody_who_answers_for_it() 
         facts.sanitize.as_mut().unwrap().block_erase = No;
     };
     let facts = nvme_drive(only_keys);
-    assert!(unavailable(&purge(), &facts).contains("nobody answers"));
+    assert_eq!(refused(&purge(), &facts), [ReasonCode::MethodNotReachable]);
     let request = Request { crypto: declared(), ..purge() };
     let plan = planned(&request, &facts);
     assert_eq!(
@@ -325,8 +341,28 @@ fn a_command_that_reaches_other_units_takes_their_names() {
     assert_eq!(refused(&purge(), &facts), [ReasonCode::ScopeNotAccepted]);
     let plan = planned(&Request { scope: Scope::Drive, ..purge() }, &facts);
     let reach = plan.firmware.as_ref().unwrap().reach.clone();
-    let units = ["namespace 1", "namespace 2", "namespace 7", "capacity that belongs to no namespace"];
-    assert_eq!((reach.scope, reach.units), (Scope::Drive, units.map(str::to_owned).to_vec()));
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!((reach.scope, reach.units), (Scope::Drive, names(&["namespace 1"])), "none is presented");
+    let nowhere = "capacity that belongs to no namespace";
+    assert_eq!(reach.unproven, names(&["namespace 2", "namespace 7", nowhere]));
+    // What the kernel presents gets canaries, and only that is claimed.
+    let mut presented = facts.clone();
+    presented.other_units = vec!["nvme0n2".into()];
+    presented.identity.nsid = Some(1);
+    let plan = planned(&Request { scope: Scope::Drive, ..purge() }, &presented);
+    let firmware = plan.firmware.as_ref().unwrap();
+    assert_eq!(firmware.compared_units(), names(&["namespace 2"]));
+    assert_eq!(firmware.reach.unproven, names(&["namespace 7", nowhere]));
+    let scope = &plan.claim.as_ref().unwrap().scope;
+    assert!(scope.contains("namespace 1, namespace 2") && !scope.contains("namespace 7"), "{scope}");
+    assert!(!scope.contains(nowhere), "{scope}");
+    let limit = plan.limits.iter().find(|limit| limit.code == LimitCode::UnitWithoutEvidence).unwrap();
+    assert!(limit.text.contains("namespace 7") && limit.text.contains(nowhere), "{limit:?}");
+    let bare = Request { scope: Scope::Drive, canaries: CanaryChoice::None, ..purge() };
+    let bare = planned(&bare, &presented);
+    assert!(bare.firmware.as_ref().unwrap().compared_units().is_empty());
+    assert!(bare.firmware.as_ref().unwrap().concerns_other_units());
+    assert!(!bare.claim.as_ref().is_some_and(|claim| claim.scope.contains("namespace 2")));
     assert_eq!(reach.not_reached.len(), 2);
     assert!(plan.limits.iter().any(|limit| limit.code == LimitCode::AreasNotReached));
     // A scope that was not accepted is not gone around by a command that reaches less.
@@ -415,7 +451,7 @@ fn a_lower_method_is_taken_only_when_it_was_allowed_and_the_plan_says_so() {
 
 #[test]
 fn a_revert_is_followed_by_what_needs_no_trust_in_keys() {
-    let revert = Request { technique: Some(Technique::OpalRevert), ..purge() };
+    let revert = Request { technique: Some(Technique::OpalRevert), psid: PsidGiven::Yes, ..purge() };
     let tcg = with_tcg(nvme_drive(|_| {}), TcgFacts { locked: Yes, ..opal() });
     assert_eq!(refused(&purge(), &tcg), [ReasonCode::Locked]);
     let plan = planned(&revert, &tcg);
@@ -425,7 +461,7 @@ fn a_revert_is_followed_by_what_needs_no_trust_in_keys() {
     let bare = |tcg| with_tcg(nvme_drive(|facts| facts.sanitize = None), tcg);
     let answered = Request { crypto: declared(), ..revert.clone() };
     assert_eq!(techniques(&planned(&answered, &bare(opal()))), [Technique::OpalRevert]);
-    unavailable(&revert, &bare(opal()));
+    assert_eq!(refused(&revert, &bare(opal())), [ReasonCode::MethodNotReachable]);
     for (tcg, why) in [
         (TcgFacts { locking_enabled: No, ..opal() }, "never activated"),
         (TcgFacts { media_encryption: NotTold, ..opal() }, "encrypts its medium"),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::command::ata::{Sanitize, SanitizeAction};
 use crate::command::{AfterFailure, DriveCommand};
-use crate::unit::{Digest, Lba, LbaRange, PatternKey};
+use crate::unit::{BlockCount, Lba, LbaRange, PatternKey};
 
 fn set(ranges: &[(u64, u64)]) -> RangeSet {
     ranges.iter().filter_map(|&(first, count)| LbaRange::new(Lba(first), BlockCount(count))).collect()
@@ -18,7 +18,20 @@ fn canaries(matched: u64, mismatched: &[(u64, u64)], unreadable: &[(u64, u64)]) 
         not_read: BlockCount(97),
         wanted_digest: Digest::of_json(&planted),
     };
-    Canaries { pattern: Pattern::Keyed { key: PatternKey([1; 32]) }, planted, after: Some(after) }
+    let pattern = Pattern::Keyed { key: PatternKey([1; 32]) };
+    Canaries { pattern, planted, after: Some(after), others: Vec::new() }
+}
+
+/// The same in another unit, beside canaries of this one that all changed.
+fn beside(other: Canaries) -> Canaries {
+    let Canaries { pattern, planted, after, .. } = other;
+    let unit = UnitCanaries { unit: "namespace 2".into(), geometry: geometry(100), pattern, planted, after };
+    Canaries { others: vec![unit], ..all_changed() }
+}
+
+fn geometry(blocks: u64) -> Geometry {
+    let size = crate::unit::BlockSize::new(512).unwrap();
+    Geometry { block_size: size, physical_block_size: size, capacity: BlockCount(blocks) }
 }
 
 fn all_changed() -> Canaries {
@@ -93,13 +106,76 @@ fn a_survivor_is_named() {
 
 #[test]
 fn counts_of_another_drive_do_not_fit() {
-    let size = crate::unit::BlockSize::new(512).unwrap();
-    let geometry =
-        |blocks| Geometry { block_size: size, physical_block_size: size, capacity: BlockCount(blocks) };
     let step = step(Conclusion::Confirmed, Some(all_changed()));
     assert!(accounts_for(&step, &geometry(100)));
     assert!(!accounts_for(&step, &geometry(99)), "a canary beyond the end");
     assert!(!accounts_for(&step, &geometry(101)), "a block that was not counted");
+}
+
+/// In another unit nothing but canaries is compared, whatever is compared in the one that was named.
+#[test]
+fn canaries_in_another_unit_have_the_last_word_too() {
+    let unread = || Canaries { after: None, ..all_changed() };
+    let unplanted = || Canaries { planted: set(&[]), ..unread() };
+    for (other, expected) in [
+        (all_changed(), None),
+        (canaries(1, &[(0, 1), (7, 1)], &[]), Some(ReasonCode::FirmwareLied)),
+        (canaries(0, &[(0, 1), (7, 1)], &[(99, 1)]), Some(ReasonCode::FirmwareUnknown)),
+        (unread(), Some(ReasonCode::FirmwareUnknown)),
+        (unplanted(), Some(ReasonCode::FirmwareUnknown)),
+    ] {
+        for conclusion in [Conclusion::Confirmed, Conclusion::Claimed] {
+            let step = step(conclusion, Some(beside(other.clone())));
+            assert_eq!(code(&step_word(&step, Compared::Blocks, &DEMAND)), expected, "{step:?}");
+            assert_eq!(code(&step_word(&step, Compared::CanariesOnly, &DEMAND)), expected, "{step:?}");
+        }
+    }
+    // A survivor in the unit that was named is told before a silence in another one.
+    let both = Canaries { others: beside(unread()).others, ..canaries(1, &[(0, 1), (7, 1)], &[]) };
+    let both = step(Conclusion::Confirmed, Some(both));
+    assert_eq!(code(&step_word(&both, Compared::Blocks, &DEMAND)), Some(ReasonCode::FirmwareLied));
+    let lied = step(Conclusion::Confirmed, Some(beside(canaries(1, &[(0, 1), (7, 1)], &[]))));
+    let StepWord::Failed(reason) = step_word(&lied, Compared::Blocks, &DEMAND) else { panic!("{lied:?}") };
+    assert!(reason.text.starts_with("in namespace 2 the drive lies: "), "{}", reason.text);
+}
+
+#[test]
+fn counts_of_another_unit_must_be_of_its_canaries() {
+    let fits =
+        |canaries: Canaries| accounts_for(&step(Conclusion::Confirmed, Some(canaries)), &geometry(100));
+    assert!(fits(beside(all_changed())));
+    let mut elsewhere = beside(all_changed());
+    if let Some(after) = &mut elsewhere.others[0].after {
+        after.wanted_digest = Digest::of_json(&set(&[(1, 3)]));
+    }
+    assert!(!fits(elsewhere), "other blocks were read than were planted");
+    let mut short = beside(all_changed());
+    short.others[0].geometry = geometry(99);
+    assert!(!fits(short), "a canary beyond the end of the unit");
+}
+
+#[test]
+fn a_unit_that_the_plan_claims_must_have_had_canaries() {
+    let canaries = beside(all_changed());
+    let plan = |units: &[&str]| FirmwarePlan {
+        steps: vec![step(Conclusion::Confirmed, None).command],
+        canaries: 3,
+        expected: crate::plan::firmware::Expected::Changed,
+        reach: crate::plan::firmware::CommandReach {
+            scope: crate::plan::firmware::Scope::Drive,
+            units: units.iter().map(|unit| (*unit).to_owned()).collect(),
+            unproven: Vec::new(),
+            not_reached: Vec::new(),
+        },
+        restore: None,
+        crypto_basis: None,
+    };
+    let step = step(Conclusion::Confirmed, Some(canaries));
+    assert_eq!(uncovered(&step, &plan(&["namespace 1", "namespace 2"])), None);
+    let reason = uncovered(&step, &plan(&["namespace 1", "namespace 2", "namespace 3"])).unwrap();
+    assert!(reason.text.contains("namespace 3"), "{}", reason.text);
+    let none = FirmwarePlan { canaries: 0, ..plan(&["namespace 1", "namespace 3"]) };
+    assert_eq!(uncovered(&step, &none), None, "what is not compared is not claimed");
 }
 
 #[test]
@@ -133,4 +209,41 @@ fn too_few_canaries_tell_nothing() {
     assert_eq!(word(demand(0, 100)), CanaryWord::Silent, "none was planned");
     let half_read = canaries(0, &[(0, 1)], &[]);
     assert_eq!(half_read.word(&DEMAND), CanaryWord::Silent, "a reading that did not come to its end");
+}
+
+/// A drive that did not begin for a cause that passes is kept for a job to come, and never called one to destroy.
+#[test]
+fn a_command_that_was_not_begun_condemns_no_drive() {
+    use crate::plan::decide::tests::drive;
+    use crate::plan::{Decision, Policy, Request, decide};
+    use crate::unit::term::{Disposition, DriveKind, Exit, Outcome};
+    use crate::verify::verdict::{Ending, judge};
+
+    let request = Request::default();
+    let Decision::Planned(plan) = decide(&request, &drive(DriveKind::Rotating), &Policy::builtin()) else {
+        panic!()
+    };
+    let not_started =
+        |reason: &Reason| step(Conclusion::NotStarted { reason: reason.clone() }, Some(all_changed()));
+    let done = || step(Conclusion::Confirmed, Some(all_changed()));
+    for (code, first, outcome) in [
+        (ReasonCode::FirmwareRefused, false, Outcome::Failed),
+        (ReasonCode::FirmwareBusy, false, Outcome::Failed),
+        (ReasonCode::Frozen, false, Outcome::Failed),
+        (ReasonCode::Locked, false, Outcome::Failed),
+        (ReasonCode::Reserved, false, Outcome::Failed),
+        (ReasonCode::PurgeUnavailable, false, Outcome::Unsanitizable),
+        (ReasonCode::PurgeUnavailable, true, Outcome::Failed),
+    ] {
+        let reason = Reason::new(code, "it did not begin", "wait");
+        let steps = if first { vec![done(), not_started(&reason)] } else { vec![not_started(&reason)] };
+        let verdict = judge(&plan, &steps, &[], None, None, &Ending::CommandNotStarted(reason));
+        let disposition = match outcome {
+            Outcome::Unsanitizable => Disposition::ToDestroy,
+            _ => Disposition::Quarantined,
+        };
+        assert_eq!((verdict.outcome(), verdict.disposition()), (outcome, disposition), "{code:?}");
+        assert_eq!(verdict.exit(), Exit::Failed);
+        assert!(verdict.evidence().is_none() && !verdict.reasons().is_empty());
+    }
 }

@@ -240,6 +240,10 @@ fn a_drive_whose_answer_was_lost_is_left_alone_for_its_time_and_then_asked_seldo
     let erase = SecurityErase { mode: EraseMode::Normal };
     is_confirmed(&run(&mut port, &erase, Start::Send, &mut watch), &[Proof::SecurityDisabledAnew]);
     assert!(watch.time.now() >= hours(2), "{:?}", watch.time.now());
+    // Who stops does not begin a second one in the middle of the first.
+    let (mut port, mut watch) = Script::new([begin.clone(), vec![says(ENABLED)]].concat());
+    watch.stop_at = Some(hours(1));
+    is_unknown(&run(&mut port, &erase, Start::Send, &mut watch), ReasonCode::FirmwareUnknown);
     let silent = Step::new((0, 0xec), ScsiAnswer::Transport { host: 1, driver: 0 });
     let (mut port, mut watch) = Script::new([begin, vec![silent; 4000]].concat());
     is_unknown(&run(&mut port, &erase, Start::Send, &mut watch), ReasonCode::NotAnswering);
