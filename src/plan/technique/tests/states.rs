@@ -90,7 +90,8 @@ fn what_the_drive_does_not_list_may_be_there() {
     for facts in [&unlisted, &silent, &unit] {
         assert_eq!(refused(&purge(), facts), [ReasonCode::ScopeNotAccepted]);
         let plan = planned(&Request { scope: Scope::Drive, ..purge() }, facts);
-        assert!(plan.firmware.unwrap().reach.unproven.iter().any(|unit| unit.contains("if there are any")));
+        let unproven = plan.firmware.unwrap().reach.unproven;
+        assert!(unproven.iter().any(|unit| unit.contains("if there are any")), "{unproven:?}");
     }
     let not_covered = |facts: &DriveFacts| {
         let plan = planned(&clear(), facts);
