@@ -170,7 +170,9 @@ fn drive(drive: &DriveRecord, reach: Option<Scope>, text: &mut Text) {
     }
     text.optional("size", drive.geometry.as_ref().map(size));
     let after = drive.geometry_after.filter(|after| Some(*after) != drive.geometry);
-    text.optional("size afterwards", after.as_ref().map(size));
+    if let Some(after) = &after {
+        text.row("size afterwards", size(after));
+    }
     let bay = drive.bay.as_deref().unwrap_or("bay not recorded");
     let transport = drive.transport.as_deref().unwrap_or("transport not recorded");
     text.row("at the time", format!("{}, {transport}, {bay}", drive.node.display()));

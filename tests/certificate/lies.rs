@@ -180,7 +180,7 @@ const STEPS_AND_CANARIES: &[Lie] = &[
     ("canaries beyond the drive", "not blocks of the drive", |p| {
         tally(p)["canaries"]["planted"] = json!([{"first": 9_000_000, "count": 1}]);
     }),
-    ("more canaries than planned", "canaries, of 8 that were planned", |p| {
+    ("more canaries than planned", "canaries, of 6 that were planned", |p| {
         tally(p)["canaries"]["planted"] = json!([{"first": 0, "count": 9}]);
     }),
     ("canaries that are not unique", "canaries are not keyed", |p| {

@@ -201,7 +201,7 @@ impl Purge {
         let rule = policy.rule_on(&case).unwrap_or_else(|| panic!("{case:?}"));
         let firmware = FirmwarePlan {
             steps: vec![self.command.clone()],
-            canaries: 8,
+            canaries: 6,
             expected: self.expected.clone(),
             reach: CommandReach {
                 unproven: Vec::new(),

@@ -4,7 +4,7 @@ use crate::certificate::provenance::SelfTest;
 use crate::certificate::record::{DriveRecord, Record};
 use crate::plan::Plan;
 use crate::unit::Geometry;
-use crate::unit::term::{Disposition, DriveKind, Method, Outcome, Technique, word};
+use crate::unit::term::{Disposition, Method, Outcome, Technique, word};
 
 /// Plan, claim, disposition, reasons and self-test against the outcome.
 pub(super) fn claim(record: &Record, out: &mut Vec<Finding>) {
@@ -98,12 +98,7 @@ fn claim_fits(record: &Record, out: &mut Vec<Finding>) {
     }
     let reachable = match (claim.technique, claim.method, plan.kind) {
         (Technique::Overwrite, Method::Clear, _) => true,
-        (Technique::Overwrite, Method::Purge, DriveKind::Flash | DriveKind::Unknown) => false,
-        (
-            Technique::Overwrite,
-            Method::Purge,
-            DriveKind::Rotating | DriveKind::LogicalVolume | DriveKind::TestObject,
-        ) => true,
+        (Technique::Overwrite, Method::Purge, _) => false,
         // What the record says of the command itself is checked apart.
         (technique, Method::Clear | Method::Purge, _) => {
             record.firmware.is_some()

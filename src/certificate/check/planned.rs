@@ -120,6 +120,11 @@ fn policy(record: &Record, plan: &Plan, medium: Medium, out: &mut Vec<Finding>) 
             plan.policy.name, plan.policy.digest
         );
         out.push(Finding::warning(FindingCode::Claim, text));
+        // What no table can change holds under that one too.
+        if let Some(need) = needs::unmet(record, plan, medium, &[]) {
+            let text = format!("{} by {} needs {need}", word(plan.method), word(plan.technique));
+            out.push(Finding::error(FindingCode::Claim, text));
+        }
         return;
     };
     let case = Case {
