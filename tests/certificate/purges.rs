@@ -206,6 +206,7 @@ impl Purge {
             reach: CommandReach {
                 scope: Scope::Drive,
                 units: vec!["namespace 1".into()],
+                unproven: Vec::new(),
                 not_reached: vec!["replay protected memory blocks".into()],
             },
             restore: None,
@@ -269,7 +270,7 @@ pub(crate) fn step(command: DriveCommand, before: Before, report: CommandReport)
             command,
             before,
             report: Some(report),
-            canaries: Some(Canaries { pattern, planted, after: Some(after) }),
+            canaries: Some(Canaries { pattern, planted, after: Some(after), others: Vec::new() }),
         },
         started: time(1),
         sent: Some(time(2)),
