@@ -409,7 +409,7 @@ fn an_interruption_hides_no_namespace() {
             let all = sent.len();
             sent.sort_unstable();
             sent.dedup();
-            assert!(all > 0 && (sent.len() == all) == !anew, "{word}: {sent:?}");
+            assert!(all > 0 && (sent.len() == all) != anew, "{word}: {sent:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use super::args::{MethodArg, StandardArg, parse_content, parse_pass, parse_schem
 use crate::device::ContentType;
 use crate::plan::firmware::Scope;
 use crate::plan::request::{
-    Afterwards, CanaryChoice, CryptoGiven, Fallback, HiddenChoice, PolicyFile, StatementFile,
+    Afterwards, CanaryChoice, CryptoGiven, Fallback, HiddenChoice, PolicyFile, PsidGiven, StatementFile,
 };
 use crate::plan::{PassChoice, PassPattern, Profile, Request, RuleSetting, VerificationChoice};
 use crate::unit::Digest;
@@ -44,14 +44,15 @@ pub struct RequestArgs {
     /// After the drive's own command write one keyed pass and read every block back
     #[arg(long)]
     pub overwrite_after: bool,
-    /// Write nothing before the drive's own command: no blocks that must be gone after it
+    /// Write nothing before the drive's own command: no blocks that must be gone after it; refused where nothing else
+    /// would be compared
     #[arg(long)]
     pub no_canaries: bool,
     /// What to do about capacity that the drive hides (HPA, DCO, accessible maximum address): restore it first, for good,
     /// or leave it hidden and say so on the record
     #[arg(long, value_enum, value_name = "CHOICE", default_value_t)]
     pub hidden_areas: HiddenAreasArg,
-    /// The vendor's statement about cryptographic erase; its digest goes onto plan and record
+    /// The vendor's statement about cryptographic erase, beside --declare-crypto; its digest goes onto plan and record
     #[arg(long, value_name = "FILE")]
     pub crypto_basis: Option<PathBuf>,
     /// What the organization declares about the conditions of a cryptographic erase; goes onto plan and record
@@ -119,6 +120,8 @@ impl RequestArgs {
             canaries: if self.no_canaries { CanaryChoice::None } else { CanaryChoice::Write },
             afterwards: if self.overwrite_after { Afterwards::Overwrite } else { Afterwards::Nothing },
             hidden: self.hidden_areas.into(),
+            // Whether it was given is asked where it is needed: a plan can be made without it.
+            psid: PsidGiven::Yes,
             policy: self.policy_file(),
         })
     }

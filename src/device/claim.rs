@@ -16,7 +16,8 @@ use super::resolve::Resolved;
 use super::root::SysRoot;
 use super::survey::survey;
 use super::{
-    Capability, Content, DeviceNumber, DriveFacts, Identity, QueueLimits, Reach, Zoned, gather, probe, source,
+    Capability, Content, DeviceNumber, DriveFacts, Identity, QueueLimits, Reach, Zoned, classify, gather,
+    probe, source,
 };
 use crate::io::{Fault, FaultKind, channel};
 use crate::sys::open::{self, Access, Direct};
@@ -297,6 +298,7 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
             Ok(Some((capability, asked))) => {
                 facts.capability = Some(Box::new(capability));
                 questions = Some(asked);
+                notes.extend(classify::heed(&mut facts, &mut sources));
             }
             Err(text) => notes.push(format!("{} was not asked what it can do: {text}", order.title())),
         }

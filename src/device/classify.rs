@@ -1,7 +1,8 @@
 //! What kind of medium it is and how it is attached, from names and attributes; pure. In doubt the answer is
 //! unknown, which counts as flash.
 use super::sysfs::Rotation;
-use crate::unit::term::DriveKind;
+use super::{DriveFacts, Fact};
+use crate::unit::term::{DriveKind, word};
 
 /// What the kernel shows about one device, as far as it tells the kind.
 #[derive(Clone, Debug)]
@@ -100,6 +101,46 @@ pub fn kind(signs: &Signs<'_>) -> DriveKind {
     }
 }
 
+/// The kind of medium after the drive was asked itself: word 217 of IDENTIFY DEVICE, or VPD page B1h. `told` is its
+/// nominal rotation rate, 1 for none. Where it contradicts what the kernel showed, nothing is known.
+pub fn agreed(kind: DriveKind, told: Option<u16>) -> DriveKind {
+    let still = told == Some(1);
+    let turns = told.is_some_and(|rate| (0x0401..=0xFFFE).contains(&rate));
+    match kind {
+        DriveKind::Rotating if still => DriveKind::Unknown,
+        DriveKind::Flash if turns => DriveKind::Unknown,
+        // Nothing spoke for platters before, and the drive says that there are none.
+        DriveKind::Unknown if still => DriveKind::Flash,
+        DriveKind::Rotating
+        | DriveKind::Flash
+        | DriveKind::Unknown
+        | DriveKind::LogicalVolume
+        | DriveKind::TestObject => kind,
+    }
+}
+
+/// Lets the drive's own word on its rotation count beside what the kernel shows; a note where that changes the kind.
+pub fn heed(facts: &mut DriveFacts, sources: &mut [Fact]) -> Option<String> {
+    let told = facts.capability.as_ref().and_then(|capability| capability.rotation());
+    let shown = facts.kind;
+    let agreed = agreed(shown, told);
+    if agreed == shown {
+        return None;
+    }
+    facts.kind = agreed;
+    for fact in sources.iter_mut().filter(|fact| fact.name == "kind") {
+        fact.value = word(agreed);
+        fact.source.push_str(", and the rotation rate that the drive tells when asked");
+    }
+    Some(format!(
+        "the kind of {} is {}: the kernel shows {}, and the drive tells the rotation rate {} (1 is none)",
+        facts.title(),
+        word(agreed),
+        word(shown),
+        told.unwrap_or_default()
+    ))
+}
+
 /// Whether a model's name says that there is flash in it, alone or beside platters.
 fn names_flash(model: &str) -> bool {
     let model = model.to_ascii_uppercase();
@@ -179,6 +220,24 @@ mod tests {
         assert_eq!(kind(&signs("pmem0", "", "", None)), DriveKind::Unknown);
         assert_eq!(kind(&signs("sda", "ATA", "OCZ-VERTEX SSD", Some("sata"))), DriveKind::Unknown);
         assert_eq!(kind(&signs("sdb", "NETAPP", "LUN C-Mode", Some("fc"))), DriveKind::Unknown);
+    }
+
+    #[test]
+    fn the_drives_own_word_on_rotation_is_heard() {
+        for (kind, told, agreed_on) in [
+            (DriveKind::Rotating, Some(1), DriveKind::Unknown),
+            (DriveKind::Rotating, Some(7200), DriveKind::Rotating),
+            (DriveKind::Rotating, None, DriveKind::Rotating),
+            (DriveKind::Flash, Some(5400), DriveKind::Unknown),
+            (DriveKind::Flash, Some(1), DriveKind::Flash),
+            (DriveKind::Flash, Some(0x0400), DriveKind::Flash),
+            (DriveKind::Unknown, Some(1), DriveKind::Flash),
+            (DriveKind::Unknown, Some(7200), DriveKind::Unknown),
+            (DriveKind::LogicalVolume, Some(1), DriveKind::LogicalVolume),
+            (DriveKind::TestObject, Some(7200), DriveKind::TestObject),
+        ] {
+            assert_eq!(agreed(kind, told), agreed_on, "{kind:?} {told:?}");
+        }
     }
 
     #[test]

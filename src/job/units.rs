@@ -125,6 +125,10 @@ impl Talk<'_> {
         let (read, settled) =
             self.with(means, |talk| talk.read(&canaries.pattern, canaries.planted.clone(), None))?;
         let tally = read.tally;
+        // A reading that did not come to its end is done again; but a survivor is a survivor.
+        if tally.matched.is_zero() {
+            self.with(means, |talk| talk.settled(settled))?;
+        }
         canaries.after = Some(tally.clone());
         let unit = canaries.unit.clone();
         self.keep(&Entry::UnitCanariesRead { at: read.ended, step: number, unit, tally })?;

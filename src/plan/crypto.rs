@@ -68,18 +68,16 @@ pub struct ConditionBasis {
 pub struct CryptoBasis(Vec<ConditionBasis>);
 
 impl CryptoBasis {
-    /// From the digest of a vendor's statement, a declaration of the organization, or both; `None` from neither. With
-    /// both, the vendor answers for what the drive does and the organization for how it was used.
+    /// From a declaration of the organization, alone or with the digest of a vendor's statement; `None` without one. With
+    /// both, the vendor answers for what the drive does and the organization for how it was used, of which no vendor
+    /// knows.
     pub fn of(statement: Option<Digest>, declaration: Option<&str>) -> Option<Self> {
         let vendor = statement.map(|sha256| AnswersFor::VendorStatement { sha256 });
         let own = declaration
             .filter(|text| !text.trim().is_empty())
             .map(|text| AnswersFor::Declaration { text: text.trim().to_owned() });
-        let (of_the_drive, of_its_use) = match (vendor, own) {
-            (Some(vendor), Some(own)) => (vendor, own),
-            (Some(one), None) | (None, Some(one)) => (one.clone(), one),
-            (None, None) => return None,
-        };
+        let of_its_use = own?;
+        let of_the_drive = vendor.unwrap_or_else(|| of_its_use.clone());
         let basis = CryptoCondition::ALL.map(|condition| ConditionBasis {
             condition,
             rests_on: if condition.is_of_the_drive() { of_the_drive.clone() } else { of_its_use.clone() },
@@ -92,9 +90,15 @@ impl CryptoBasis {
         &self.0
     }
 
-    /// Whether every condition is there.
+    /// Whether every condition is there, with somebody who can answer for it.
     pub fn is_complete(&self) -> bool {
-        CryptoCondition::ALL.iter().all(|condition| self.0.iter().any(|basis| basis.condition == *condition))
+        let can = |basis: &ConditionBasis| match basis.rests_on {
+            AnswersFor::VendorStatement { .. } => basis.condition.is_of_the_drive(),
+            AnswersFor::Declaration { .. } => true,
+        };
+        CryptoCondition::ALL
+            .iter()
+            .all(|condition| self.0.iter().any(|basis| basis.condition == *condition && can(basis)))
     }
 }
 
@@ -118,11 +122,10 @@ mod tests {
         assert_eq!(CryptoBasis::of(None, None), None);
         assert_eq!(CryptoBasis::of(None, Some("  ")), None);
         let digest = Digest::of(b"statement");
-        for basis in [
-            CryptoBasis::of(Some(digest), None),
-            CryptoBasis::of(None, Some("always on")),
-            CryptoBasis::of(Some(digest), Some("always on")),
-        ] {
+        assert_eq!(CryptoBasis::of(Some(digest), None), None, "its maker does not know how it was used");
+        for basis in
+            [CryptoBasis::of(None, Some("always on")), CryptoBasis::of(Some(digest), Some("always on"))]
+        {
             assert!(basis.unwrap().is_complete());
         }
         let both = CryptoBasis::of(Some(digest), Some("always on")).unwrap();
@@ -133,6 +136,11 @@ mod tests {
         assert!(whose(CryptoCondition::KeysDestroyed) && whose(CryptoCondition::StrengthOf128Bits));
         assert!(!whose(CryptoCondition::NoKeyElsewhere));
         assert!(!whose(CryptoCondition::EncryptedFromFirstWrite));
+        let mut by_vendor = both.clone();
+        for basis in &mut by_vendor.0 {
+            basis.rests_on = AnswersFor::VendorStatement { sha256: digest };
+        }
+        assert!(!by_vendor.is_complete());
         let json = serde_json::to_string(&both).unwrap();
         assert_eq!(serde_json::from_str::<CryptoBasis>(&json).unwrap(), both);
     }

@@ -3,19 +3,24 @@
 mod against;
 
 use against::{
-    BLOCKS_END, addressable, capability_reasons, content_reasons, identity_reason, out_of_reach_reason,
+    BLOCKS_END, Sight, addressable, content_reasons, identity_reason, read_only_reason, zoned_reason,
 };
 
+use super::choose::{self, NoChoice, choose};
 use super::command::{command_line, completed, default_method, verification_words};
 use super::firmware::{CommandReach, Expected, FirmwarePlan, Scope};
 use super::hidden;
 use super::limit::{Planned, PlannedWork, limits, medium_words};
 use super::policy::{Medium, PassRule, Policy, Rule, Ruling};
-use super::purge::{self, NoChoice};
-use super::request::{Fallback, HiddenChoice, PassChoice, Request, VerificationChoice};
+use super::profile::Profile;
+use super::purge;
+use super::request::{
+    Afterwards, CanaryChoice, Fallback, HiddenChoice, PassChoice, Request, VerificationChoice,
+};
 use super::sampling::{SAMPLE_DRAWS_MAX, r1_sample, sample_size};
 use super::scheme::{SCHEMES, Scheme};
 use super::step::PLAN_SCHEMA;
+use super::technique::hinder;
 use super::{Candidate, Claim, PassPattern, PassSpec, Plan, PolicyRow, Rules, SchemeRef, VerificationPlan};
 use crate::device::DriveFacts;
 use crate::unit::term::{Basis, Method, Technique, word};
@@ -39,11 +44,15 @@ pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decisio
         Ok(geometry) => whole(geometry, request, facts),
         Err(reason) => return Decision::Unsanitizable(vec![reason]),
     };
+    let way = way(request, facts, policy);
     let mut reasons = Vec::new();
     reasons.extend(identity_reason(facts));
-    reasons.extend(capability_reasons(facts));
-    reasons.extend(content_reasons(request, facts));
-    let way = way(request, facts, policy);
+    reasons.extend(read_only_reason(facts));
+    reasons.extend(zoned_reason(facts).filter(|_| writes(&way, request, facts)));
+    reasons.extend(content_reasons(request, facts, sight(&way, facts)));
+    if let Ok(Way::Drive { candidate, .. }) = &way {
+        reasons.extend(purge::unproven(candidate, request, facts));
+    }
     // Without a way the passes are judged as for clear: purge by overwrite has no passes that would do.
     let medium = Medium::of(facts);
     let rule = policy.rule(request.standard, medium, Technique::Overwrite, Method::Clear);
@@ -51,9 +60,6 @@ pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decisio
         Ok(Way::Drive { .. }) => no_passes(request),
         Ok(Way::Overwrite { .. }) | Err(_) => passes(request, medium, rule),
     };
-    if matches!(way, Ok(Way::Overwrite { .. })) {
-        reasons.extend(out_of_reach_reason(facts));
-    }
     let mut unavailable = None;
     let way = match way {
         Ok(way) => Some(way),
@@ -86,6 +92,32 @@ pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decisio
             Decision::Refused(reasons)
         }
     }
+}
+
+/// Whether this host writes to the drive on this way.
+fn writes(way: &Result<Way<'_>, NoWay>, request: &Request, facts: &DriveFacts) -> bool {
+    match way {
+        Ok(Way::Overwrite { .. }) => true,
+        Ok(Way::Drive { candidate, .. }) => purge::writes(candidate, request, facts),
+        Err(NoWay::Unavailable(_)) => false,
+        Err(NoWay::Refused(_)) => {
+            request.method != Some(Method::Purge)
+                || request.canaries == CanaryChoice::Write
+                || request.afterwards == Afterwards::Overwrite
+        }
+    }
+}
+
+/// Whether somebody could look at the drive and find no more than that it cannot be read.
+fn sight(way: &Result<Way<'_>, NoWay>, facts: &DriveFacts) -> Sight {
+    let closed = facts.capability.as_ref().is_some_and(|capability| capability.out_of_reach().is_some());
+    let mended = match way {
+        Ok(_) | Err(NoWay::Unavailable(_)) => false,
+        Err(NoWay::Refused(reasons)) => reasons.iter().any(|reason| {
+            matches!(reason.code, ReasonCode::FirmwareBusy | ReasonCode::Locked | ReasonCode::FirmwareRefused)
+        }),
+    };
+    if closed && mended { Sight::Later } else { Sight::Now }
 }
 
 /// The shape of the drive as it will be: with the capacity that is restored first.
@@ -292,21 +324,42 @@ fn way<'a>(request: &Request, facts: &DriveFacts, policy: &'a Policy) -> Result<
         (Method::Purge, Some(Technique::Overwrite)) => {
             refused(not_reachable(request, medium, policy, method))
         }
-        (Method::Purge, None) if !purge::is_a_drive(facts) => {
-            refused(not_reachable(request, medium, policy, method))
-        }
-        (Method::Purge | Method::Clear, _) => match purge::choose(request, facts, policy, method) {
+        (Method::Purge | Method::Clear, _) => match chosen(request, facts, policy, method) {
             Ok(candidate) => Ok(Way::Drive { method, candidate: Box::new(candidate) }),
             Err(NoChoice::Hindered(reasons)) => Err(NoWay::Refused(reasons)),
-            Err(NoChoice::Unavailable(reason)) => match (method, request.fallback) {
-                (Method::Purge, Fallback::Clear) => {
-                    by_overwrite(request, facts, policy, Some(reason)).map_err(NoWay::Refused)
-                }
-                (Method::Purge, Fallback::None) => Err(NoWay::Unavailable(reason)),
-                (Method::Clear | Method::Destroy, _) => Err(NoWay::Refused(vec![reason])),
+            Err(NoChoice::Lacking(reason) | NoChoice::Unavailable(reason))
+                if (method, request.fallback) == (Method::Purge, Fallback::Clear) =>
+            {
+                by_overwrite(request, facts, policy, Some(reason)).map_err(NoWay::Refused)
+            }
+            Err(NoChoice::Lacking(reason)) => refused(reason),
+            Err(NoChoice::Unavailable(reason)) => match method {
+                Method::Purge => Err(NoWay::Unavailable(reason)),
+                Method::Clear | Method::Destroy => refused(reason),
             },
         },
     }
+}
+
+/// The technique of the drive. What is no drive is never to be destroyed for having none: a purge of it is one of the
+/// drives below.
+fn chosen(
+    request: &Request,
+    facts: &DriveFacts,
+    policy: &Policy,
+    method: Method,
+) -> Result<Candidate, NoChoice> {
+    choose(request, facts, policy, method).map_err(|why| {
+        let medium = Medium::of(facts);
+        match why {
+            NoChoice::Lacking(_) | NoChoice::Unavailable(_)
+                if method == Method::Purge && choose::is_no_drive(medium) =>
+            {
+                NoChoice::Lacking(not_reachable(request, medium, policy, method))
+            }
+            NoChoice::Lacking(_) | NoChoice::Unavailable(_) | NoChoice::Hindered(_) => why,
+        }
+    })
 }
 
 /// Clear by an overwrite, for itself or instead of a purge that is not available.
@@ -317,6 +370,11 @@ fn by_overwrite<'a>(
     instead: Option<Reason>,
 ) -> Result<Way<'a>, Vec<Reason>> {
     let medium = Medium::of(facts);
+    let obstacles: Vec<Reason> =
+        hinder::of_host(facts).into_iter().chain(hinder::hidden_left(request, facts)).collect();
+    if !obstacles.is_empty() {
+        return Err(obstacles);
+    }
     match policy.rule(request.standard, medium, Technique::Overwrite, Method::Clear) {
         Some(rule) if matches!(rule.ruling, Ruling::Accepted { .. }) => Ok(Way::Overwrite { rule, instead }),
         Some(_) | None => Err(vec![not_reachable(request, medium, policy, Method::Clear)]),
@@ -337,9 +395,16 @@ fn no_passes(request: &Request) -> Result<Passes, Reason> {
 
 /// Purge is never reached by an overwrite, whatever a policy says: no pass count turns one into the other.
 fn not_reachable(request: &Request, medium: Medium, policy: &Policy, method: Method) -> Reason {
-    let remedy = match method {
-        Method::Clear => "choose another --standard or --policy, or destroy the drive",
-        Method::Purge | Method::Destroy => {
+    let remedy = match (method, medium) {
+        (Method::Clear, _) => "choose another --standard or --policy, or destroy the drive",
+        (Method::Purge | Method::Destroy, Medium::LogicalVolume) => {
+            "purge the member drives themselves: set the controller to HBA mode, or attach them directly"
+        }
+        (Method::Purge | Method::Destroy, Medium::TestObject) => match request.profile {
+            Some(Profile::Rma | Profile::Retire) => "name a drive: a test object has no purge",
+            Some(Profile::Reuse) | None => "name a drive, or clear the test object: --method clear",
+        },
+        (Method::Purge | Method::Destroy, Medium::Rotating | Medium::Flash | Medium::RemovableFlash) => {
             "purge takes a command of the drive itself: leave --technique overwrite out where it has one, destroy the \
              drive, or ask for --method clear if that is enough for its data"
         }
@@ -371,15 +436,18 @@ fn method_required(request: &Request, facts: &DriveFacts, policy: &Policy) -> Re
     let line = |request: &Request, method| command_line(&completed(request, facts, method), facts, None);
     // The line for a purge is shown as it would have to be, with the scope that its command takes.
     let wide = Request { scope: Scope::Drive, ..request.clone() };
-    let purge = match purge::choose(&wide, facts, policy, Method::Purge) {
+    let purge = match choose(&wide, facts, policy, Method::Purge) {
         Ok(candidate) => {
-            let narrow = purge::choose(request, facts, policy, Method::Purge).is_ok();
+            let narrow = choose(request, facts, policy, Method::Purge).is_ok();
             let request = if narrow { request } else { &wide };
             format!("to purge by {}: {}", word(candidate.technique), line(request, Method::Purge))
         }
         Err(NoChoice::Hindered(reasons)) => {
             let first = reasons.first().map_or("something", |reason| reason.text.as_str());
             format!("to purge: {} (in the way: {first})", line(request, Method::Purge))
+        }
+        Err(NoChoice::Lacking(reason)) => {
+            format!("to purge: {} (in the way: {})", line(request, Method::Purge), reason.text)
         }
         Err(NoChoice::Unavailable(_)) => format!(
             "to purge: {} (not reachable here by overwrite: {})",

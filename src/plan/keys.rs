@@ -26,8 +26,9 @@ pub fn key_slots(plan: &Plan) -> RangeSet {
 mod tests {
     use super::*;
     use crate::device::Content;
-    use crate::plan::Request;
-    use crate::plan::decide::tests::{facts, planned};
+    use crate::plan::decide::tests::drive;
+    use crate::plan::{Decision, Policy, Request, decide};
+    use crate::unit::term::DriveKind;
     use crate::unit::term::Method;
 
     fn slots(capacity: u64, offsets: &[u64]) -> Vec<(u64, u64)> {

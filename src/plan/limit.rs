@@ -6,6 +6,7 @@ use super::hidden::{Hidden, hidden, may_hide_more};
 use super::policy::Medium;
 use super::request::PassChoice;
 use super::sampling::describe;
+use super::technique::reach::{Elsewhere, elsewhere};
 use super::{Limit, LimitCode, PassPattern, PassSpec, PolicyRow, Request, VerificationPlan};
 use crate::device::DriveFacts;
 use crate::unit::term::{Basis, DriveKind, Method, Standard, Technique, word};
@@ -146,19 +147,20 @@ fn remapped_blocks(planned: &Planned<'_>) -> Option<String> {
 }
 
 fn other_units(planned: &Planned<'_>) -> Option<String> {
-    let facts = planned.facts;
     let reach = planned.done.firmware.filter(|firmware| !firmware.steps.is_empty());
     if reach.is_some_and(|firmware| firmware.reach.scope == Scope::Drive) {
         return None;
     }
-    // The kernel's names of the units are left out: they change from one attachment to the next.
-    let others = facts.other_units.len();
-    (others > 0).then(|| {
-        let units = if others == 1 { "1 other unit".to_owned() } else { format!("{others} other units") };
-        format!(
-            "{units} of the same drive are not covered: the drive is sanitized only when all its units are"
-        )
-    })
+    let Elsewhere { known, unknown } = elsewhere(planned.facts);
+    let mut parts = Vec::new();
+    if !known.is_empty() {
+        parts.push(format!("{} of the same drive are not covered", known.join(" and ")));
+    }
+    if !unknown.is_empty() {
+        parts.push(format!("not covered are {}", unknown.join(" and ")));
+    }
+    (!parts.is_empty())
+        .then(|| format!("{}: the drive is sanitized only when all its units are", parts.join("; ")))
 }
 
 fn test_object(facts: &DriveFacts) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The first core: request + facts + policy to a plan or a refusal. Pure and total: no clock, no file, no
 //! randomness, so one digest holds for approval, run and record.
 
+mod choose;
 pub mod command;
 pub mod crypto;
 pub mod decide;

@@ -6,6 +6,7 @@ mod overwrite;
 use serde::{Deserialize, Serialize};
 
 use super::PolicyRow;
+use crate::command::DriveCommand;
 use crate::device::DriveFacts;
 use crate::device::capability::Interface;
 use crate::unit::Digest;
@@ -80,6 +81,16 @@ impl InterfaceKind {
             Interface::Nvme(_) => Self::Nvme,
             Interface::Ata(_) => Self::Ata,
             Interface::Scsi(_) => Self::Scsi,
+        })
+    }
+
+    /// The interface of these commands, where one of them tells it: a TCG revert goes over any.
+    pub fn of_commands(commands: &[DriveCommand]) -> Option<Self> {
+        commands.iter().find_map(|command| match command {
+            DriveCommand::NvmeSanitize(_) | DriveCommand::NvmeFormat(_) => Some(Self::Nvme),
+            DriveCommand::AtaSanitize(_) | DriveCommand::AtaSecurityErase(_) => Some(Self::Ata),
+            DriveCommand::ScsiSanitize(_) => Some(Self::Scsi),
+            DriveCommand::TcgRevert(_) => None,
         })
     }
 }
@@ -214,14 +225,15 @@ impl Policy {
         })
     }
 
-    /// The row of this policy that a plan quotes for a case. Two rows for different interfaces can be quoted in the same
-    /// words.
+    /// The row of this policy that a plan quotes for a case: the one for the interface, where that is known. Rows for
+    /// different interfaces may be told apart by nothing else, and say the opposite.
     pub fn quoted(&self, case: &Case, row: &PolicyRow) -> Option<&Rule> {
+        let digest = self.digest();
         self.rules.iter().find(|rule| {
             (rule.standard, rule.medium, rule.technique, rule.method)
                 == (case.standard, case.medium, case.technique, case.method)
-                && (rule.interface.is_none() || rule.interface == case.interface)
-                && self.reference(rule) == *row
+                && (rule.interface.is_none() || case.interface.is_none() || rule.interface == case.interface)
+                && self.reference_by(rule, digest) == *row
         })
     }
 

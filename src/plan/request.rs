@@ -45,6 +45,8 @@ pub struct Request {
     pub afterwards: Afterwards,
     /// What is done about capacity that the drive hides.
     pub hidden: HiddenChoice,
+    /// Whether the PSID of the drive was given; the PSID itself is no part of a request.
+    pub psid: PsidGiven,
     /// The site's own policy, for the command line; the policy itself is given beside the request.
     pub policy: Option<PolicyFile>,
 }
@@ -98,6 +100,16 @@ pub enum HiddenChoice {
     Leave,
 }
 
+/// Whether the credential that is printed on a drive (PSID) was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PsidGiven {
+    /// No: a revert that takes it is not planned.
+    #[default]
+    No,
+    /// Yes.
+    Yes,
+}
+
 /// Who answers for the conditions of a cryptographic erase, as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CryptoGiven {
@@ -140,6 +152,7 @@ impl Default for Request {
             canaries: CanaryChoice::Write,
             afterwards: Afterwards::Nothing,
             hidden: HiddenChoice::Restore,
+            psid: PsidGiven::No,
             policy: None,
         }
     }

@@ -2,7 +2,7 @@
 //! stands in its way, what it does not reach, how long it takes. Pure; ranked by assurance, then by speed.
 pub(super) mod hinder;
 mod offer;
-mod reach;
+pub(super) mod reach;
 mod time;
 
 use serde::Serialize;
@@ -13,8 +13,8 @@ use super::policy::{Case, InterfaceKind, Medium, Need, Policy, Rule, Ruling};
 use super::request::Request;
 use crate::command::DriveCommand;
 use crate::device::DriveFacts;
-use crate::unit::term::{Method, Standard, Technique, word};
-use crate::unit::{Digest, Reason, ReasonCode};
+use crate::unit::term::{DriveKind, Method, Standard, Technique, word};
+use crate::unit::{Digest, Reason};
 
 pub use time::{TimeSource, TimeTold};
 
@@ -54,8 +54,9 @@ impl Candidate {
     }
 }
 
-/// Every technique for this drive, the best first: what reaches more before what reaches less, what can be done now
-/// before what is hindered, what shows more before what rests on a word, the faster before the slower.
+/// Every technique for this drive, the best first: what reaches more before what reaches less, what shows more before
+/// what rests on a word, the faster before the slower. That something is in the way of the best makes nothing weaker
+/// better.
 pub fn ranked(request: &Request, facts: &DriveFacts, policy: &Policy) -> Vec<Candidate> {
     ranked_for(&Question::new(request, facts, policy))
 }
@@ -96,7 +97,6 @@ pub(super) fn ranked_for(question: &Question<'_>) -> Vec<Candidate> {
         (
             one.not_offered.is_some(),
             std::cmp::Reverse(one.reaches),
-            !one.obstacles.is_empty(),
             assurance(one.technique),
             one.time.map_or(u64::MAX, |time| time.seconds),
         )
@@ -197,7 +197,7 @@ fn by_host(question: &Question<'_>) -> Candidate {
         policy: clear.map(|rule| question.row(rule)),
         why_no_purge: Some(why),
         not_offered: None,
-        obstacles: Vec::new(),
+        obstacles: hinder::of_host(facts),
         reach: Some(CommandReach {
             scope: Scope::Unit,
             units: vec!["the blocks that the drive presents".to_owned()],
@@ -262,11 +262,25 @@ const NO_PASSES: &str = "its row of policy speaks of passes, which it has not";
 
 type Denied = (Option<PolicyRow>, String);
 
-/// The row that accepts a technique for a method on this drive, or the one that does not, with the reason.
+/// The row that accepts a technique for a method on this drive, or the one that does not, with the reason. Where nobody
+/// knows whether there is flash or are platters in it, what only one of them bears is not accepted.
 fn accepted(technique: Technique, method: Method, question: &Question<'_>) -> Result<PolicyRow, Denied> {
-    let Question { request, facts, policy, .. } = *question;
     let case = question.case(technique, method);
-    let Some(rule) = policy.rule_on(&case) else {
+    let row = accepted_in(&case, question)?;
+    if (question.facts.kind, case.medium) == (DriveKind::Unknown, Medium::Flash) {
+        let platters = Case { medium: Medium::Rotating, ..case };
+        if let Err((_, why)) = accepted_in(&platters, question) {
+            let why =
+                format!("the kind of its medium is not known, and were it a rotating drive, then: {why}");
+            return Err((Some(row), why));
+        }
+    }
+    Ok(row)
+}
+
+fn accepted_in(case: &Case, question: &Question<'_>) -> Result<PolicyRow, Denied> {
+    let Question { request, facts, policy, .. } = *question;
+    let Some(rule) = policy.rule_on(case) else {
         let why = format!("policy {} has no row for it under {}", policy.name, word(request.standard));
         return Err((None, why));
     };
@@ -277,8 +291,8 @@ fn accepted(technique: Technique, method: Method, question: &Question<'_>) -> Re
         Ruling::NotReachable { why } => return denied(why),
         Ruling::Accepted { .. } => return denied(NO_PASSES),
     };
-    let least = match method {
-        Method::Purge => match floor(&case) {
+    let least = match case.method {
+        Method::Purge => match floor(case) {
             Ok(needs) => needs,
             Err(why) => return denied(why),
         },
@@ -288,7 +302,7 @@ fn accepted(technique: Technique, method: Method, question: &Question<'_>) -> Re
         .iter()
         .chain(&listed)
         .filter(|need| !is_met(**need, request, facts))
-        .map(|need| need_words(*need))
+        .map(|need| need_words(*need, request))
         .collect();
     let mut distinct: Vec<&str> = Vec::new();
     for words in unmet {
@@ -309,10 +323,13 @@ fn is_met(need: Need, request: &Request, facts: &DriveFacts) -> bool {
     }
 }
 
-const fn need_words(need: Need) -> &'static str {
+fn need_words(need: Need, request: &Request) -> &'static str {
     match need {
+        Need::CryptographicBasis if request.crypto.is_some() => {
+            "nobody answers for how the drive was used, of which its maker cannot know: add --declare-crypto"
+        }
         Need::CryptographicBasis => {
-            "nobody answers for the conditions of a cryptographic erase: give --crypto-basis or --declare-crypto"
+            "nobody answers for the conditions of a cryptographic erase: give --declare-crypto, beside it --crypto-basis"
         }
         Need::PurgeReported => {
             "the drive cannot say that it purged as IEEE 2883 defines it (TP4218), so success may mean a clear"
@@ -320,11 +337,6 @@ const fn need_words(need: Need) -> &'static str {
         Need::MediaEncryption => "the drive does not say that it encrypts its medium",
         Need::LockingActive => "TCG locking was never activated, so a revert may leave the keys as they are",
     }
-}
-
-/// Whether only a decision about scope stands in the way.
-pub(super) fn needs_scope(candidate: &Candidate) -> bool {
-    candidate.obstacles.iter().any(|reason| reason.code == ReasonCode::ScopeNotAccepted)
 }
 
 #[cfg(test)]

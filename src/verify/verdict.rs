@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::steps::{self, Compared, StepTally, StepWord, demand, step_word};
 use super::{RepairTally, VerificationTally};
+use crate::engine::firmware::Conclusion;
 use crate::engine::{FlushState, PassTally};
 use crate::plan::{Claim, Plan, VerificationPlan};
 use crate::unit::term::{Disposition, Exit, Outcome};
@@ -150,7 +151,7 @@ pub fn judge(
             reasons.extend(write_reasons(passes));
             Verdict::without_evidence(Outcome::Failed, reasons, Disposition::Quarantined, Exit::Failed)
         }
-        Ending::CommandNotStarted(reason) => Verdict::unsanitizable(vec![reason.clone()]),
+        Ending::CommandNotStarted(reason) => not_started(steps, reason),
         Ending::CommandFailed(reason) => Verdict::without_evidence(
             Outcome::Failed,
             vec![reason.clone()],
@@ -162,6 +163,23 @@ pub fn judge(
             None => judge_completed(plan, passes, verification, repair),
         },
     }
+}
+
+/// A command that the drive did not begin. Most causes pass (a self-test, new firmware that waits, a lock, another
+/// operation), and what came before has begun to destroy the data: the drive is kept for a job to come. Only where
+/// nothing was begun and the reason itself says that there is no purge on this drive is it given up.
+fn not_started(steps: &[StepTally], reason: &Reason) -> Verdict {
+    let begun = steps.iter().filter_map(|step| step.report.as_ref()).any(|report| match report.conclusion {
+        Conclusion::NotStarted { .. } => false,
+        Conclusion::Confirmed
+        | Conclusion::Claimed
+        | Conclusion::Failed { .. }
+        | Conclusion::Unknown { .. } => true,
+    });
+    if reason.code == ReasonCode::PurgeUnavailable && !begun {
+        return Verdict::unsanitizable(vec![reason.clone()]);
+    }
+    Verdict::without_evidence(Outcome::Failed, vec![reason.clone()], Disposition::Quarantined, Exit::Failed)
 }
 
 /// What the commands of the drive came to, when that is not what the plan needs. Every step that was planned must be
@@ -177,26 +195,22 @@ fn steps_fault(plan: &Plan, steps: &[StepTally]) -> Option<Verdict> {
         ));
     }
     let demand = demand(plan);
+    let not_known = |reason| {
+        let reasons = vec![reason];
+        Verdict::without_evidence(Outcome::Unknown, reasons, Disposition::Quarantined, Exit::Unknown)
+    };
     let uncovered = |step| plan.firmware.as_ref().and_then(|firmware| steps::uncovered(step, firmware));
     steps.iter().enumerate().find_map(|(index, step)| {
         match step_word(step, Compared::after(plan, index), &demand) {
-            StepWord::Proven => uncovered(step).map(|reason| {
-                let reasons = vec![reason];
-                Verdict::without_evidence(Outcome::Unknown, reasons, Disposition::Quarantined, Exit::Unknown)
-            }),
-            StepWord::NotStarted(reason) => Some(Verdict::unsanitizable(vec![reason])),
+            StepWord::Proven => uncovered(step).map(not_known),
+            StepWord::NotStarted(reason) => Some(not_started(steps, &reason)),
             StepWord::Failed(reason) => Some(Verdict::without_evidence(
                 Outcome::Failed,
                 vec![reason],
                 Disposition::ToDestroy,
                 Exit::Failed,
             )),
-            StepWord::Unknown(reason) => Some(Verdict::without_evidence(
-                Outcome::Unknown,
-                vec![reason],
-                Disposition::Quarantined,
-                Exit::Unknown,
-            )),
+            StepWord::Unknown(reason) => Some(not_known(reason)),
         }
     })
 }

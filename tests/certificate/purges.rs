@@ -204,6 +204,7 @@ impl Purge {
             canaries: 8,
             expected: self.expected.clone(),
             reach: CommandReach {
+                unproven: Vec::new(),
                 scope: Scope::Drive,
                 units: vec!["namespace 1".into()],
                 unproven: Vec::new(),

@@ -252,7 +252,7 @@ fn request(dice: &mut Dice, speaks: Speaks, has_tper: bool) -> Request {
     request.canaries = if dice.chance(1, 6) { CanaryChoice::None } else { CanaryChoice::Write };
     request.afterwards = if dice.chance(1, 8) { Afterwards::Overwrite } else { Afterwards::Nothing };
     request.scope = if dice.chance(2, 3) { Scope::Drive } else { Scope::Unit };
-    request.hidden = HiddenChoice::Refuse;
+    request.hidden = HiddenChoice::Leave;
     request.passes = PassChoice::Default;
     request.verification = verification(dice);
     request

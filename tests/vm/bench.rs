@@ -13,7 +13,7 @@ use crate::host::machine::{Console, Disk, Emulated, Machine};
 use crate::support::{Ask as _, image};
 
 /// Jobs on small drives take a minute beside builds, or will not end.
-const PATIENCE: Duration = Duration::from_secs(150);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Where the state directory is in the machine: a file system on its first disk.
 const STATE: &str = "/state";
@@ -233,12 +233,6 @@ impl Bench {
         let text = self.machine().tell(&format!("expunge job list --local --json --state {STATE}"));
         let list: Value = serde_json::from_str(text.trim()).unwrap();
         list["jobs"].as_array().unwrap_or_else(|| panic!("{list}")).clone()
-    }
-
-    /// A run of our program with the state directory.
-    #[track_caller]
-    pub(crate) fn expunge(&mut self, line: &str) -> crate::host::machine::Ran {
-        self.machine().ask(&format!("expunge {line} --state {STATE}"))
     }
 
     /// Checks a record with the lab's key trusted: exit code, and what `certificate show` says of it.

@@ -147,6 +147,24 @@ impl Drive {
         self.oracle().deeds().iter().map(|deed| deed.work).collect()
     }
 
+    /// Reads and writes of blocks that reached a SCSI or ATA drive while it sanitized itself: nobody may send any. (The
+    /// kernel tries those again until the drive is ready, so that whoever sent them hangs.)
+    pub(crate) fn disturbed(&self) -> usize {
+        let asked = self.oracle().asked();
+        let sanitizes = |command: &[u8]| match command {
+            [0x48, ..] => true,
+            // SANITIZE DEVICE with a feature other than the request for status, in ATA PASS-THROUGH(16).
+            [0x85, _, _, _, feature, .., 0xB4, _control] => *feature != 0,
+            _ => false,
+        };
+        let moves = |command: &[u8]| matches!(command, [0x28 | 0x2A | 0x88 | 0x8A, ..]);
+        let starts = asked.iter().filter(|asked| sanitizes(&asked.command)).map(|asked| asked.at_ms);
+        let busy: Vec<_> = starts.map(|start| start + 1..start + OPERATION_MS).collect();
+        assert!(!busy.is_empty(), "{} was never told to sanitize itself", self.serial);
+        let during = |at: u64| busy.iter().any(|busy| busy.contains(&at));
+        asked.iter().filter(|asked| moves(&asked.command) && during(asked.at_ms)).count()
+    }
+
     #[track_caller]
     pub(crate) fn expect_no_residue(&self) {
         let residue = self.oracle().residue();

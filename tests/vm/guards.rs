@@ -24,27 +24,14 @@ fn what_forbids_a_purge_is_told_and_the_drive_is_untouched() {
         (solid(12, Quirk::FrozenByFirmware), "", "frozen"),
         (solid(13, Quirk::LockedUnknown), "", "locked"),
         (Drive::scsi(security_only(hour(14, Quirk::FrozenByFirmware))), r1, "frozen"),
-        // The kernel is not told how large these are, which does not make them dead.
+        // The kernel is not told how large this one is, which does not make it dead. (Reservations are answered by the
+        // kernel's target, and never reach the model.)
         (sas(21, Quirk::ForeignRunning), "", "firmware-busy"),
-        (sas(22, Quirk::ReservedByOther), "", "reserved"),
     ];
     let drives: Vec<&Drive> = table.iter().map(|row| &row.0).collect();
     let mut bench = Bench::new(&[], &drives);
     let jobs: Vec<_> = table.iter().map(|row| purge(&row.0, row.1)).collect();
     let fates = bench.sanitize(&jobs);
-    for ((drive, _, code), fate) in table.iter().zip(&fates) {
-        eprintln!(
-            "{} {code} {} {} {:?} {:?}",
-            drive.serial,
-            fate.exit,
-            fate.outcome(),
-            fate.codes(),
-            drive.works()
-        );
-        if !fate.codes().contains(code) {
-            eprintln!("{}", fate.said);
-        }
-    }
     for ((drive, _, code), fate) in table.iter().zip(&fates) {
         assert_eq!((fate.exit, fate.outcome()), (3, "refused"), "{}", fate.said);
         assert!(fate.codes().contains(code), "{} {code}: {}", drive.serial, fate.said);

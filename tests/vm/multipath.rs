@@ -83,7 +83,8 @@ fn a_drive_on_two_paths_is_purged_through_its_map() {
     assert_eq!(nodes.len(), 1, "{listed:#}");
     assert!(nodes[0].as_str().unwrap().starts_with("/dev/dm-"), "{listed:#}");
     // A path alone is held, and so is the other one.
-    assert_eq!(codes(&report(&mut machine, paths[0], 3)), ["holder"; 2]);
+    let held = report(&mut machine, paths[0], 3);
+    assert_eq!(codes(&held), ["holder"; 2], "{held:#}");
 
     // What stands on the map refuses it.
     machine.tell(&format!("dmsetup --noudevsync create upper --table '0 8 linear {MAP} 0'"));

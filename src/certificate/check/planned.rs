@@ -112,17 +112,6 @@ fn scheme(plan: &Plan, out: &mut Vec<Finding>) {
     }
 }
 
-/// By which commands the drive is told to sanitize itself: rows of a policy may differ in nothing else. A revert goes over
-/// any of them, and its rows are for all.
-fn interface(plan: &Plan) -> Option<InterfaceKind> {
-    plan.commands().iter().find_map(|command| match command {
-        DriveCommand::NvmeSanitize(_) | DriveCommand::NvmeFormat(_) => Some(InterfaceKind::Nvme),
-        DriveCommand::AtaSanitize(_) | DriveCommand::AtaSecurityErase(_) => Some(InterfaceKind::Ata),
-        DriveCommand::ScsiSanitize(_) => Some(InterfaceKind::Scsi),
-        DriveCommand::TcgRevert(_) => None,
-    })
-}
-
 /// Policies that came with this program are known row by row; of another one a record has no more than its digest.
 fn policy(record: &Record, plan: &Plan, medium: Medium, out: &mut Vec<Finding>) {
     let Some(policy) = Policy::known(&plan.policy.digest) else {
@@ -136,7 +125,7 @@ fn policy(record: &Record, plan: &Plan, medium: Medium, out: &mut Vec<Finding>) 
     let case = Case {
         standard: plan.policy.standard,
         medium,
-        interface: interface(plan),
+        interface: InterfaceKind::of_commands(plan.commands()),
         technique: plan.technique,
         method: plan.method,
     };

@@ -31,6 +31,15 @@ pub struct Capability {
 }
 
 impl Capability {
+    /// Nominal rotation rate as the drive tells it: 1 for none, `None` when not told.
+    pub fn rotation(&self) -> Option<u16> {
+        match &self.interface {
+            Interface::Nvme(_) => None,
+            Interface::Ata(facts) => facts.rotation,
+            Interface::Scsi(facts) => facts.rotation,
+        }
+    }
+
     /// Why the drive's medium cannot be read now, by its own account; `None` when nothing speaks against it.
     pub fn out_of_reach(&self) -> Option<OutOfReach> {
         let nvme = |facts: &NvmeFacts| match facts.status.map(|status| status.state) {
@@ -62,11 +71,13 @@ impl Capability {
             scsi::ScsiState::FormatCorrupted => Some(OutOfReach::FormatCorrupted),
             scsi::ScsiState::Ready | scsi::ScsiState::SelfTesting | scsi::ScsiState::Other => None,
         };
-        match &self.interface {
+        let state = match &self.interface {
             Interface::Nvme(facts) => nvme(facts),
             Interface::Ata(facts) => ata(facts),
             Interface::Scsi(facts) => scsi(facts),
-        }
+        };
+        let locked = self.tcg.as_ref().filter(|tcg| tcg.locked.is_yes());
+        state.or(locked.map(|_| OutOfReach::Locked))
     }
 
     /// Why the kernel was not told how large the drive is, where that will pass: a SCSI unit that is at work on itself,

@@ -31,6 +31,9 @@ pub struct ScsiFacts {
     pub reserved: Support,
     /// Logical units of the target (REPORT LUNS), by number, this one among them; empty when there is only one.
     pub other_units: Vec<u64>,
+    /// Whether the target told which logical units it has.
+    #[serde(default)]
+    pub units_listed: Support,
     /// Nominal rotation rate: 1 for no rotation, `None` when not told.
     pub rotation: Option<u16>,
     /// Zones (VPD B1h bits 5:4): 0 none told, 1 host-aware, 2 device-managed; 3 host-managed, by its device type.

@@ -156,12 +156,16 @@ impl Asking<'_> {
     /// have these lists is from memory; the others are not asked, since each refusal would fill their error log.
     fn subsystem(&mut self, controller: &IdentifyController) -> (Option<Vec<u32>>, Option<Vec<u16>>) {
         let manages = controller.has_namespace_management();
-        if !manages {
+        if !manages && controller.namespaces != 1 {
             self.gaps
                 .push("no namespace management: namespaces that are not active cannot be listed".to_owned());
         }
-        let allocated =
-            manages.then(|| self.list("nvme allocated namespaces", command::identify_allocated)).flatten();
+        // Numbers of namespaces are never above NN (from memory): where that is 1, this is all there is.
+        let allocated = if manages {
+            self.list("nvme allocated namespaces", command::identify_allocated)
+        } else {
+            (controller.namespaces == 1).then(|| vec![1])
+        };
         let entry = command::identify_controllers(0);
         let asks = manages || controller.may_have_siblings();
         let controllers =
@@ -349,6 +353,18 @@ mod tests {
         {
             let told = capability.gaps.iter().any(|gap| gap.contains(name) && gap.contains("invalid field"));
             assert!(told, "{name}: {:?}", capability.gaps);
+        }
+    }
+
+    /// OACS without bit 3, and NN.
+    #[test]
+    fn a_controller_without_namespace_management_has_no_more_namespaces_than_it_can_number() {
+        for (most, allocated) in [(1, Some(vec![1])), (2, None), (0, None)] {
+            let mut port = Scripted(vec![(0x06, 0x01, Ok(page(4096, &[(256, &[0x06, 0]), (516, &[most])])))]);
+            let capability = survey(&mut port, 1).unwrap();
+            assert_eq!(facts(&capability).allocated, allocated, "{most}");
+            let told = capability.gaps.iter().any(|gap| gap.contains("no namespace management"));
+            assert_eq!(told, allocated.is_none());
         }
     }
 

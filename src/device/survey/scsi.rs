@@ -54,6 +54,7 @@ pub fn survey(port: &mut dyn ScsiPort) -> Result<Capability, Reason> {
         exit_failure: asker.operation(has(EXIT_FAILURE_MODE)),
     };
     let characteristics = vital.characteristics;
+    let (other_units, units_listed) = other_units(&mut asker);
     let facts = ScsiFacts {
         sanitize,
         state: state(&mut asker),
@@ -66,7 +67,8 @@ pub fn survey(port: &mut dyn ScsiPort) -> Result<Capability, Reason> {
         protection: capacity.and_then(|told| told.protection).unwrap_or(0),
         write_protected: write_protected(&mut asker),
         reserved: reserved(&mut asker),
-        other_units: other_units(&mut asker),
+        other_units,
+        units_listed,
         rotation: characteristics.map(|told| told.rotation).filter(|rotation| *rotation != 0),
         zoned: if inquiry.device_type == 0x14 {
             HOST_MANAGED
@@ -325,18 +327,19 @@ fn reserved(asker: &mut Asker<'_>) -> Support {
 
 /// Units beside this one. Which of the numbers is its own, the way to it does not tell: with one there is no other,
 /// with several all are given.
-fn other_units(asker: &mut Asker<'_>) -> Vec<u64> {
-    let Some(bytes) = asker.page("scsi luns", &report_luns(1032), 1032) else { return Vec::new() };
-    let Some(found) = asker.understood("scsi luns", units(&bytes)) else { return Vec::new() };
+fn other_units(asker: &mut Asker<'_>) -> (Vec<u64>, Support) {
+    let bytes = asker.page("scsi luns", &report_luns(1032), 1032);
+    let found = bytes.and_then(|bytes| asker.understood("scsi luns", units(&bytes)));
+    let Some(found) = found else { return (Vec::new(), Support::NotTold) };
     // Well-known units (C1h) are no drives.
     let found: Vec<u64> = found.into_iter().filter(|unit| unit >> 56 != 0xc1).collect();
     if found.len() < 2 {
-        return Vec::new();
+        return (Vec::new(), Support::Yes);
     }
     asker
         .gaps
         .push("scsi luns: the target has several units, and the list does not tell which is this".to_owned());
-    found
+    (found, Support::Yes)
 }
 
 fn health(asker: &mut Asker<'_>) -> Health {

@@ -88,7 +88,7 @@ fn all_that_a_unit_tells_is_kept() {
     );
     assert_eq!((facts.state, facts.zoned), (ScsiState::Sanitizing, 0));
     assert_eq!((facts.write_protected, facts.reserved), (Support::Yes, Support::Yes));
-    assert_eq!(facts.other_units, [0, 1 << 48]);
+    assert_eq!((facts.other_units.as_slice(), facts.units_listed), (&[0, 1 << 48][..], Support::Yes));
     let unusual = facts.unusual_format().unwrap();
     assert!(unusual.contains("520 bytes") && unusual.contains("type 2"), "{unusual}");
 
@@ -111,6 +111,7 @@ fn a_unit_that_tells_nothing_has_gaps_and_no_made_up_facts() {
         (ScsiState::Other, Support::NotTold, Support::NotTold)
     );
     assert_eq!((facts.blocks, facts.rotation), (0, None));
+    assert_eq!((facts.other_units.len(), facts.units_listed), (0, Support::NotTold));
     assert_eq!(capability.health, Health::default());
     assert!(capability.gaps.len() > 10, "{:?}", capability.gaps);
 }
@@ -138,4 +139,23 @@ fn an_ata_drive_is_found_behind_its_translation_layer() {
     let mut unlisted = Unit::new(&[INQUIRY, ("12 01 00", "00000001 00"), ("12 01 89", &page)]);
     assert_eq!(ata_behind(&mut unlisted), None);
     assert_eq!(ata_behind(&mut array_disk()), None);
+}
+
+/// While it sanitizes itself a unit answers READ CAPACITY with 02/04/1B (SPC), so the kernel sees none.
+#[test]
+fn a_unit_at_work_on_itself_or_held_by_another_host_is_not_dead() {
+    let why = |unit: &mut Unit| survey(unit).unwrap().why_no_capacity().map(|reason| reason.code);
+    assert_eq!(why(&mut array_disk()), Some(ReasonCode::FirmwareBusy));
+    let with = |block: &str, data: &str| {
+        let mut unit = array_disk();
+        unit.pages.insert(bytes(block), bytes(data));
+        unit
+    };
+    const FORMATTING: &str = "70 00 02 00 00 00 00 0a 00 00 00 00 04 04 00 80 40 00";
+    const NOTHING: &str = "70 00 00 00 00 00 00 0a 00 00 00 00 00 00 00 00 00 00";
+    assert_eq!(why(&mut with("03", FORMATTING)), Some(ReasonCode::FirmwareBusy));
+    assert_eq!(why(&mut with("03", NOTHING)), Some(ReasonCode::Reserved));
+    let mut free = with("03", NOTHING);
+    free.pages.insert(bytes("5e 01"), bytes("00000001 00000000"));
+    assert_eq!(why(&mut free), None, "a dead unit stays dead");
 }

@@ -1,8 +1,7 @@
 //! What speaks against a drive whatever is to be done to it.
 use super::super::command::{completed, content_to_repeat, known_content_option};
 use super::super::request::Request;
-use crate::device::capability::OutOfReach;
-use crate::device::{Content, DriveFacts, Reach, Zoned};
+use crate::device::{Content, ContentType, DriveFacts, Reach, Zoned};
 use crate::unit::term::{Method, word};
 use crate::unit::{Geometry, Reason, ReasonCode};
 
@@ -59,57 +58,50 @@ pub(super) fn identity_reason(facts: &DriveFacts) -> Option<Reason> {
     })
 }
 
-pub(super) fn capability_reasons(facts: &DriveFacts) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    if facts.read_only {
-        reasons.push(Reason::new(
+pub(super) fn read_only_reason(facts: &DriveFacts) -> Option<Reason> {
+    facts.read_only.then(|| {
+        Reason::new(
             ReasonCode::ReadOnly,
             format!("{} is read-only", facts.title()),
             format!(
                 "release the drive's write protection; if only the node is set so: blockdev --setrw {}",
                 facts.node.display()
             ),
-        ));
-    }
+        )
+    })
+}
+
+/// Only what this host writes has to keep to the zones: a drive that sanitizes itself needs no sequence.
+pub(super) fn zoned_reason(facts: &DriveFacts) -> Option<Reason> {
     match facts.zoned {
-        Zoned::None | Zoned::HostAware => {}
-        Zoned::HostManaged => reasons.push(Reason::new(
+        Zoned::None | Zoned::HostAware => None,
+        Zoned::HostManaged => Some(Reason::new(
             ReasonCode::Zoned,
             format!("{} has zones that must be written in sequence (host-managed)", facts.title()),
-            "this version cannot write such a drive: use its own sanitize command, or destroy it",
+            "this version cannot write such a drive: use its own sanitize command with --method purge and \
+             --no-canaries where that leaves something to compare, or destroy it",
         )),
     }
-    reasons
 }
 
-/// Why the host cannot write to the drive now, by the drive's own account.
-pub(super) fn out_of_reach_reason(facts: &DriveFacts) -> Option<Reason> {
-    let state = facts.capability.as_ref()?.out_of_reach()?;
-    let (code, remedy) = match state {
-        OutOfReach::Sanitizing | OutOfReach::Formatting => (
-            ReasonCode::FirmwareBusy,
-            "wait until it is over, and look at the drive again with expunge inspect",
-        ),
-        OutOfReach::Locked => {
-            (ReasonCode::Locked, "unlock it with its password; of one that Expunge set: expunge recover")
-        }
-        OutOfReach::SanitizeFailed => (
-            ReasonCode::FirmwareFailed,
-            "have the drive sanitize itself once more with --method purge, or destroy it",
-        ),
-        OutOfReach::FormatCorrupted => {
-            (ReasonCode::FirmwareFailed, "format it anew with its maker's tool or sg_format, or destroy it")
-        }
-    };
-    Some(Reason::new(code, format!("{} cannot be written: {state}", facts.title()), remedy))
+/// Whether what the drive carries can be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// It was.
+    Now,
+    /// It cannot be yet, and a reason that is given besides says what has to be ended first.
+    Later,
 }
 
-pub(super) fn content_reasons(request: &Request, facts: &DriveFacts) -> Vec<Reason> {
+pub(super) fn content_reasons(request: &Request, facts: &DriveFacts, sight: Sight) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let needed = content_to_repeat(facts);
+    // What becomes readable is not named as unreadable before.
+    let due = |content: &&Content| content.content_type != ContentType::Unreadable || sight == Sight::Now;
     let unnamed: Vec<String> = facts
         .content
         .iter()
+        .filter(due)
         .filter(|content| {
             content.content_type.needs_repeating() && !request.known_content.contains(&content.content_type)
         })

@@ -2,6 +2,7 @@
 use super::PlannedWork;
 use crate::plan::VerificationPlan;
 use crate::plan::firmware::FirmwarePlan;
+use crate::unit::ReasonCode;
 use crate::unit::term::{Technique, word};
 
 /// The commands of the drive, where there are any.
@@ -88,10 +89,12 @@ pub(super) fn canaries(done: &PlannedWork<'_>) -> Option<String> {
 
 pub(super) fn lower(done: &PlannedWork<'_>) -> Option<String> {
     // The node's name, with which the reason begins to speak of the drive, changes from one attachment to the next.
-    done.instead.map(|_| {
-        format!(
-            "purge was asked for and is not available on this drive; {} was allowed in its place",
-            word(done.method)
-        )
+    done.instead.map(|reason| {
+        let why = if reason.code == ReasonCode::PurgeUnavailable {
+            "is not available on this drive"
+        } else {
+            "was not reachable as it was asked for and as the drive was attached"
+        };
+        format!("purge was asked for and {why}; {} was allowed in its place", word(done.method))
     })
 }

@@ -1,14 +1,21 @@
 //! What stands in the way of a command that a drive offers: states that somebody can end.
+mod host;
+
 use super::super::firmware::Scope;
-use super::super::request::Request;
-use super::reach::Extent;
+use super::super::hidden::{Hidden, hidden};
+use super::super::request::{HiddenChoice, PsidGiven, Request};
+use super::reach::{Elsewhere, Extent, elsewhere};
+use crate::command::tcg::Authority;
 use crate::command::{AfterFailure, DriveCommand};
 use crate::device::DriveFacts;
 use crate::device::capability::ata::{AtaFacts, AtaSanitizeState, AtaSecurityFacts};
 use crate::device::capability::nvme::{NvmeFacts, NvmeSanitizeState};
 use crate::device::capability::scsi::{ScsiFacts, ScsiState};
-use crate::device::capability::{Interface, Support, TcgFacts};
+use crate::device::capability::{Interface, Support, TcgClass, TcgFacts};
+use crate::unit::term::Standard;
 use crate::unit::{Reason, ReasonCode};
+
+pub(in crate::plan) use host::of_host;
 
 /// Everything that stands in the way of these commands, each once.
 pub(super) fn obstacles(
@@ -19,7 +26,7 @@ pub(super) fn obstacles(
 ) -> Vec<Reason> {
     let mut found = Vec::new();
     for step in steps {
-        for reason in of_step(step, facts) {
+        for reason in of_step(step, request, facts) {
             if !found.contains(&reason) {
                 found.push(reason);
             }
@@ -28,6 +35,11 @@ pub(super) fn obstacles(
     // A revert is what opens a drive that TCG locked.
     if matches!(steps.first(), Some(DriveCommand::TcgRevert(_))) {
         found.retain(|reason| reason.code != ReasonCode::Locked);
+    }
+    found.extend(one_of_several(steps, extent, request, facts));
+    // Rev. 1 resets HPA and DCO before it lets a technique count.
+    if let Some(reason) = hidden_left(request, facts).filter(|reason| !found.contains(reason)) {
+        found.push(reason);
     }
     if request.scope == Scope::Unit && !extent.beyond.is_empty() {
         found.push(Reason::new(
@@ -39,7 +51,48 @@ pub(super) fn obstacles(
     found
 }
 
-fn of_step(step: &DriveCommand, facts: &DriveFacts) -> Vec<Reason> {
+/// Why capacity that stays hidden forbids the plan.
+pub(in crate::plan) fn hidden_left(request: &Request, facts: &DriveFacts) -> Option<Reason> {
+    let left = request.hidden == HiddenChoice::Leave && matches!(hidden(facts), Hidden::Blocks { .. });
+    (left && request.standard == Standard::NistR1).then(|| {
+        Reason::new(
+            ReasonCode::HiddenArea,
+            format!(
+                "{} hides a part of its capacity, and Rev. 1 wants it back before a technique counts",
+                facts.title()
+            ),
+            "leave --hidden-areas out, so that the full capacity is restored first",
+        )
+    })
+}
+
+/// A format that reaches one namespace where the whole drive was asked for.
+fn one_of_several(
+    steps: &[DriveCommand],
+    extent: &Extent,
+    request: &Request,
+    facts: &DriveFacts,
+) -> Option<Reason> {
+    let formats = steps.iter().any(|step| matches!(step, DriveCommand::NvmeFormat(_)));
+    if !formats || (request.scope, extent.reach.scope) != (Scope::Drive, Scope::Unit) {
+        return None;
+    }
+    let Elsewhere { known, unknown } = elsewhere(facts);
+    let missed: Vec<String> = known.into_iter().chain(unknown).collect();
+    (!missed.is_empty()).then(|| {
+        Reason::new(
+            ReasonCode::BadRequest,
+            format!(
+                "{}: the whole drive was asked for, and its Format NVM takes one namespace at a time; missed would be {}",
+                facts.title(),
+                missed.join(" and ")
+            ),
+            "choose a technique of the Sanitize command, or leave --scope drive out and format each namespace",
+        )
+    })
+}
+
+fn of_step(step: &DriveCommand, request: &Request, facts: &DriveFacts) -> Vec<Reason> {
     let Some(capability) = facts.capability.as_deref() else { return Vec::new() };
     let mut found = match &capability.interface {
         Interface::Nvme(nvme) => nvme_states(step, facts, nvme),
@@ -47,7 +100,7 @@ fn of_step(step: &DriveCommand, facts: &DriveFacts) -> Vec<Reason> {
         Interface::Scsi(scsi) => scsi_states(facts, scsi),
     };
     if let Some(tcg) = &capability.tcg {
-        found.extend(tcg_states(step, facts, tcg));
+        found.extend(tcg_states(step, request, facts, tcg));
     }
     found
 }
@@ -65,7 +118,7 @@ fn nvme_states(step: &DriveCommand, facts: &DriveFacts, nvme: &NvmeFacts) -> Vec
     if nvme.status.is_some_and(|status| status.state == NvmeSanitizeState::InProgress) {
         found.push(busy(facts, "a sanitize operation"));
     }
-    if nvme.namespace.format_left_percent.is_some_and(|left| left > 0) {
+    if format_left(nvme) {
         found.push(busy(facts, "a format"));
     }
     if nvme.namespace.write_protected.is_yes() {
@@ -102,6 +155,10 @@ fn nvme_states(step: &DriveCommand, facts: &DriveFacts, nvme: &NvmeFacts) -> Vec
         | DriveCommand::TcgRevert(_) => {}
     }
     found
+}
+
+fn format_left(nvme: &NvmeFacts) -> bool {
+    nvme.namespace.format_left_percent.is_some_and(|left| left > 0)
 }
 
 fn write_protected(facts: &DriveFacts, what: &str) -> Reason {
@@ -210,12 +267,32 @@ fn scsi_states(facts: &DriveFacts, scsi: &ScsiFacts) -> Vec<Reason> {
     found
 }
 
-fn tcg_states(step: &DriveCommand, facts: &DriveFacts, tcg: &TcgFacts) -> Vec<Reason> {
+/// How a drive that TCG locked is opened. Not every class has a revert that destroys what it locks.
+const fn unlock_tcg(tcg: &TcgFacts) -> &'static str {
+    match tcg.class {
+        TcgClass::Opal1 | TcgClass::Opal2 | TcgClass::Opalite | TcgClass::Ruby => {
+            "unlock it, or choose --technique opal-revert, with the PSID that is printed on the drive"
+        }
+        TcgClass::Pyrite1 | TcgClass::Pyrite2 | TcgClass::Enterprise | TcgClass::Other => {
+            "unlock it with the software that locked it; drives of this class are not reverted here"
+        }
+    }
+}
+
+fn tcg_states(step: &DriveCommand, request: &Request, facts: &DriveFacts, tcg: &TcgFacts) -> Vec<Reason> {
     let mut found = Vec::new();
     match step {
-        DriveCommand::TcgRevert(_) => {}
+        DriveCommand::TcgRevert(revert) => {
+            if (revert.authority, request.psid) == (Authority::Psid, PsidGiven::No) {
+                found.push(Reason::new(
+                    ReasonCode::BadRequest,
+                    format!("{}: a revert of it takes its PSID, and none was given", facts.title()),
+                    "give the PSID that is printed on the drive with --psid-file FILE",
+                ));
+            }
+        }
         DriveCommand::AtaSecurityErase(_) if tcg.locking_enabled.is_yes() => {
-            let remedy = "choose --technique opal-revert, with the PSID that is printed on the drive";
+            let remedy = unlock_tcg(tcg);
             found.push(locked(facts, "TCG locking is active, and excludes ATA passwords", remedy));
         }
         DriveCommand::NvmeSanitize(_)
@@ -224,8 +301,7 @@ fn tcg_states(step: &DriveCommand, facts: &DriveFacts, tcg: &TcgFacts) -> Vec<Re
         | DriveCommand::ScsiSanitize(_)
         | DriveCommand::AtaSecurityErase(_) => {
             if tcg.locked == Support::Yes {
-                let remedy = "unlock it, or choose --technique opal-revert, with the PSID that is printed on the drive";
-                found.push(locked(facts, "a range of it is locked by TCG", remedy));
+                found.push(locked(facts, "a range of it is locked by TCG", unlock_tcg(tcg)));
             }
         }
     }

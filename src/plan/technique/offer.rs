@@ -111,7 +111,7 @@ fn nvme_format(
         offered(format.crypto_erase)?;
     }
     let namespace = &facts.namespace;
-    let all = request.scope == Scope::Drive && reaches_all(facts) && format.broadcast.is_yes();
+    let all = request.scope == Scope::Drive && format.broadcast.is_yes();
     Ok(DriveCommand::NvmeFormat(nvme::Format {
         erase,
         namespace: if all { nvme::FormatScope::All } else { nvme::FormatScope::One { nsid: namespace.nsid } },

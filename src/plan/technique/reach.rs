@@ -53,6 +53,69 @@ fn whole_drive(command: &DriveCommand, nvme: &NvmeFacts) -> bool {
     }
 }
 
+/// Numbers of all namespaces that the controller lists, but for this one.
+fn other_namespaces(nvme: &NvmeFacts) -> Vec<u32> {
+    let own = nvme.namespace.nsid;
+    let allocated = nvme.allocated.iter().flatten();
+    let mut numbers: Vec<u32> =
+        nvme.active.iter().chain(allocated).copied().filter(|nsid| *nsid != own).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// Namespaces of which the controller does not tell whether there are any. A list of active ones without this one was
+/// not read.
+fn unlisted_namespaces(nvme: &NvmeFacts) -> Vec<String> {
+    let mut words = Vec::new();
+    if !nvme.active.contains(&nvme.namespace.nsid) {
+        words.push("other active namespaces, if there are any (the drive does not list them)".to_owned());
+    }
+    if nvme.allocated.is_none() {
+        words.push(
+            "namespaces that are not attached, if there are any (the drive does not list them)".to_owned(),
+        );
+    }
+    words
+}
+
+fn unlisted_units(scsi: &ScsiFacts) -> Option<String> {
+    (scsi.units_listed != Support::Yes)
+        .then(|| "other logical units, if there are any (the drive does not list them)".to_owned())
+}
+
+/// What else there is on the drive, beside the blocks of this unit.
+pub(in crate::plan) struct Elsewhere {
+    /// What there is. The kernel's names are left out: they change from one attachment to the next.
+    pub(in crate::plan) known: Vec<String>,
+    /// What there may be.
+    pub(in crate::plan) unknown: Vec<String>,
+}
+
+/// What else there is, or may be, on the drive.
+pub(in crate::plan) fn elsewhere(facts: &DriveFacts) -> Elsewhere {
+    let interface = facts.capability.as_deref().map(|capability| &capability.interface);
+    let (listed, unknown, bytes) = match interface {
+        Some(Interface::Nvme(nvme)) => {
+            (other_namespaces(nvme).len(), unlisted_namespaces(nvme), nvme.unallocated_bytes.unwrap_or(0))
+        }
+        // The list of logical units has this one in it.
+        Some(Interface::Scsi(scsi)) => {
+            (scsi.other_units.len().saturating_sub(1), unlisted_units(scsi).into_iter().collect(), 0)
+        }
+        Some(Interface::Ata(_)) | None => (0, Vec::new(), 0),
+    };
+    let mut known = match listed.max(facts.other_units.len()) {
+        0 => Vec::new(),
+        1 => vec!["1 other unit".to_owned()],
+        count => vec![format!("{count} other units")],
+    };
+    if bytes > 0 {
+        known.push(format!("{bytes} bytes that belong to no namespace"));
+    }
+    Elsewhere { known, unknown }
+}
+
 fn nvme_extent(steps: &[DriveCommand], facts: &DriveFacts, nvme: &NvmeFacts) -> Extent {
     let own = nvme.namespace.nsid;
     let mut units = vec![format!("namespace {own}")];
@@ -71,15 +134,7 @@ fn nvme_extent(steps: &[DriveCommand], facts: &DriveFacts, nvme: &NvmeFacts) -> 
         let reach = CommandReach { scope: Scope::Unit, units, unproven: Vec::new(), not_reached };
         return Extent { reach, beyond: Vec::new() };
     }
-    let mut numbers: Vec<u32> = nvme
-        .active
-        .iter()
-        .chain(nvme.allocated.iter().flatten())
-        .copied()
-        .filter(|nsid| *nsid != own)
-        .collect();
-    numbers.sort_unstable();
-    numbers.dedup();
+    let numbers = other_namespaces(nvme);
     let mut beyond: Vec<String> = numbers.iter().map(|nsid| format!("namespace {nsid}")).collect();
     if numbers.len() < facts.other_units.len() {
         beyond.extend(others(facts));
@@ -89,6 +144,9 @@ fn nvme_extent(steps: &[DriveCommand], facts: &DriveFacts, nvme: &NvmeFacts) -> 
     if beyond.len() > numbers.len() {
         unproven.extend(others(facts));
     }
+    let unlisted: Vec<String> = unlisted_namespaces(nvme).into_iter().collect();
+    beyond.extend(unlisted.clone());
+    unproven.extend(unlisted);
     if nvme.unallocated_bytes.is_some_and(|bytes| bytes > 0) {
         unproven.push("capacity that belongs to no namespace".to_owned());
     }
@@ -125,6 +183,7 @@ fn scsi_extent(steps: &[DriveCommand], facts: &DriveFacts, scsi: &ScsiFacts) -> 
     if beyond.len() < facts.other_units.len() {
         beyond.extend(others(facts));
     }
+    beyond.extend(unlisted_units(scsi));
     let whole = steps.iter().any(|step| matches!(step, DriveCommand::TcgRevert(_)));
     let scope = if whole { Scope::Drive } else { Scope::Unit };
     let units = vec!["this logical unit".to_owned()];

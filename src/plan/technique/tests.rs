@@ -1,4 +1,7 @@
+mod choice;
 mod random;
+mod shows;
+mod states;
 
 use super::*;
 use crate::command::{ata as ata_command, nvme as nvme_command};
@@ -13,9 +16,9 @@ use crate::device::capability::scsi::{ScsiFacts, ScsiSanitizeFacts, ScsiState};
 use crate::device::capability::{Health, Interface, Support, TcgClass, TcgFacts};
 use crate::plan::decide::tests::drive;
 use crate::plan::firmware::Expected;
-use crate::plan::request::{Afterwards, CanaryChoice, CryptoGiven, Fallback, HiddenChoice};
+use crate::plan::request::{Afterwards, CanaryChoice, CryptoGiven, Fallback, HiddenChoice, PsidGiven};
 use crate::plan::{Decision, LimitCode, PassPattern, Plan, Profile, VerificationPlan, decide};
-use crate::unit::term::DriveKind;
+use crate::unit::ReasonCode;
 
 use Support::{No, NotTold, Yes};
 
@@ -113,7 +116,7 @@ fn ata() -> AtaFacts {
     }
 }
 
-fn scsi() -> ScsiFacts {
+pub(crate) fn scsi() -> ScsiFacts {
     ScsiFacts {
         sanitize: ScsiSanitizeFacts {
             overwrite: Yes,
@@ -132,6 +135,7 @@ fn scsi() -> ScsiFacts {
         write_protected: No,
         reserved: No,
         other_units: Vec::new(),
+        units_listed: Yes,
         rotation: None,
         zoned: 0,
         inquiry: [String::new(), String::new(), String::new()],
@@ -153,7 +157,7 @@ fn opal() -> TcgFacts {
     }
 }
 
-fn on(kind: DriveKind, interface: Interface) -> DriveFacts {
+pub(crate) fn on(kind: DriveKind, interface: Interface) -> DriveFacts {
     DriveFacts { capability: capability(interface), ..drive(kind) }
 }
 
@@ -176,11 +180,11 @@ fn with_tcg(mut facts: DriveFacts, tcg: TcgFacts) -> DriveFacts {
     facts
 }
 
-fn purge() -> Request {
+pub(crate) fn purge() -> Request {
     Request { method: Some(Method::Purge), ..Request::default() }
 }
 
-fn declared() -> Option<CryptoGiven> {
+pub(crate) fn declared() -> Option<CryptoGiven> {
     Some(CryptoGiven { statement: None, declaration: Some("always encrypted, no key elsewhere".into()) })
 }
 
@@ -200,6 +204,18 @@ pub(crate) fn planned(request: &Request, facts: &DriveFacts) -> Plan {
 fn refused(request: &Request, facts: &DriveFacts) -> Vec<ReasonCode> {
     match decided(request, facts) {
         Decision::Refused(reasons) => reasons.iter().map(|reason| reason.code).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Reasons of a refusal, as one text of texts and remedies.
+#[track_caller]
+fn refusal(request: &Request, facts: &DriveFacts) -> String {
+    match decided(request, facts) {
+        Decision::Refused(reasons) => {
+            let texts = reasons.iter().map(|reason| format!("{} -> {}", reason.text, reason.remedy));
+            texts.collect::<Vec<_>>().join("\n")
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -256,7 +272,7 @@ fn cryptographic_erase_alone_is_a_purge_only_with_somebody_who_answers_for_it() 
         facts.sanitize.as_mut().unwrap().block_erase = No;
     };
     let facts = nvme_drive(only_keys);
-    assert!(unavailable(&purge(), &facts).contains("nobody answers"));
+    assert_eq!(refused(&purge(), &facts), [ReasonCode::MethodNotReachable]);
     let request = Request { crypto: declared(), ..purge() };
     let plan = planned(&request, &facts);
     assert_eq!(
@@ -435,7 +451,7 @@ fn a_lower_method_is_taken_only_when_it_was_allowed_and_the_plan_says_so() {
 
 #[test]
 fn a_revert_is_followed_by_what_needs_no_trust_in_keys() {
-    let revert = Request { technique: Some(Technique::OpalRevert), ..purge() };
+    let revert = Request { technique: Some(Technique::OpalRevert), psid: PsidGiven::Yes, ..purge() };
     let tcg = with_tcg(nvme_drive(|_| {}), TcgFacts { locked: Yes, ..opal() });
     assert_eq!(refused(&purge(), &tcg), [ReasonCode::Locked]);
     let plan = planned(&revert, &tcg);
@@ -445,7 +461,7 @@ fn a_revert_is_followed_by_what_needs_no_trust_in_keys() {
     let bare = |tcg| with_tcg(nvme_drive(|facts| facts.sanitize = None), tcg);
     let answered = Request { crypto: declared(), ..revert.clone() };
     assert_eq!(techniques(&planned(&answered, &bare(opal()))), [Technique::OpalRevert]);
-    unavailable(&revert, &bare(opal()));
+    assert_eq!(refused(&revert, &bare(opal())), [ReasonCode::MethodNotReachable]);
     for (tcg, why) in [
         (TcgFacts { locking_enabled: No, ..opal() }, "never activated"),
         (TcgFacts { media_encryption: NotTold, ..opal() }, "encrypts its medium"),

@@ -210,3 +210,40 @@ fn too_few_canaries_tell_nothing() {
     let half_read = canaries(0, &[(0, 1)], &[]);
     assert_eq!(half_read.word(&DEMAND), CanaryWord::Silent, "a reading that did not come to its end");
 }
+
+/// A drive that did not begin for a cause that passes is kept for a job to come, and never called one to destroy.
+#[test]
+fn a_command_that_was_not_begun_condemns_no_drive() {
+    use crate::plan::decide::tests::drive;
+    use crate::plan::{Decision, Policy, Request, decide};
+    use crate::unit::term::{Disposition, DriveKind, Exit, Outcome};
+    use crate::verify::verdict::{Ending, judge};
+
+    let request = Request::default();
+    let Decision::Planned(plan) = decide(&request, &drive(DriveKind::Rotating), &Policy::builtin()) else {
+        panic!()
+    };
+    let not_started =
+        |reason: &Reason| step(Conclusion::NotStarted { reason: reason.clone() }, Some(all_changed()));
+    let done = || step(Conclusion::Confirmed, Some(all_changed()));
+    for (code, first, outcome) in [
+        (ReasonCode::FirmwareRefused, false, Outcome::Failed),
+        (ReasonCode::FirmwareBusy, false, Outcome::Failed),
+        (ReasonCode::Frozen, false, Outcome::Failed),
+        (ReasonCode::Locked, false, Outcome::Failed),
+        (ReasonCode::Reserved, false, Outcome::Failed),
+        (ReasonCode::PurgeUnavailable, false, Outcome::Unsanitizable),
+        (ReasonCode::PurgeUnavailable, true, Outcome::Failed),
+    ] {
+        let reason = Reason::new(code, "it did not begin", "wait");
+        let steps = if first { vec![done(), not_started(&reason)] } else { vec![not_started(&reason)] };
+        let verdict = judge(&plan, &steps, &[], None, None, &Ending::CommandNotStarted(reason));
+        let disposition = match outcome {
+            Outcome::Unsanitizable => Disposition::ToDestroy,
+            _ => Disposition::Quarantined,
+        };
+        assert_eq!((verdict.outcome(), verdict.disposition()), (outcome, disposition), "{code:?}");
+        assert_eq!(verdict.exit(), Exit::Failed);
+        assert!(verdict.evidence().is_none() && !verdict.reasons().is_empty());
+    }
+}

@@ -115,7 +115,7 @@ fn any_purge() -> impl Strategy<Value = Request> {
     let methods =
         prop::sample::select(vec![None, Some(Method::Clear), Some(Method::Purge), Some(Method::Purge)]);
     let techniques = prop::option::of(prop::sample::select(Technique::ALL.to_vec()));
-    (standards, methods, techniques, any::<[bool; 5]>()).prop_map(|(standard, method, technique, flags)| {
+    (standards, methods, techniques, any::<[bool; 7]>()).prop_map(|(standard, method, technique, flags)| {
         Request {
             method,
             standard,
@@ -125,6 +125,8 @@ fn any_purge() -> impl Strategy<Value = Request> {
             crypto: if flags[2] { declared() } else { None },
             afterwards: if flags[3] { Afterwards::Overwrite } else { Afterwards::Nothing },
             hidden: if flags[4] { HiddenChoice::Restore } else { HiddenChoice::Leave },
+            psid: if flags[5] { PsidGiven::Yes } else { PsidGiven::No },
+            canaries: if flags[6] { CanaryChoice::Write } else { CanaryChoice::None },
             ..Request::default()
         }
     })
@@ -159,9 +161,17 @@ proptest! {
         let decision = decide(&request, &facts, policy);
         let plan = match decision {
             Decision::Planned(plan) => *plan,
-            Decision::Refused(reasons) | Decision::Unsanitizable(reasons) => {
+            Decision::Refused(reasons) => {
                 prop_assert!(!reasons.is_empty());
                 prop_assert!(reasons.iter().all(|reason| !reason.text.is_empty() && !reason.remedy.is_empty()));
+                return Ok(());
+            }
+            Decision::Unsanitizable(reasons) => {
+                prop_assert!(!reasons.is_empty());
+                // No drive is given up that has a purge under another option.
+                let other = Request { technique: None, crypto: declared(), ..request };
+                let all = ranked(&other, &facts, policy);
+                prop_assert!(all.iter().all(|one| !one.is_accepted_for(Method::Purge)));
                 return Ok(());
             }
         };
@@ -170,6 +180,10 @@ proptest! {
         if plan.method == Method::Clear {
             prop_assert!(request.method != Some(Method::Purge) || request.fallback == Fallback::Clear);
             prop_assert!(plan.claim.is_none_or(|claim| claim.method == Method::Clear));
+            // A purge that is there is not gone around.
+            let all = ranked(&Request { technique: None, ..request.clone() }, &facts, policy);
+            let purges = all.iter().any(|one| one.is_accepted_for(Method::Purge));
+            prop_assert!(request.method != Some(Method::Purge) || !purges);
             return Ok(());
         }
         let firmware = plan.firmware.as_ref().unwrap();
@@ -199,5 +213,12 @@ proptest! {
         // What cannot be compared with anything is at least compared with what was there.
         let blind = plan.passes.is_empty() && firmware.expected == Expected::Changed;
         prop_assert_eq!(plan.verification == VerificationPlan::Canaries, blind);
+        prop_assert!(firmware.canaries > 0 || (plan.passes.is_empty() && !blind));
+        // Nothing weaker than the best was taken unasked.
+        if request.technique.is_none() {
+            let all = ranked(&request, &facts, policy);
+            let best = all.iter().find(|one| one.is_accepted_for(Method::Purge)).unwrap();
+            prop_assert_eq!(best.technique, plan.technique);
+        }
     }
 }

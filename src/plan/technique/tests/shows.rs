@@ -1,0 +1,79 @@
+//! What is compared after a command, and that something is.
+use super::*;
+
+fn bare(request: &Request) -> Request {
+    Request { canaries: CanaryChoice::None, ..request.clone() }
+}
+
+#[test]
+fn without_canaries_something_that_the_command_leaves_is_compared() {
+    let clear = |technique| Request { method: Some(Method::Clear), technique: Some(technique), ..purge() };
+    let keys = Request { technique: Some(Technique::CryptoErase), crypto: declared(), ..purge() };
+    let disk = ata_drive(DriveKind::Rotating, |_| {});
+    let ssd = ata_drive(DriveKind::Flash, |_| {});
+    let after = |request: Request| Request { afterwards: Afterwards::Overwrite, ..request };
+    let unread =
+        |request: Request| Request { verification: crate::plan::VerificationChoice::None, ..request };
+    for (request, facts) in [
+        (keys.clone(), &ssd),
+        (after(keys.clone()), &ssd),
+        (after(purge()), &ssd),
+        (unread(purge()), &ssd),
+        (clear(Technique::SecurityErase), &ssd),
+        (clear(Technique::SecurityEraseEnhanced), &disk),
+        (clear(Technique::Format), &nvme_drive(|_| {})),
+        (Request { standard: Standard::NistR1, ..purge() }, &nvme_drive(|_| {})),
+        (purge(), &nvme_drive(|facts| facts.namespace.deallocated_reads = 0)),
+    ] {
+        planned(&request, facts);
+        assert_eq!(refused(&bare(&request), facts), [ReasonCode::BadRequest], "{request:?}");
+        assert!(refusal(&bare(&request), facts).contains("leave --no-canaries out"));
+    }
+    for facts in [&disk, &ssd, &nvme_drive(|_| {})] {
+        assert_eq!(planned(&bare(&purge()), facts).firmware.unwrap().canaries, 0);
+    }
+}
+
+/// DLFEAT 1 and 2: zeros and ones; WABEREQ 1 with LBPRZ 1: reads complete, zeros.
+#[test]
+fn a_block_erase_must_read_as_zeros_or_ones_only_where_the_drive_promises_it() {
+    let scsi_drive = |change: fn(&mut ScsiFacts)| {
+        let mut facts = scsi();
+        change(&mut facts);
+        on(DriveKind::Flash, Interface::Scsi(Box::new(facts)))
+    };
+    for (facts, expected) in [
+        (nvme_drive(|facts| facts.namespace.deallocated_reads = 1), Expected::Blank),
+        (nvme_drive(|facts| facts.namespace.deallocated_reads = 2), Expected::Blank),
+        (nvme_drive(|facts| facts.namespace.deallocated_reads = 0), Expected::Changed),
+        (nvme_drive(|facts| facts.namespace.deallocated_reads = 3), Expected::Changed),
+        (ata_drive(DriveKind::Flash, |_| {}), Expected::Blank),
+        (ata_drive(DriveKind::Flash, |facts| facts.zeros_after_trim = No), Expected::Changed),
+        (ata_drive(DriveKind::Flash, |facts| facts.deterministic_after_trim = NotTold), Expected::Changed),
+        (scsi_drive(|_| {}), Expected::Blank),
+        (scsi_drive(|facts| facts.after_block_erase = 0), Expected::Changed),
+        (scsi_drive(|facts| facts.unmapped_reads = 0), Expected::Changed),
+        (scsi_drive(|facts| facts.unmapped_reads = 2), Expected::Changed),
+    ] {
+        let plan = planned(&purge(), &facts);
+        assert_eq!(plan.technique, Technique::BlockErase);
+        let by_canaries = plan.verification == VerificationPlan::Canaries;
+        assert_eq!(by_canaries, expected == Expected::Changed, "{facts:?}");
+        assert_eq!(plan.firmware.unwrap().expected, expected, "{facts:?}");
+    }
+    // What may fail the check of its protection information is written before it is read.
+    let protected = nvme_drive(|facts| facts.namespace.protection = 1);
+    assert_eq!(planned(&purge(), &protected).passes.len(), 1);
+}
+
+#[test]
+fn zones_matter_only_to_what_this_host_writes() {
+    let zoned = |facts: DriveFacts| DriveFacts { zoned: crate::device::Zoned::HostManaged, ..facts };
+    let disk = zoned(ata_drive(DriveKind::Rotating, |_| {}));
+    let clear = Request { method: Some(Method::Clear), ..Request::default() };
+    for request in [clear, purge(), Request { afterwards: Afterwards::Overwrite, ..purge() }] {
+        assert_eq!(refused(&request, &disk), [ReasonCode::Zoned]);
+    }
+    assert_eq!(techniques(&planned(&bare(&purge()), &disk)), [Technique::SanitizeOverwrite]);
+    unavailable(&purge(), &zoned(ata_drive(DriveKind::Rotating, |facts| facts.sanitize = None)));
+}
