@@ -207,7 +207,6 @@ impl Purge {
                 unproven: Vec::new(),
                 scope: Scope::Drive,
                 units: vec!["namespace 1".into()],
-                unproven: Vec::new(),
                 not_reached: vec!["replay protected memory blocks".into()],
             },
             restore: None,
