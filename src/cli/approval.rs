@@ -131,9 +131,8 @@ mod tests {
         let facts = ata_drive(DriveKind::Rotating, |_| {});
         assert_eq!(code(&alone, &clear, &facts), None);
         let hidden = ata_drive(DriveKind::Rotating, |facts| {
-            facts.areas.presented = 1_000;
-            facts.areas.native = Some(2_000);
-            facts.areas.factory = Some(2_000);
+            facts.areas.native = Some(9_000_000_000);
+            facts.areas.factory = Some(9_000_000_000);
         });
         let restoring = Request { hidden: HiddenChoice::Restore, ..clear.clone() };
         assert_eq!(code(&alone, &restoring, &hidden), Some(ReasonCode::ConfirmationMissing));

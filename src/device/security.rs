@@ -9,8 +9,11 @@ use crate::command::tcg::packet::{PROTOCOL_TCG, TRANSFER_BYTES};
 use crate::io::{Channel, Data, NvmeAnswer, ScsiAnswer};
 use crate::unit::digest::to_hex;
 
-/// How long a security command may take: sedutil's minute.
+/// How long a security command may take that is answered at once: sedutil's minute.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// BUSY, RESERVATION CONFLICT and TASK SET FULL: the command was not taken.
+const NOT_TAKEN: [u8; 3] = [0x08, 0x18, 0x28];
 
 /// How often a command is given again that a unit attention kept from being carried out.
 const ATTENTIONS: u32 = 4;
@@ -142,12 +145,19 @@ pub fn discover(channel: &mut Channel) -> Discovered {
 
 /// IF-RECV. The buffer is a multiple of 512 bytes and is zero where the drive sent nothing.
 pub fn receive(channel: &mut Channel, route: Route, address: Address, buffer: &mut [u8]) -> Delivery {
-    deliver(channel, route, Way::Receive, address, Payload::Receive(buffer))
+    deliver(channel, route, Way::Receive, address, Payload::Receive(buffer), PATIENCE)
 }
 
-/// IF-SEND of a multiple of 512 bytes.
-pub fn send(channel: &mut Channel, route: Route, address: Address, data: &[u8]) -> Delivery {
-    deliver(channel, route, Way::Send, address, Payload::Send(data))
+/// IF-SEND of a multiple of 512 bytes, which may take this long: some drives answer it only when they have done what
+/// it asks for.
+pub fn send(
+    channel: &mut Channel,
+    route: Route,
+    address: Address,
+    data: &[u8],
+    patience: Duration,
+) -> Delivery {
+    deliver(channel, route, Way::Send, address, Payload::Send(data), patience)
 }
 
 enum Payload<'a> {
@@ -181,14 +191,15 @@ fn deliver(
     way: Way,
     address: Address,
     mut payload: Payload<'_>,
+    patience: Duration,
 ) -> Delivery {
     let length = payload.length();
     let name = way.name(route);
     match channel {
         Channel::Nvme(port) => {
             let entry = carry::nvme(way, address, length);
-            let answer = port.admin(&entry, payload.data(), PATIENCE);
-            let (answer, end) = told_by_nvme(answer, length);
+            let answer = port.admin(&entry, payload.data(), patience);
+            let (answer, end) = told_by_nvme(answer, way, length);
             Delivery { name, command: entry.to_vec(), answer, end }
         }
         Channel::Scsi(port) => {
@@ -198,30 +209,37 @@ fn deliver(
                 }
                 Route::Scsi | Route::Nvme => carry::scsi(way, address, length).to_vec(),
             };
-            let mut answer = port.execute(&command, payload.data(), PATIENCE);
+            let mut answer = port.execute(&command, payload.data(), patience);
             for _ in 1..ATTENTIONS {
                 if !is_unit_attention(&answer) {
                     break;
                 }
-                answer = port.execute(&command, payload.data(), PATIENCE);
+                answer = port.execute(&command, payload.data(), patience);
             }
-            let (answer, end) = told_by_scsi(&answer, route);
+            let (answer, end) = told_by_scsi(&answer, way, route);
             Delivery { name, command, answer, end }
         }
     }
 }
 
-fn told_by_nvme(answer: NvmeAnswer, length: u32) -> (String, DeliveryEnd) {
+fn told_by_nvme(answer: NvmeAnswer, way: Way, length: u32) -> (String, DeliveryEnd) {
     match answer {
         NvmeAnswer::Completed { result } => {
             let bytes = usize::try_from(length).unwrap_or(usize::MAX);
             (format!("completed result {result:08x}"), DeliveryEnd::Done { bytes })
         }
         NvmeAnswer::Status { field } => {
-            // SCT 0, SC 01h: invalid command opcode.
-            let unknown = field & 0x07FF == 0x0001;
-            let refusal = if unknown { Refusal::UnknownCommand } else { Refusal::Other };
-            (format!("status {field:04x}"), DeliveryEnd::Refused(refusal))
+            let end = match (field & 0x07FF, way) {
+                // SCT 0, SC 01h: invalid command opcode.
+                (0x0001, _) => DeliveryEnd::Refused(Refusal::UnknownCommand),
+                // Invalid field, command sequence error, operation denied; SCT 2: access denied.
+                (0x0002 | 0x000C | 0x0015 | 0x0286, _) | (_, Way::Receive) => {
+                    DeliveryEnd::Refused(Refusal::Other)
+                }
+                // An internal error, an abort or a failure of the path does not say that nothing was begun.
+                (_, Way::Send) => DeliveryEnd::Lost,
+            };
+            (format!("status {field:04x}"), end)
         }
         NvmeAnswer::NotCompleted { errno } => (format!("not completed, errno {errno}"), DeliveryEnd::Lost),
     }
@@ -238,25 +256,41 @@ fn sense_of(sense: &[u8]) -> Option<(u8, u8, u8)> {
 
 fn is_unit_attention(answer: &ScsiAnswer) -> bool {
     match answer {
-        ScsiAnswer::Answered { status: 0x02, sense, .. } => sense_of(sense).is_some_and(|(key, ..)| key == 6),
+        ScsiAnswer::Answered { status: 0x02, sense, .. } => {
+            // Deferred sense is about an earlier command: what became of this one is not known.
+            let current = sense.first().is_some_and(|format| matches!(format & 0x7F, 0x70 | 0x72));
+            current && sense_of(sense).is_some_and(|(key, ..)| key == 6)
+        }
         ScsiAnswer::Answered { .. } | ScsiAnswer::Transport { .. } | ScsiAnswer::NotCompleted { .. } => false,
     }
 }
 
-fn told_by_scsi(answer: &ScsiAnswer, route: Route) -> (String, DeliveryEnd) {
+fn told_by_scsi(answer: &ScsiAnswer, way: Way, route: Route) -> (String, DeliveryEnd) {
     match answer {
         ScsiAnswer::Answered { status: 0, moved, .. } => {
             let bytes = usize::try_from(*moved).unwrap_or(usize::MAX);
             ("status 00".to_owned(), DeliveryEnd::Done { bytes })
         }
         ScsiAnswer::Answered { status, sense, .. } => {
-            let refusal = match sense_of(sense) {
-                Some((5, 0x20, 0)) => Refusal::UnknownCommand,
+            let current = sense.first().is_some_and(|format| matches!(format & 0x7F, 0x70 | 0x72));
+            let end = match sense_of(sense) {
+                Some((5, 0x20, 0)) if current => DeliveryEnd::Refused(Refusal::UnknownCommand),
                 // libata answers so for commands 5Ch to 5Fh, before any drive sees them (from memory).
-                Some((5, 0x24, 0)) if route == Route::Ata => Refusal::ByKernel,
-                Some(_) | None => Refusal::Other,
+                Some((5, 0x24, 0)) if current && route == Route::Ata => {
+                    DeliveryEnd::Refused(Refusal::ByKernel)
+                }
+                // Invalid operation code, field in the block or the parameters, sequence; DATA PROTECT; UNIT ATTENTION.
+                Some((5, 0x20 | 0x24 | 0x26 | 0x2C, _) | (6 | 7, ..)) if current => {
+                    DeliveryEnd::Refused(Refusal::Other)
+                }
+                _ if NOT_TAKEN.contains(status) => DeliveryEnd::Refused(Refusal::Other),
+                Some(_) | None => match way {
+                    Way::Receive => DeliveryEnd::Refused(Refusal::Other),
+                    // An abort or a hardware error does not say that nothing was begun.
+                    Way::Send => DeliveryEnd::Lost,
+                },
             };
-            (format!("status {status:02x} sense {}", to_hex(sense)), DeliveryEnd::Refused(refusal))
+            (format!("status {status:02x} sense {}", to_hex(sense)), end)
         }
         ScsiAnswer::Transport { host, driver } => {
             (format!("host status {host:04x} driver status {driver:04x}"), DeliveryEnd::Lost)
@@ -316,6 +350,40 @@ mod tests {
         assert_eq!(found.result.unwrap_err(), NoDiscovery::NoTcg);
         let found = discovered(vec![check(&NO_FIELD), check(&NO_FIELD)]);
         assert_eq!(found.result.unwrap_err(), NoDiscovery::ByKernel, "refused as a TRUSTED command only");
+    }
+
+    /// What was sent may be a revert: only an answer that says that nothing was begun is a refusal.
+    #[test]
+    fn a_sent_command_is_refused_only_by_what_says_so() {
+        let sent = |answer: ScsiAnswer| {
+            let mut channel = Channel::Scsi(Box::new(Script(vec![answer], Vec::new())));
+            let address = Address { protocol: PROTOCOL_TCG, com_id: 0x07FE };
+            send(&mut channel, Route::Scsi, address, &[0; 512], PATIENCE).end
+        };
+        for key in [[5, 0x20], [5, 0x24], [5, 0x26], [7, 0x20], [7, 0x27]] {
+            let end = sent(check(&[0x72, key[0], key[1], 0, 0, 0, 0, 0]));
+            assert!(matches!(end, DeliveryEnd::Refused(_)), "{key:02x?}");
+        }
+        let deferred = [0x73, 5, 0x24, 0, 0, 0, 0, 0];
+        let doubtful =
+            [[0x72, 0x0B, 0, 0], [0x72, 4, 0x44, 0], [0x72, 3, 0x11, 0], [0x72, 2, 4, 1], [0x73, 6, 0x29, 0]];
+        for sense in
+            doubtful.iter().map(|head| [&head[..], &[0; 4]].concat()).chain([deferred.to_vec(), Vec::new()])
+        {
+            assert_eq!(sent(check(&sense)), DeliveryEnd::Lost, "{sense:02x?}");
+        }
+        for (field, refused) in [
+            (0x4001, true),
+            (0x4002, true),
+            (0x4015, true),
+            (0x4286, true),
+            (6, false),
+            (7, false),
+            (0x371, false),
+        ] {
+            let (_, end) = told_by_nvme(NvmeAnswer::Status { field }, Way::Send, 512);
+            assert_eq!(matches!(end, DeliveryEnd::Refused(_)), refused, "{field:04x}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! canaries again. What may have been sent is in the journal before it is.
 //!
 //! ```text
-//! Planting ─▶ Planted ─▶ (look) ─▶ Commanding ─▶ News* ─▶ Commanded ─▶ CanariesRead ─▶ next command
+//! Planting ─▶ Planted ─▶ (look) ─▶ Commanding ─▶ Accepted ─▶ News* ─▶ Commanded ─▶ CanariesRead ─▶ next command
 //!                                      │ after an interruption: followed, never sent anew
 //! ```
 use rand_chacha::ChaCha20Rng;
@@ -14,7 +14,7 @@ use super::ending::{lost, step_ended};
 use super::entry::Entry;
 use super::listen::Happening;
 use crate::command::DriveCommand;
-use crate::engine::firmware::{Before, CommandReport, Conclusion, News, Start};
+use crate::engine::firmware::{Before, CommandReport, Conclusion, News, Stage, Start};
 use crate::plan::firmware::{Expected, FirmwarePlan};
 use crate::plan::{Plan, Rules, VerificationPlan};
 use crate::unit::{BlockCount, Lba, LbaRange, Pattern, PatternKey, RangeSet, Reason, ReasonCode};
@@ -87,7 +87,7 @@ impl Talk<'_> {
     fn new_step(&self, command: &DriveCommand) -> StepRun {
         let tally =
             StepTally { command: command.clone(), before: Before::default(), report: None, canaries: None };
-        StepRun { tally, bytes: Vec::new(), started: self.now(), sent: None, ended: None }
+        StepRun { tally, bytes: Vec::new(), started: self.now(), sent: None, accepted: None, ended: None }
     }
 
     fn step(
@@ -98,7 +98,11 @@ impl Talk<'_> {
         step: &mut StepRun,
     ) -> Result<(), Broken> {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        let start = if step.sent.is_some() { Start::Follow } else { Start::Send };
+        let start = match (step.sent, step.accepted) {
+            (None, _) => Start::Send,
+            (Some(_), None) => Start::Follow,
+            (Some(_), Some(_)) => Start::FollowAccepted,
+        };
         if start == Start::Send {
             self.plant(plan, number, step)?;
             self.plant_others(plan, number, step)?;
@@ -107,7 +111,7 @@ impl Talk<'_> {
         }
         if step.tally.report.as_ref().is_none_or(|report| is_open(&report.conclusion)) {
             let mut report = self.command(number, step, start)?;
-            if start == Start::Follow && report.conclusion == Conclusion::Claimed {
+            if start != Start::Send && report.conclusion == Conclusion::Claimed {
                 // Canaries can be gone for other reasons after a time in which nobody held the drive.
                 report.conclusion = Conclusion::Unknown { reason: unheld() };
                 report.proof.clear();
@@ -209,7 +213,7 @@ impl Talk<'_> {
         Ok(())
     }
 
-    fn command(&mut self, number: u32, step: &StepRun, start: Start) -> Result<CommandReport, Broken> {
+    fn command(&mut self, number: u32, step: &mut StepRun, start: Start) -> Result<CommandReport, Broken> {
         let order = Command {
             terms: self.terms(),
             command: step.tally.command.clone(),
@@ -221,7 +225,14 @@ impl Talk<'_> {
         let report = loop {
             match self.hear()? {
                 Event::Commanded { report } => break *report,
-                Event::News(news) => self.news(number, &news),
+                Event::News(news) => {
+                    if news.stage == Stage::Accepted && step.accepted.is_none() {
+                        let at = self.now();
+                        self.keep(&Entry::Accepted { at, step: number })?;
+                        step.accepted = Some(at);
+                    }
+                    self.news(number, &news);
+                }
                 other => self.unexpected(other)?,
             }
         };

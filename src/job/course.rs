@@ -36,6 +36,8 @@ pub struct StepRun {
     pub started: UtcTime,
     /// When it was about to be sent; `None` while nothing was.
     pub sent: Option<UtcTime>,
+    /// When the drive was heard to take it; `None` while that is not known.
+    pub accepted: Option<UtcTime>,
     /// When it was over, canaries read.
     pub ended: Option<UtcTime>,
 }

@@ -173,6 +173,13 @@ pub enum Entry {
         /// What the drive was like right before.
         before: Before,
     },
+    /// The drive took the command: what it is seen to do from here on is what it was told to do.
+    Accepted {
+        /// When.
+        at: UtcTime,
+        /// Its number, from 0.
+        step: u32,
+    },
     /// The command came to an end, or its end could not be established.
     Commanded {
         /// When.
@@ -319,6 +326,7 @@ impl Entry {
             | Self::PlantedUnit { at, .. }
             | Self::UnitCanariesRead { at, .. }
             | Self::Commanding { at, .. }
+            | Self::Accepted { at, .. }
             | Self::Commanded { at, .. }
             | Self::CanariesRead { at, .. }
             | Self::CommandsAnew { at, .. }

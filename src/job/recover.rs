@@ -294,10 +294,12 @@ fn orders_of(terms: &Terms, aim: Aim, locked: Support) -> Vec<Order> {
         Aim::Unlock => return vec![unlock(Then::Disable)],
         Aim::Erase { mode } => mode,
     };
+    // A drive that opened with the password has it.
+    let start = if locked.is_yes() { Start::FollowAccepted } else { Start::Follow };
     let erase = Order::Command(Box::new(Command {
         terms: terms.clone(),
         command: DriveCommand::AtaSecurityErase(SecurityErase { mode }),
-        start: Start::Follow,
+        start,
         before: Before::default(),
         secret: None,
     }));

@@ -242,6 +242,7 @@ impl Story {
             Entry::Commanding { at, step, command, bytes, before, .. } => {
                 self.commanding(at, step, command, bytes, before)
             }
+            Entry::Accepted { at, step } => self.accepted(at, step),
             Entry::Commanded { at, step, report } => self.commanded(at, step, *report),
             Entry::CanariesRead { at, step, tally } => self.canaries_read(at, step, tally),
             Entry::CommandsAnew { from, .. } => self.commands_anew(from),

@@ -277,6 +277,7 @@ impl Look<'_> {
                 | Entry::Planting { .. }
                 | Entry::Planted { .. }
                 | Entry::Commanding { .. }
+                | Entry::Accepted { .. }
                 | Entry::Commanded { .. }
                 | Entry::CanariesRead { .. }
                 | Entry::PlantingUnit { .. }

@@ -36,10 +36,16 @@ fn is_right(trail: &Trail, steps: &[Technique], returns: Option<Return>) -> Resu
         .last
         .as_ref()
         .map_or(0, |over| over.run.steps.iter().filter(|step| step.sent.is_some()).count());
+    let heard = trail
+        .last
+        .as_ref()
+        .is_none_or(|over| over.run.steps.iter().all(|step| step.sent.is_none() || step.accepted.is_some()));
     match trail.outcome {
         Outcome::Done => Ok(()),
         // Announced, and the host died before it went out.
         Outcome::Unknown if taken < begun => Ok(()),
+        // The host died before it knew that the drive had taken the command: what the drive did may be another's work.
+        Outcome::Unknown if personality(trail) == Some(Speaks::Ata) && !heard => Ok(()),
         // Its firmware froze it, or a password that nobody knows came with the power.
         Outcome::Unknown | Outcome::Unsanitizable
             if matches!(returns, Some(Return::Frozen | Return::Locked)) =>

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use expunge::engine::firmware::{Conclusion, News, Proof, Start, Watch};
+use expunge::engine::firmware::{Conclusion, News, Proof, Stage, Start, Watch};
 use expunge::engine::{Admission, Observer, Progress};
 use expunge::io::{Adapter, BlockRead, BlockWrite, Route};
 use expunge::sim::controller::SimBlockPort;
@@ -149,7 +149,7 @@ impl SimLink {
         let mut events = self.speaker.events.borrow_mut();
         match order {
             Order::Command(command)
-                if self.defect == Defect::StaleSuccessAccepted && command.start == Start::Follow =>
+                if self.defect == Defect::StaleSuccessAccepted && command.start != Start::Send =>
             {
                 for event in events.iter_mut() {
                     if let Event::Commanded { report } = event
@@ -353,7 +353,11 @@ impl Watch for Speaker {
         self.stops()
     }
 
-    fn tell(&mut self, _news: &News) {}
+    fn tell(&mut self, news: &News) {
+        if news.stage == Stage::Accepted {
+            self.events.borrow_mut().push_back(Event::News(news.clone()));
+        }
+    }
 }
 
 impl Observer for Speaker {

@@ -77,6 +77,7 @@ struct Keeping {
     journal: Journal<Disk>,
     late: Option<Entry>,
     defect: Defect,
+    hooks: Arc<Hooks>,
 }
 
 impl Keeper for Keeping {
@@ -87,6 +88,13 @@ impl Keeper for Keeping {
         }
         if let Some(late) = self.late.take() {
             self.journal.keep(&late)?;
+        }
+        if let Entry::Accepted { .. } = entry {
+            // A worker that rests is a process of its own: this was heard before the rest at which the host died.
+            let dead = self.hooks.dead.swap(false, Ordering::SeqCst);
+            let kept = self.journal.keep(entry);
+            self.hooks.dead.fetch_or(dead, Ordering::SeqCst);
+            return kept;
         }
         self.journal.keep(entry)
     }
@@ -222,7 +230,7 @@ impl World {
     }
 
     fn keeping(&self, journal: Journal<Disk>) -> Keeping {
-        Keeping { journal, late: None, defect: self.defect }
+        Keeping { journal, late: None, defect: self.defect, hooks: Arc::clone(&self.hooks) }
     }
 
     /// Begins the job of a plan.

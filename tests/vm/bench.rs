@@ -13,7 +13,7 @@ use crate::host::machine::{Console, Disk, Emulated, Machine};
 use crate::support::{Ask as _, image};
 
 /// Jobs on small drives take a minute beside builds, or will not end.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// Where the state directory is in the machine: a file system on its first disk.
 const STATE: &str = "/state";

@@ -12,7 +12,12 @@ use crate::support::Ask as _;
 #[track_caller]
 fn expect_purged(bench: &mut Bench, drive: &Drive, fate: &Fate, claimed: &str, standard: &str) {
     fate.expect(0, "done", &[]);
-    drive.expect_no_residue();
+    if claimed == "format" {
+        // What Format NVM means for cells that no address reaches is not said; the record says that.
+        assert!(drive.oracle().residue().addressable.is_empty());
+    } else {
+        drive.expect_no_residue();
+    }
     let claim = &fate.drive["claim"];
     assert_eq!((&claim["method"], &claim["technique"]), (&"purge".into(), &claimed.into()), "{claim}");
     assert_eq!((&claim["standard"], &claim["policy"]), (&standard.into(), &"builtin".into()), "{claim}");
@@ -79,17 +84,15 @@ fn what_only_rev_1_calls_a_purge_and_what_a_revert_with_the_psid_is() {
         drive.set_security(Box::new(tper.clone()));
         tper
     });
-    // Two were unlocked by what stands on them; the third is locked, so that no canary can be planted, and what it holds
-    // not be looked at. There a pass by the host shows that blocks changed.
-    opal[..2].iter().for_each(|drive| drive.keys().set_lock(Lock::Open));
+    // Their owner's software has unlocked them: on a locked drive no canary can be planted.
+    opal.iter().for_each(|drive| drive.keys().set_lock(Lock::Open));
     let drives: Vec<&Drive> = by_rev_1.iter().map(|row| &row.0).chain(&opal).collect();
     let mut bench = Bench::new(&[], &drives);
 
     // By default nothing of this is a purge, and a revert without the PSID is not begun.
     let revert =
         "--technique opal-revert --declare-crypto 'encrypted since it was new, no key is anywhere else'";
-    let locked = format!("{revert} --overwrite-after --known-content unreadable");
-    let reverts = || opal.iter().zip([revert, revert, &locked]).map(|(drive, flags)| purge(drive, flags));
+    let reverts = || opal.iter().map(|drive| purge(drive, revert));
     let mut jobs: Vec<_> = by_rev_1.iter().map(|row| purge(&row.0, "")).collect();
     jobs.extend(reverts());
     let fates = bench.sanitize(&jobs);
@@ -116,6 +119,9 @@ fn what_only_rev_1_calls_a_purge_and_what_a_revert_with_the_psid_is() {
     for ((drive, technique, work), fate) in by_rev_1.iter().zip(&fates) {
         expect_purged(&mut bench, drive, fate, technique, "nist-800-88r1");
         assert_eq!(drive.works(), [*work]);
+        if *technique == "format" {
+            assert!(bench.check(fate.record()).1.contains("indeterminate"), "{}", fate.said);
+        }
     }
     for ((drive, tper), fate) in opal.iter().zip(&tpers).zip(&fates[by_rev_1.len()..]) {
         expect_purged(&mut bench, drive, fate, "opal-revert", "nist-800-88r2");

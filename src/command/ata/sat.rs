@@ -208,7 +208,7 @@ pub enum Reply {
     Sense(SenseCodes),
     /// A SCSI status without sense: busy, reservation conflict, ...
     Status(u8),
-    /// Transport or kernel: whether the drive got the command is not known.
+    /// Transport or kernel, or sense of an earlier command: whether the drive got this one is not known.
     Lost,
 }
 
@@ -253,8 +253,9 @@ fn answered(status: u8, sense: &[u8]) -> Reply {
     let (asc, ascq) = sense.code.unwrap_or((0, 0));
     let codes = SenseCodes { key: sense.key, asc, ascq };
     if !sense.is_current() {
-        // It is about an earlier command, and this one was not carried out.
-        return Reply::Sense(codes);
+        // It is about an earlier command. That this one was not carried out (SPC, from memory) is not trusted: what is
+        // sent again could be sent twice.
+        return Reply::Lost;
     }
     match sense.ata.and_then(|bytes| registers(bytes, codes)) {
         Some(registers) if !registers.is_plausible() => without_registers(codes, Came::Implausible),

@@ -106,6 +106,16 @@ impl EraseTime {
         }
     }
 
+    /// How long the drive says that it takes; `None` when it does not.
+    pub fn told(self) -> Option<Duration> {
+        match self {
+            Self::NotTold => None,
+            Self::Minutes { minutes } | Self::MoreThan { minutes } => {
+                Some(Duration::from_secs(60 * u64::from(minutes)))
+            }
+        }
+    }
+
     /// How long to wait for ERASE UNIT: twice what was told and an hour; a day at least when it was not told, or told
     /// as "more than". A wait that ends too early makes the kernel reset the link in the middle of an erase.
     pub fn wait(self) -> Duration {

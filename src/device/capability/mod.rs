@@ -77,7 +77,7 @@ impl Capability {
             Interface::Scsi(facts) => scsi(facts),
         };
         let locked = self.tcg.as_ref().filter(|tcg| tcg.locked.is_yes());
-        state.or(locked.map(|_| OutOfReach::Locked))
+        state.or(locked.map(|_| OutOfReach::LockedByTcg))
     }
 
     /// Why the kernel was not told how large the drive is, where that will pass: a SCSI unit that is at work on itself,
@@ -119,6 +119,8 @@ pub enum OutOfReach {
     SanitizeFailed,
     /// It is locked by an ATA password.
     Locked,
+    /// A range of it is locked by TCG.
+    LockedByTcg,
     /// A format runs.
     Formatting,
     /// A format was interrupted.
@@ -131,6 +133,7 @@ impl std::fmt::Display for OutOfReach {
             Self::Sanitizing => "the drive is sanitizing itself",
             Self::SanitizeFailed => "a sanitize operation of the drive has failed",
             Self::Locked => "the drive is locked by a password",
+            Self::LockedByTcg => "a range of the drive is locked by TCG",
             Self::Formatting => "the drive is being formatted",
             Self::FormatCorrupted => "a format of the drive was interrupted",
         })

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::talk::{IDENTIFY_NAME, SHORT, Talk};
+use super::talk::{ATTENTIONS, IDENTIFY_NAME, SHORT, Talk, is_attention};
 use super::{Exchange, Watch};
 use crate::command::ata::areas::{
     self, Capacity, DCO_IDENTIFY, DCO_RESTORE, GET_NATIVE_MAX, Lasting, READ_NATIVE_MAX,
@@ -177,12 +177,7 @@ fn step(talk: &mut Talk<'_>, watch: &mut dyn Watch) -> Restored {
                     let name = "SET ACCESSIBLE MAX ADDRESS EXT";
                     talk.ask(watch, name, &areas::set_accessible_max(native), SHORT)
                 }
-                Way::Protected | Way::None => {
-                    // Must be the command right before SET MAX.
-                    let _native = talk.ask(watch, "READ NATIVE MAX ADDRESS EXT", &READ_NATIVE_MAX, SHORT);
-                    let command = areas::set_max(native, Lasting::Persistent);
-                    talk.ask(watch, "SET MAX ADDRESS EXT", &command, SHORT)
-                }
+                Way::Protected | Way::None => set_max(talk, native, watch),
             };
             let hpa_locked = "the drive did not let its capacity be set: it was changed once since power-on, or its \
                               protected area is locked with a password or frozen";
@@ -196,6 +191,20 @@ fn step(talk: &mut Talk<'_>, watch: &mut dyn Watch) -> Restored {
         }
         Some(_) | None => Restored::NothingHidden,
     }
+}
+
+/// READ NATIVE MAX must be the command right before SET MAX: after a unit attention both are given again.
+fn set_max(talk: &mut Talk<'_>, native: Capacity, watch: &mut dyn Watch) -> Reply {
+    let command = areas::set_max(native, Lasting::Persistent);
+    let mut reply = Reply::Lost;
+    for _again in 0..=ATTENTIONS {
+        let _native = talk.ask(watch, "READ NATIVE MAX ADDRESS EXT", &READ_NATIVE_MAX, SHORT);
+        reply = talk.ask_once(watch, "SET MAX ADDRESS EXT", &command, SHORT);
+        if !is_attention(reply) {
+            break;
+        }
+    }
+    reply
 }
 
 /// What is there after a change, by the drive's own account.

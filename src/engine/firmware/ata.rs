@@ -8,7 +8,7 @@ mod follow;
 
 use self::follow::Sent;
 use super::talk::{self, SHORT, Talk};
-use super::{Before, CommandReport, Conclusion, Exchange, Start, Watch};
+use super::{Before, CommandReport, Conclusion, Exchange, News, Start, Watch};
 use crate::command::ata::identify::Identify;
 use crate::command::ata::sanitize::{AbortReason, ClearFailure, Status};
 use crate::command::ata::sat::Reply;
@@ -55,8 +55,8 @@ fn overrides_lock(before: &Before) -> bool {
 
 /// Carries the command out, or follows one that was sent before an interruption.
 ///
-/// With [`Start::Send`], `before` is what [`before`] said right before; with [`Start::Follow`], what it said before
-/// the command was sent the first time.
+/// With [`Start::Send`], `before` is what [`before`] said right before; otherwise what it said before the command was
+/// sent the first time.
 pub fn run(
     port: &mut dyn ScsiPort,
     sanitize: &Sanitize,
@@ -66,13 +66,19 @@ pub fn run(
 ) -> CommandReport {
     let mut talk = Talk::new(port);
     match start {
-        Start::Follow => follow::follow(talk, sanitize, Sent::MayBe, before, watch),
+        Start::Follow => follow::follow(talk, sanitize, Sent::MayBeBefore, before, watch),
+        Start::FollowAccepted => follow::follow(talk, sanitize, Sent::AcceptedBefore, before, watch),
         Start::Send => {
             if let Some(reason) = obstacle(sanitize, before) {
                 return report(talk, Conclusion::NotStarted { reason });
             }
             match send(&mut talk, sanitize, before, watch) {
-                Sending::Begun(sent) => follow::follow(talk, sanitize, sent, before, watch),
+                Sending::Begun(sent) => {
+                    if sent != Sent::MayBe {
+                        watch.tell(&News::accepted(format!("the drive took {}", name(sanitize))));
+                    }
+                    follow::follow(talk, sanitize, sent, before, watch)
+                }
                 Sending::Ended(conclusion) => report(talk, conclusion),
             }
         }

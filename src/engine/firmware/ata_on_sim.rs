@@ -99,7 +99,7 @@ fn an_operation_that_goes_on_after_a_power_cut_is_followed_over_a_new_way() {
     let before = ata::before(&mut sim.port(), &mut watch);
     let report = ata::run(&mut sim.port(), &BLOCK_ERASE, Start::Send, &before, &mut watch);
     assert!(matches!(report.conclusion, Conclusion::Unknown { .. }), "the node is gone: {report:#?}");
-    let report = ata::run(&mut sim.port(), &BLOCK_ERASE, Start::Follow, &before, &mut watch);
+    let report = ata::run(&mut sim.port(), &BLOCK_ERASE, Start::FollowAccepted, &before, &mut watch);
     assert_eq!(report.conclusion, Conclusion::Confirmed, "{report:#?}");
 }
 

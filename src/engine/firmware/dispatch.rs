@@ -76,7 +76,7 @@ pub fn run(
 pub fn no_way(start: Start, reason: Reason) -> CommandReport {
     let conclusion = match start {
         Start::Send => Conclusion::NotStarted { reason },
-        Start::Follow => Conclusion::Unknown { reason },
+        Start::Follow | Start::FollowAccepted => Conclusion::Unknown { reason },
     };
     CommandReport { conclusion, proof: Vec::new(), exchanges: Vec::new(), notes: Vec::new() }
 }

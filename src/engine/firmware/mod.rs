@@ -55,6 +55,27 @@ pub struct News {
     pub text: String,
     /// How long nothing further may be heard, in seconds: a command that blocks.
     pub quiet_seconds: Option<u64>,
+    /// What is known of whether the drive took the command.
+    #[serde(default)]
+    pub stage: Stage,
+}
+
+impl News {
+    /// The drive took the command: from here on what it is seen to do is what it was told to do.
+    pub fn accepted(text: impl Into<String>) -> Self {
+        Self { progress: None, text: text.into(), quiet_seconds: None, stage: Stage::Accepted }
+    }
+}
+
+/// What is known of whether a drive took a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// These news say nothing about it.
+    #[default]
+    Asking,
+    /// The drive answered that it takes it; of a security erase, that it has our password.
+    Accepted,
 }
 
 /// What a command came to.
@@ -155,8 +176,11 @@ pub enum Start {
     /// It is sent now.
     Send,
     /// It was sent, or may have been, before an interruption: nothing destructive is sent, unless the sequence of the
-    /// command needs it to finish (a locked ATA drive).
+    /// command needs it to finish (a locked ATA drive). What is seen to run or to have ended may be the work of
+    /// somebody else.
     Follow,
+    /// Likewise, and the drive is known to have taken it ([`Stage::Accepted`]).
+    FollowAccepted,
 }
 
 /// A credential that a command needs, such as a PSID. It is never printed, and serialized only into an order to a

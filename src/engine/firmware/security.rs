@@ -10,8 +10,8 @@ mod recover;
 
 use std::time::Duration;
 
-use super::talk::{SHORT, Talk};
-use super::{Before, CommandReport, Conclusion, News, Proof, Start, Watch};
+use super::talk::{ATTENTIONS, SHORT, Talk, is_attention};
+use super::{Before, CommandReport, Conclusion, News, Proof, Stage, Start, Watch};
 use crate::command::ata::identify::SecurityWords;
 use crate::command::ata::sat::Reply;
 use crate::command::ata::security::{self, EraseTime};
@@ -22,13 +22,16 @@ use crate::unit::{Reason, ReasonCode};
 pub use recover::{RecoverReport, Recovered, Then, recover};
 
 /// How often PREPARE and ERASE UNIT are sent: once more when another program's command came between them, or when
-/// the link was lost.
+/// the link was lost. Only once with a password that may not be ours: wrong ones are counted.
 const ATTEMPTS: u32 = 2;
 /// An erase that ends with an error within this time never began.
 const AT_ONCE: Duration = Duration::from_secs(10);
 /// How long a drive may be out of reach after an erase before its state is given up.
 const OUT_OF_REACH: Duration = Duration::from_secs(5 * 60);
+/// First rest between two looks at a drive that does not answer; each further one is twice as long, up to the longest:
+/// questions into an erase that goes on can make the kernel reset the link.
 const REST: Duration = Duration::from_secs(5);
+const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
 
 /// What the drive is like right before the command: IDENTIFY DEVICE.
 pub fn before(port: &mut dyn ScsiPort, watch: &mut dyn Watch) -> Before {
@@ -40,17 +43,18 @@ pub fn before(port: &mut dyn ScsiPort, watch: &mut dyn Watch) -> Before {
 /// Erases the drive, or finishes an erase that was interrupted.
 ///
 /// With [`Start::Follow`] a drive that has a password (ours, set before the interruption) is erased with it: that
-/// is the recovery. A drive without one says nothing: it may have been erased, or never been told to.
+/// is the recovery. Where nobody saw the drive take our password, it is tried only once. A drive without one says nothing: it may have been erased, or never been told to.
 pub fn run(
     port: &mut dyn ScsiPort,
     erase: &SecurityErase,
     start: Start,
     watch: &mut dyn Watch,
 ) -> CommandReport {
-    let mut erasing = Erasing { talk: Talk::new(port), mode: erase.mode, notes: Vec::new() };
+    let owner = if start == Start::Follow { Owner::Perhaps } else { Owner::Us };
+    let mut erasing = Erasing { talk: Talk::new(port), mode: erase.mode, owner, notes: Vec::new() };
     let (conclusion, proof) = match start {
         Start::Send => erasing.begin(watch),
-        Start::Follow => erasing.resume(watch),
+        Start::Follow | Start::FollowAccepted => erasing.resume(watch),
     };
     CommandReport { conclusion, proof, exchanges: erasing.talk.exchanges, notes: erasing.notes }
 }
@@ -85,9 +89,25 @@ enum Attempt {
     NotPrepared,
 }
 
+/// Whose password the drive has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// Ours: it was seen to take it.
+    Us,
+    /// Ours, or one that somebody set before we could or meanwhile.
+    Perhaps,
+}
+
+/// What is left of our password.
+enum Left {
+    Nothing,
+    Perhaps,
+}
+
 struct Erasing<'a> {
     talk: Talk<'a>,
     mode: EraseMode,
+    owner: Owner,
     notes: Vec<String>,
 }
 
@@ -103,15 +123,27 @@ impl Erasing<'_> {
         let block = security::set_password_block();
         let reply = self.talk.send(watch, "SECURITY SET PASSWORD", &security::SET_PASSWORD, &block, SHORT);
         match (reply, self.password(watch)) {
-            (_, Password::Set(words)) => self.erase(&words, watch),
+            (_, Password::Set(words)) => {
+                watch.tell(&News::accepted("the drive has the password `expunge`"));
+                self.erase(&words, watch)
+            }
             (_, Password::NotSet(words)) if words.frozen => not_started(frozen()),
             (Reply::Done { .. }, Password::NotSet(_)) => {
                 not_started(refused("the drive said that it set a password, and has none"))
             }
             (_, Password::NotSet(_)) => not_started(refused("the drive did not accept a password")),
-            (_, Password::NotTold) => {
-                self.give_back(watch);
-                not_started(not_answering())
+            (_, Password::NotTold) => self.back_out(not_answering(), watch),
+        }
+    }
+
+    /// Nothing was erased, which is "not started" only on a drive that is seen to have no password: another command
+    /// would meet a locked drive.
+    fn back_out(&mut self, reason: Reason, watch: &mut dyn Watch) -> End {
+        match self.give_back(watch) {
+            Left::Nothing => not_started(reason),
+            Left::Perhaps => {
+                let text = format!("{}; the password `expunge` may be set", reason.text);
+                unknown(Reason { code: reason.code, ..unclear(&text) })
             }
         }
     }
@@ -120,7 +152,7 @@ impl Erasing<'_> {
         match self.password_after(OUT_OF_REACH, watch) {
             Password::Set(words) if words.frozen => unknown(frozen()),
             Password::Set(words) if words.count_expired => unknown(expired()),
-            Password::Set(words) => match self.erase(&words, watch) {
+            Password::Set(words) => match self.open_and_erase(&words, watch) {
                 // What was done before the interruption is not known, so "not started" cannot be said any more.
                 (Conclusion::NotStarted { reason }, _) => unknown(reason),
                 end => end,
@@ -134,6 +166,26 @@ impl Erasing<'_> {
         }
     }
 
+    /// A locked drive shows whether the password is ours: it is tried once, and a wrong one is not tried again.
+    fn open_and_erase(&mut self, words: &SecurityWords, watch: &mut dyn Watch) -> End {
+        if !words.locked {
+            return self.erase(words, watch);
+        }
+        let block = security::password_block();
+        let reply = self.talk.send(watch, "SECURITY UNLOCK", &security::UNLOCK, &block, SHORT);
+        match (reply, self.password(watch)) {
+            (Reply::Aborted { .. }, _) => unknown(recover::wrong()),
+            (_, Password::Set(words)) if !words.locked => {
+                self.owner = Owner::Us;
+                self.erase(&words, watch)
+            }
+            (_, Password::Set(_) | Password::NotSet(_)) => {
+                unknown(unclear("the drive did not say that it opens with our password"))
+            }
+            (_, Password::NotTold) => unknown(not_answering()),
+        }
+    }
+
     /// PREPARE and ERASE UNIT, at most twice. The drive was seen with a password.
     fn erase(&mut self, words: &SecurityWords, watch: &mut dyn Watch) -> End {
         let time = match self.mode {
@@ -141,11 +193,17 @@ impl Erasing<'_> {
             EraseMode::Enhanced => words.enhanced_time,
         };
         let mut was_lost = false;
-        for attempt in 1..=ATTEMPTS {
-            let is_last = attempt == ATTEMPTS;
+        let attempts = if self.owner == Owner::Us { ATTEMPTS } else { 1 };
+        for attempt in 1..=attempts {
+            let is_last = attempt == attempts;
+            let began = watch.now();
             let result = self.attempt(time, watch);
             was_lost |= matches!(result, Attempt::Lost);
             let patience = if matches!(result, Attempt::Lost) { time.wait() } else { OUT_OF_REACH };
+            let until = began + time.told().unwrap_or(OUT_OF_REACH);
+            if matches!(result, Attempt::Lost) {
+                wait_out(until, watch);
+            }
             match (result, self.password_after(patience, watch)) {
                 (Attempt::Answered, Password::NotSet(_)) => {
                     let proof = vec![Proof::AnsweredWhenFinished, Proof::SecurityDisabledAnew];
@@ -160,21 +218,30 @@ impl Erasing<'_> {
                     return unknown(unclear("the drive reported an error, and has no password any more"));
                 }
                 (Attempt::Answered, Password::Set(_)) => {
-                    self.give_back(watch);
+                    let _left = self.give_back(watch);
                     return failed("it said that it was erased, and still has its password");
                 }
                 (Attempt::Refused(after), Password::Set(_)) if after > AT_ONCE => {
-                    self.give_back(watch);
+                    let _left = self.give_back(watch);
                     return failed("it ended the erase with an error");
                 }
+                (Attempt::Refused(_), Password::Set(_)) if self.owner == Owner::Perhaps => {
+                    return unknown(recover::wrong());
+                }
+                (Attempt::NotPrepared, Password::Set(_)) if self.owner == Owner::Perhaps => {
+                    return unknown(refused("the drive did not accept SECURITY ERASE PREPARE"));
+                }
                 (Attempt::Refused(_) | Attempt::NotPrepared, Password::Set(_)) if is_last && !was_lost => {
-                    self.give_back(watch);
-                    return not_started(refused("the drive did not accept SECURITY ERASE UNIT"));
+                    return self.back_out(refused("the drive did not accept SECURITY ERASE UNIT"), watch);
                 }
                 (_, Password::Set(_)) if is_last => {
                     return unknown(unclear(
                         "the erase was interrupted, and the drive still has our password",
                     ));
+                }
+                // Somebody wants to stop, and it may still be at work.
+                (Attempt::Lost, Password::Set(words)) if !words.locked && watch.now() < until => {
+                    return unknown(unclear("the drive was left alone before the time that its erase takes"));
                 }
                 (Attempt::Refused(_) | Attempt::NotPrepared | Attempt::Lost, Password::Set(_)) => {}
                 (_, Password::NotTold) => return unknown(not_answering()),
@@ -189,20 +256,29 @@ impl Erasing<'_> {
             EraseMode::Normal => "SECURITY ERASE UNIT",
             EraseMode::Enhanced => "SECURITY ERASE UNIT, enhanced",
         };
-        // Before PREPARE: nothing may come between it and ERASE UNIT, and nothing is heard until the end.
-        watch.tell(&News { progress: None, text: name.into(), quiet_seconds: Some(wait.as_secs()) });
-        match self.talk.ask(watch, "SECURITY ERASE PREPARE", &security::ERASE_PREPARE, SHORT) {
-            Reply::Done { .. } => {}
-            Reply::Aborted { .. }
-            | Reply::Unavailable
-            | Reply::Refused(_)
-            | Reply::Sense(_)
-            | Reply::Status(_)
-            | Reply::Lost => return Attempt::NotPrepared,
-        }
-        let began = watch.now();
         let block = security::erase_block(self.mode);
-        match self.talk.send(watch, name, &security::ERASE_UNIT, &block, wait) {
+        // Before PREPARE: nothing may come between it and ERASE UNIT, and nothing is heard until the end.
+        let quiet_seconds = Some(wait.as_secs());
+        watch.tell(&News { progress: None, text: name.into(), quiet_seconds, stage: Stage::Asking });
+        let mut began = watch.now();
+        let mut reply = Reply::Lost;
+        for _again in 0..=ATTENTIONS {
+            match self.talk.ask(watch, "SECURITY ERASE PREPARE", &security::ERASE_PREPARE, SHORT) {
+                Reply::Done { .. } => {}
+                Reply::Aborted { .. }
+                | Reply::Unavailable
+                | Reply::Refused(_)
+                | Reply::Sense(_)
+                | Reply::Status(_)
+                | Reply::Lost => return Attempt::NotPrepared,
+            }
+            began = watch.now();
+            reply = self.talk.send_once(watch, name, &security::ERASE_UNIT, &block, wait);
+            if !is_attention(reply) {
+                break;
+            }
+        }
+        match reply {
             Reply::Done { .. } => Attempt::Answered,
             Reply::Aborted { registers: Some(_) }
             | Reply::Refused(_)
@@ -228,10 +304,12 @@ impl Erasing<'_> {
     /// Asks until the drive answers: it may be behind a link that is being reset, or still at work.
     fn password_after(&mut self, patience: Duration, watch: &mut dyn Watch) -> Password {
         let since = watch.now();
+        let mut rest = REST;
         loop {
             match self.password(watch) {
                 Password::NotTold if watch.now().saturating_sub(since) < patience && !watch.should_stop() => {
-                    watch.rest(REST);
+                    watch.rest(rest);
+                    rest = (rest * 2).min(LONGEST_REST);
                 }
                 told => return told,
             }
@@ -239,11 +317,11 @@ impl Erasing<'_> {
     }
 
     /// Takes our password away again, so that the drive is not left locked.
-    fn give_back(&mut self, watch: &mut dyn Watch) {
+    fn give_back(&mut self, watch: &mut dyn Watch) -> Left {
         let block = security::password_block();
         let mut words = match self.password(watch) {
             Password::Set(words) => Some(words),
-            Password::NotSet(_) => return,
+            Password::NotSet(_) => return Left::Nothing,
             Password::NotTold => None,
         };
         if words.is_some_and(|words| words.locked) {
@@ -253,7 +331,7 @@ impl Erasing<'_> {
         let _told = self.talk.send(watch, name, &security::DISABLE_PASSWORD, &block, SHORT);
         words = match self.password(watch) {
             Password::Set(words) => Some(words),
-            Password::NotSet(_) => return,
+            Password::NotSet(_) => return Left::Nothing,
             Password::NotTold => None,
         };
         let text = if words.is_some() {
@@ -262,6 +340,24 @@ impl Erasing<'_> {
             "the drive may still have the password `expunge`: `expunge recover` takes it away"
         };
         self.notes.push(text.into());
+        Left::Perhaps
+    }
+}
+
+/// Leaves a drive alone that may still erase itself, for as long as it said that it takes: only then is a second erase
+/// no disturbance of the first.
+fn wait_out(until: Duration, watch: &mut dyn Watch) {
+    let left = until.saturating_sub(watch.now());
+    if left.is_zero() {
+        return;
+    }
+    let text =
+        "SECURITY ERASE UNIT was not answered; the drive is left alone for the time that it needs".to_owned();
+    let quiet_seconds = Some((left + OUT_OF_REACH).as_secs());
+    watch.tell(&News { progress: None, text, quiet_seconds, stage: Stage::Asking });
+    while watch.now() < until && !watch.should_stop() {
+        let left = until.saturating_sub(watch.now());
+        watch.rest(left.min(LONGEST_REST));
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) const SHORT: Duration = Duration::from_secs(30);
 /// UNIT ATTENTION: the command was not carried out, and the next one will be.
 const UNIT_ATTENTION: u8 = 6;
 /// How often a unit attention is answered by asking again: a reset can bring several.
-const ATTENTIONS: u32 = 4;
+pub(super) const ATTENTIONS: u32 = 4;
 
 /// Talks over one port.
 pub(super) struct Talk<'a> {
@@ -40,12 +40,7 @@ impl<'a> Talk<'a> {
         command: &AtaCommand,
         timeout: Duration,
     ) -> Reply {
-        self.over_attentions(|talk| {
-            let at = watch.now();
-            let answer = talk.port.execute(&command.block(), Data::None, timeout);
-            talk.note(at, name, command, None, &answer, None);
-            sat::reply(&answer)
-        })
+        self.over_attentions(|talk| talk.ask_once(watch, name, command, timeout))
     }
 
     /// A command that sends one sector. A unit attention is asked over.
@@ -57,12 +52,37 @@ impl<'a> Talk<'a> {
         sector: &[u8; SECTOR_BYTES],
         timeout: Duration,
     ) -> Reply {
-        self.over_attentions(|talk| {
-            let at = watch.now();
-            let answer = talk.port.execute(&command.block(), Data::ToDrive(sector), timeout);
-            talk.note(at, name, command, Some(to_hex(sector)), &answer, None);
-            sat::reply(&answer)
-        })
+        self.over_attentions(|talk| talk.send_once(watch, name, command, sector, timeout))
+    }
+
+    /// The same once: for the second of two commands that must follow each other. Both are given again after a unit
+    /// attention, by whoever gives them.
+    pub(super) fn send_once(
+        &mut self,
+        watch: &mut dyn Watch,
+        name: &str,
+        command: &AtaCommand,
+        sector: &[u8; SECTOR_BYTES],
+        timeout: Duration,
+    ) -> Reply {
+        let at = watch.now();
+        let answer = self.port.execute(&command.block(), Data::ToDrive(sector), timeout);
+        self.note(at, name, command, Some(to_hex(sector)), &answer, None);
+        sat::reply(&answer)
+    }
+
+    /// A command without data, once.
+    pub(super) fn ask_once(
+        &mut self,
+        watch: &mut dyn Watch,
+        name: &str,
+        command: &AtaCommand,
+        timeout: Duration,
+    ) -> Reply {
+        let at = watch.now();
+        let answer = self.port.execute(&command.block(), Data::None, timeout);
+        self.note(at, name, command, None, &answer, None);
+        sat::reply(&answer)
     }
 
     /// A command that reads one sector, and the sector when it came. A unit attention is asked over.
@@ -93,10 +113,10 @@ impl<'a> Talk<'a> {
     fn over_attentions(&mut self, mut once: impl FnMut(&mut Self) -> Reply) -> Reply {
         let mut reply = once(self);
         for _again in 0..ATTENTIONS {
-            match reply {
-                Reply::Sense(codes) if codes.key == UNIT_ATTENTION => reply = once(self),
-                _ => break,
+            if !is_attention(reply) {
+                break;
             }
+            reply = once(self);
         }
         reply
     }
@@ -138,6 +158,11 @@ impl<'a> Talk<'a> {
             }
         }
     }
+}
+
+/// Whether a unit attention kept a command from being carried out.
+pub(super) fn is_attention(reply: Reply) -> bool {
+    matches!(reply, Reply::Sense(codes) if codes.key == UNIT_ATTENTION)
 }
 
 fn is_same(one: &Exchange, other: &Exchange) -> bool {

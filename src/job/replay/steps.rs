@@ -135,6 +135,18 @@ impl Story {
         Ok(())
     }
 
+    pub(super) fn accepted(&mut self, at: UtcTime, step: u32) -> Result<(), String> {
+        self.step(step)?;
+        match self.course.begun.as_mut().filter(|begun| begun.sent.is_some()) {
+            Some(begun) if begun.accepted.is_none() => {
+                begun.accepted = Some(at);
+                Ok(())
+            }
+            Some(_) => Err("a command that the drive took twice".to_owned()),
+            None => Err("a drive that took a command that was not sent".to_owned()),
+        }
+    }
+
     pub(super) fn commanded(&mut self, at: UtcTime, step: u32, report: CommandReport) -> Result<(), String> {
         self.step(step)?;
         let Some(begun) = self.course.begun.as_mut().filter(|begun| begun.sent.is_some()) else {
@@ -223,6 +235,6 @@ impl Story {
         let command = self.plan.as_ref().and_then(|plan| plan.commands().get(step)).cloned();
         let command = command.ok_or_else(|| format!("command {step}, which is not planned"))?;
         let tally = StepTally { command, before: Before::default(), report: None, canaries: None };
-        Ok(StepRun { tally, bytes: Vec::new(), started: at, sent: None, ended: None })
+        Ok(StepRun { tally, bytes: Vec::new(), started: at, sent: None, accepted: None, ended: None })
     }
 }

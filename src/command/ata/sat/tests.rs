@@ -100,8 +100,9 @@ fn an_error_of_the_drive_is_not_a_refusal_of_the_translator() {
 fn sense_of_an_earlier_command_is_not_an_answer() {
     let mut sense = descriptor_sense(0x0b, 0, 0, [1, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0x40, 0x51]);
     sense[0] = 0x73;
-    let codes = SenseCodes { key: 0x0b, asc: 0, ascq: 0 };
-    assert_eq!(reply(&check_condition(&sense)), Reply::Sense(codes));
+    assert_eq!(reply(&check_condition(&sense)), Reply::Lost);
+    let attention = [0x71, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x29, 0, 0, 0, 0, 0];
+    assert_eq!(reply(&check_condition(&attention)), Reply::Lost, "nothing that allows to send again");
 }
 
 #[test]

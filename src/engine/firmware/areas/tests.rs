@@ -1,4 +1,4 @@
-use super::super::script::{Script, Step, abort, good, identify, page, reading, registers};
+use super::super::script::{Script, Step, abort, good, identify, page, reading, registers, sense};
 use super::*;
 
 /// A quarter of 4,000,000 sectors is hidden: 3D08FFh is the last of all, 2DC6C0h = 3,000,000 are presented.
@@ -74,6 +74,16 @@ fn a_protected_area_is_given_back_for_good_right_after_the_native_address_was_re
     // 3,999,999 = 3D08FFh; COUNT bit 0: over power cycles.
     let block = &port.seen[4].0;
     assert_eq!((block[12], block[10], block[8], block[6]), (0x3d, 0x08, 0xff, 1));
+}
+
+/// SET MAX counts only right behind READ NATIVE MAX: both are sent again.
+#[test]
+fn a_set_max_that_met_an_attention_is_prepared_again() {
+    let attention = sense(vec![0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x29, 0, 0, 0, 0, 0]);
+    let begin =
+        vec![old(SHOWN), native(ALL), dco(ALL), native(ALL), Step::new(SET_MAX, attention), native(ALL)];
+    let steps = [begin, vec![Step::new(SET_MAX, registers(0, 0)), old(ALL), native(ALL), dco(ALL)]].concat();
+    assert!(matches!(restored(steps).0, Restored::Full { .. }));
 }
 
 #[test]

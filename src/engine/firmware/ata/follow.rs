@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::talk::{self, Talk};
-use super::super::{Before, CommandReport, Conclusion, News, Proof, Watch};
+use super::super::{Before, CommandReport, Conclusion, News, Proof, Stage, Watch};
 use super::{STATUS_NAME, ask_status, failed, frozen, name, status_before, unknown, words};
 use crate::command::ata::Sanitize;
 use crate::command::ata::sanitize::{AbortReason, Status};
@@ -32,8 +32,12 @@ pub(super) enum Sent {
     Accepted,
     /// The drive accepted it in this run, and its answer says that the operation runs.
     Running,
-    /// Perhaps: its answer was lost, or it was sent before an interruption.
+    /// The drive accepted it before an interruption.
+    AcceptedBefore,
+    /// Perhaps: its answer was lost.
     MayBe,
+    /// Perhaps, before an interruption in which somebody else may have sent one: SANITIZE STATUS EXT names no command.
+    MayBeBefore,
 }
 
 struct Following<'a, 'b> {
@@ -110,7 +114,7 @@ impl Following<'_, '_> {
                 self.running(progress, what, watch)
             }
             Status::Failed { reason: reason @ (AbortReason::NotTold | AbortReason::SectorsRemain) } => {
-                Some((Conclusion::Failed { reason: failed(reason) }, Vec::new()))
+                self.failure(reason)
             }
             Status::Frozen => Some((Conclusion::Unknown { reason: frozen() }, Vec::new())),
             Status::Completed => self.completed(watch),
@@ -129,6 +133,25 @@ impl Following<'_, '_> {
                 (watch.now().saturating_sub(since) >= OUT_OF_REACH)
                     .then(|| end_unknown(words(status)))
                     .flatten()
+            }
+        }
+    }
+
+    /// "Failed". A drive stays so until a success, so it may be an older failure; and a reason of 0 is also what comes
+    /// when the question itself was aborted.
+    fn failure(&mut self, reason: AbortReason) -> Option<End> {
+        let is_old = !self.seen_running && matches!(status_before(self.before), Status::Failed { .. });
+        let is_plain = reason != AbortReason::NotTold && !is_old;
+        if !is_plain && !self.doubt() {
+            return None;
+        }
+        match self.sent {
+            Sent::MayBe | Sent::MayBeBefore if is_old => end_unknown(
+                "the drive says that an operation failed, but it said so before, and whether it got the command is \
+                 not known",
+            ),
+            Sent::Accepted | Sent::Running | Sent::AcceptedBefore | Sent::MayBe | Sent::MayBeBefore => {
+                Some((Conclusion::Failed { reason: failed(reason) }, Vec::new()))
             }
         }
     }
@@ -153,7 +176,8 @@ impl Following<'_, '_> {
                 now
             }
         };
-        watch.tell(&News { progress: Some(progress.into()), text: what.into(), quiet_seconds: None });
+        let (progress_told, text) = (Some(progress.into()), what.into());
+        watch.tell(&News { progress: progress_told, text, quiet_seconds: None, stage: Stage::Asking });
         let still = now.saturating_sub(since);
         if still >= STILL_TOLD && !self.still_told {
             self.still_told = true;
@@ -194,10 +218,18 @@ impl Following<'_, '_> {
             return Some((Conclusion::Unknown { reason }, Vec::new()));
         }
         match (proof.is_empty(), self.sent) {
-            (false, _) => Some((Conclusion::Confirmed, proof)),
-            (true, Sent::Accepted | Sent::Running) => Some((Conclusion::Claimed, proof)),
+            (false, Sent::MayBeBefore) => end_unknown(
+                "the drive says that an operation completed, but the job was interrupted before it was known to have \
+                 accepted this command, and it does not say whose operation that was",
+            ),
+            (false, Sent::Accepted | Sent::Running | Sent::AcceptedBefore | Sent::MayBe) => {
+                Some((Conclusion::Confirmed, proof))
+            }
+            (true, Sent::Accepted | Sent::Running | Sent::AcceptedBefore) => {
+                Some((Conclusion::Claimed, proof))
+            }
             // Perhaps it was never sent: then blocks that are still there would be no lie of the drive.
-            (true, Sent::MayBe) => end_unknown(
+            (true, Sent::MayBe | Sent::MayBeBefore) => end_unknown(
                 "the drive says that its last operation completed, but it said so before, and whether it got the \
                  command is not known",
             ),

@@ -1,7 +1,7 @@
 //! Rows of firmware-purge.md section 7, item 2, and the rules of section 2.1.
 
 use super::super::script::{Script, Step, abort, fixed, identify, page, reading, registers, sense};
-use super::super::{Exchange, Proof};
+use super::super::{Exchange, Proof, Stage};
 use super::*;
 use crate::command::DriveOverwrite;
 use crate::command::Invert;
@@ -51,12 +51,12 @@ fn carried_out(sanitize: &Sanitize, steps: Vec<Step>) -> CommandReport {
 
 /// The same after an interruption; `steps` come after the ones of `before`.
 #[track_caller]
-fn followed(before_status: (u16, u64), steps: Vec<Step>) -> CommandReport {
+fn followed(start: Start, before_status: (u16, u64), steps: Vec<Step>) -> CommandReport {
     let (mut port, mut watch) = Script::new(vec![identify(drive()), status(before_status)]);
     let before = before(&mut port, &mut watch);
     let kept: Before = serde_json::from_str(&serde_json::to_string(&before).unwrap()).unwrap();
     let (mut port, mut watch) = Script::new(steps);
-    let report = run(&mut port, &BLOCK_ERASE, Start::Follow, &kept, &mut watch);
+    let report = run(&mut port, &BLOCK_ERASE, start, &kept, &mut watch);
     port.is_over();
     report
 }
@@ -382,18 +382,46 @@ fn somebody_who_stops_leaves_the_drive_at_work() {
     watch.stop_at = Some(std::time::Duration::ZERO);
     let before = before(&mut port, &mut watch);
     is_unknown(&run(&mut port, &BLOCK_ERASE, Start::Send, &before, &mut watch), ReasonCode::Stopped);
-    assert_eq!(watch.news.len(), 1);
-    assert_eq!(watch.news[0].progress, Some(1));
+    let stages: Vec<_> = watch.news.iter().map(|news| (news.stage, news.progress)).collect();
+    assert_eq!(stages, [(Stage::Accepted, None), (Stage::Asking, Some(1))]);
 }
 
 #[test]
 fn a_drive_whose_power_was_cycled_goes_on_by_itself_and_is_followed() {
-    let report = followed(IDLE, vec![running(0x9000), status(DONE), identify(drive())]);
+    let taken = Start::FollowAccepted;
+    let report = followed(taken, IDLE, vec![running(0x9000), status(DONE), identify(drive())]);
     is_confirmed(&report, &[Proof::InProgressSeen, Proof::CompletedSetAnew]);
-    let report = followed(IDLE, vec![status(DONE), identify(drive())]);
+    let report = followed(taken, IDLE, vec![status(DONE), identify(drive())]);
     is_confirmed(&report, &[Proof::CompletedSetAnew]);
-    let report = followed(DONE, [vec![status(DONE); 5], vec![identify(drive())]].concat());
-    is_unknown(&report, ReasonCode::FirmwareUnknown);
-    is_unknown(&followed(IDLE, vec![status(IDLE); 5]), ReasonCode::FirmwareUnknown);
-    assert!(matches!(followed(IDLE, vec![asked(abort(1))]).conclusion, Conclusion::Failed { .. }));
+    is_unknown(&followed(taken, IDLE, vec![status(IDLE); 5]), ReasonCode::FirmwareUnknown);
+    assert!(matches!(followed(taken, IDLE, vec![asked(abort(1))]).conclusion, Conclusion::Failed { .. }));
+}
+
+/// SANITIZE STATUS EXT names no command: what ran meanwhile may have been somebody else's.
+#[test]
+fn what_completed_after_an_interruption_is_ours_only_if_the_drive_took_the_command() {
+    for steps in
+        [vec![running(0x9000), status(DONE), identify(drive())], vec![status(DONE), identify(drive())]]
+    {
+        is_unknown(&followed(Start::Follow, IDLE, steps), ReasonCode::FirmwareUnknown);
+    }
+    let steps = || [vec![status(DONE); 5], vec![identify(drive())]].concat();
+    is_unknown(&followed(Start::Follow, DONE, steps()), ReasonCode::FirmwareUnknown);
+    assert_eq!(followed(Start::FollowAccepted, DONE, steps()).conclusion, Conclusion::Claimed);
+}
+
+/// A failure stays until a success, and reason 0 is also what comes when the question itself was aborted.
+#[test]
+fn a_failure_from_before_or_of_the_question_is_not_ours_at_once() {
+    let begun = || Step::new(ERASE, registers(0x4000, 0));
+    let report = erased(vec![status(IDLE), begun(), asked(abort(0)), status(DONE), identify(drive())]);
+    is_confirmed(&report, &[Proof::InProgressSeen, Proof::CompletedSetAnew]);
+    let old = || vec![asked(abort(1)); 5];
+    let lost = Step::new(ERASE, ScsiAnswer::Transport { host: 3, driver: 0 });
+    is_unknown(&erased([vec![asked(abort(1)), lost], old()].concat()), ReasonCode::FirmwareUnknown);
+    let taken = Step::new(ERASE, ScsiAnswer::Answered { status: 0, sense: Vec::new(), moved: 0 });
+    let late = [vec![asked(abort(1)), taken.clone(), asked(abort(1))], vec![status(DONE), identify(drive())]];
+    is_confirmed(&erased(late.concat()), &[Proof::CompletedSetAnew]);
+    let report = erased([vec![asked(abort(1)), taken], old()].concat());
+    assert!(matches!(report.conclusion, Conclusion::Failed { .. }), "{:?}", report.conclusion);
 }

@@ -1,11 +1,11 @@
 //! NVMe: the sanitize status log, the namespaces and the persistent event log, as they are quoted.
 use std::collections::BTreeMap;
 
-use super::super::nvme::{WHOLE_EVENTS, refusal::refusal};
+use super::super::nvme::{WHOLE_EVENTS, refusal::refusal, shows_format, shows_sanitize};
 use super::{Contradiction, Exchange, Proof, Quoted, received};
 use crate::command::nvme::{
-    ALL_NAMESPACES, Event, EventKind, Events, Format, FormatScope, IdentifyNamespace, Sanitize,
-    SanitizeMachine, SanitizeState, SanitizeStatus, StatusField, identify_namespace, sanitize_status_log,
+    ALL_NAMESPACES, Event, Events, Format, FormatScope, IdentifyNamespace, Sanitize, SanitizeMachine,
+    SanitizeState, SanitizeStatus, StatusField, identify_namespace, sanitize_status_log,
 };
 use crate::unit::digest::{from_hex, to_hex};
 
@@ -35,20 +35,15 @@ pub(super) fn sanitize(command: &Sanitize, quoted: Quoted<'_>) -> Result<Vec<Pro
     }
     let ours =
         |status: &SanitizeStatus| status.state == SanitizeState::InProgress && status.command_dword == dword;
-    let is_event = |event: &Event| match event.kind {
-        EventKind::SanitizeStart { command_dword, .. } => command_dword == dword,
-        EventKind::SanitizeCompletion { status, .. } => matches!(status & 0x07, 1 | 4),
-        EventKind::FormatStart { .. }
-        | EventKind::FormatCompletion { .. }
-        | EventKind::MediaVerification
-        | EventKind::Other(_) => false,
-    };
     let erased_anew = last.global_data_erased && !snapshot.global_data_erased;
     let shown = [
         (Proof::InProgressSeen, statuses(since).any(|status| ours(&status))),
         (Proof::GlobalDataErasedSetAnew, erased_anew),
         (Proof::PurgeReported, last.purged && !snapshot.purged),
-        (Proof::PersistentEvent, new_events(quoted.before, since).iter().any(is_event)),
+        (
+            Proof::PersistentEvent,
+            events(quoted.before, since).is_some_and(|(known, now)| shows_sanitize(&known, &now, dword)),
+        ),
     ];
     Ok(shown.into_iter().filter_map(|(proof, is_shown)| is_shown.then_some(proof)).collect())
 }
@@ -76,12 +71,13 @@ pub(super) fn format(command: &Format, quoted: Quoted<'_>) -> Result<Vec<Proof>,
             return Err(Contradiction::ShapeChanged);
         }
     }
-    let events = new_events(quoted.before, since);
-    let started = |event: &Event| matches!(event.kind, EventKind::FormatStart { nsid, command_dword } if nsid == target && command_dword == dword);
-    let completed = |event: &Event| matches!(event.kind, EventKind::FormatCompletion { nsid, status: 0, field: 0 } if nsid == target);
     let shown = [
         (Proof::AnsweredWhenFinished, sent.is_some_and(|sent| matches!(answer(sent), Answer::Completed))),
-        (Proof::PersistentEvent, events.iter().any(started) && events.iter().any(completed)),
+        (
+            Proof::PersistentEvent,
+            events(quoted.before, since)
+                .is_some_and(|(known, now)| shows_format(&known, &now, target, dword)),
+        ),
     ];
     Ok(shown.into_iter().filter_map(|(proof, is_shown)| is_shown.then_some(proof)).collect())
 }
@@ -139,12 +135,11 @@ fn namespaces(exchanges: &[Exchange]) -> impl Iterator<Item = (u32, IdentifyName
     })
 }
 
-/// Events that are in a log that was read whole, and not in one that was read whole before.
-fn new_events(before: &[Exchange], since: &[Exchange]) -> Vec<Event> {
+/// Events of a log that was read whole before and after.
+fn events(before: &[Exchange], since: &[Exchange]) -> Option<(Vec<Event>, Vec<Event>)> {
     let whole = |exchanges: &[Exchange]| {
         let read = exchanges.iter().rfind(|exchange| exchange.name == WHOLE_EVENTS)?;
         Some(Events::decode(&received(read)?).list)
     };
-    let (Some(known), Some(now)) = (whole(before), whole(since)) else { return Vec::new() };
-    now.into_iter().filter(|event| !known.iter().any(|old| old.raw == event.raw)).collect()
+    Some((whole(before)?, whole(since)?))
 }

@@ -5,7 +5,7 @@ use super::talk::{NotRead, Talk};
 use crate::command::nvme::event::{EventsHeader, HEADER_BYTES};
 use crate::command::nvme::identify::IDENTIFY_BYTES;
 use crate::command::nvme::{
-    Event, Events, IdentifyController, PersistentEventAction, Status, identify_controller,
+    Event, EventKind, Events, IdentifyController, PersistentEventAction, Status, identify_controller,
     persistent_event_log,
 };
 
@@ -92,9 +92,34 @@ pub(super) fn known(before: &Before) -> Option<Vec<Event>> {
     Some(Events::decode(&bytes).list)
 }
 
-/// Reads the log again, if it was a witness before, and gives what is new.
-pub(super) fn new_ones(talk: &mut Talk<'_>, before: &Before) -> Vec<Event> {
-    let Some(known) = known(before) else { return Vec::new() };
-    let now = read(talk).unwrap_or_default();
-    now.into_iter().filter(|event| !known.iter().any(|old| old.raw == event.raw)).collect()
+/// Reads the log again, if it was a witness before, and gives its events from before and from now.
+pub(super) fn since(talk: &mut Talk<'_>, before: &Before) -> Option<(Vec<Event>, Vec<Event>)> {
+    let known = known(before)?;
+    Some((known, read(talk)?))
+}
+
+/// Whether there is a start with this dword more than before, and a successful completion. Drives differ in what time
+/// they give an event and may give it anew, so that only their number is compared. Nothing ran when the log was first
+/// read: a completion that is new belongs to a start that is.
+pub(in crate::engine::firmware) fn shows_sanitize(known: &[Event], now: &[Event], dword: u32) -> bool {
+    let is_start = |kind: &EventKind| matches!(kind, EventKind::SanitizeStart { command_dword, .. } if *command_dword == dword);
+    let is_end = |kind: &EventKind| matches!(kind, EventKind::SanitizeCompletion { status, .. } if matches!(status & 0x07, 1 | 4));
+    has_more(known, now, is_start) && has_more(known, now, is_end)
+}
+
+/// The same for a format of this namespace.
+pub(in crate::engine::firmware) fn shows_format(
+    known: &[Event],
+    now: &[Event],
+    target: u32,
+    dword: u32,
+) -> bool {
+    let is_start = |kind: &EventKind| matches!(kind, EventKind::FormatStart { nsid, command_dword } if *nsid == target && *command_dword == dword);
+    let is_end = |kind: &EventKind| matches!(kind, EventKind::FormatCompletion { nsid, status: 0, field: 0 } if *nsid == target);
+    has_more(known, now, is_start) && has_more(known, now, is_end)
+}
+
+fn has_more(known: &[Event], now: &[Event], wanted: impl Fn(&EventKind) -> bool) -> bool {
+    let count = |events: &[Event]| events.iter().filter(|event| wanted(&event.kind)).count();
+    count(now) > count(known)
 }

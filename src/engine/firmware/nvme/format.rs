@@ -7,8 +7,8 @@ use super::talk::{NotRead, Talk};
 use super::{events, received, sanitize};
 use crate::command::nvme::identify::IDENTIFY_BYTES;
 use crate::command::nvme::{
-    ALL_NAMESPACES, EventKind, Format, FormatScope, IdentifyController, IdentifyNamespace, NamespaceList,
-    StatusField, identify_active, identify_namespace,
+    ALL_NAMESPACES, Format, FormatScope, IdentifyController, IdentifyNamespace, MetadataSetting,
+    NamespaceList, StatusField, identify_active, identify_namespace,
 };
 use crate::io::channel::NvmeAnswer;
 use crate::unit::digest::from_hex;
@@ -105,8 +105,11 @@ pub(super) fn run(talk: &mut Talk<'_>, format: &Format, start: Start, before: &B
     if old.is_empty() && start == Start::Send {
         return not_started("the namespaces were not identified before the format".to_owned());
     }
+    if let (Start::Send, Some(text)) = (start, other_format(format, &old)) {
+        return not_started(text);
+    }
     note_scope(talk, format, &old);
-    if start == Start::Follow {
+    if start != Start::Send {
         return follow(talk, format, dword, &old, before);
     }
     talk.tell_quiet("Format NVM runs; the drive answers when it is finished", SEND_PATIENCE);
@@ -120,6 +123,26 @@ pub(super) fn run(talk: &mut Talk<'_>, format: &Format, start: Start, before: &B
     };
     talk.note(format!("whether the drive carried the format out is not known: {doubt}"));
     follow(talk, format, dword, &old, before)
+}
+
+/// What a format would change besides the content: it names the format that the namespace has, or is not sent.
+fn other_format(format: &Format, old: &[(u32, IdentifyNamespace)]) -> Option<String> {
+    let named = |nsid: u32| match format.namespace {
+        FormatScope::One { nsid: one } => one == nsid,
+        FormatScope::All => true,
+    };
+    let asked = (format.lba_format, format.metadata, format.protection, format.protection_place);
+    let present = |now: &IdentifyNamespace| {
+        let metadata =
+            if now.extended_metadata { MetadataSetting::Extended } else { MetadataSetting::Separate };
+        (now.lba_format, metadata, now.protection, now.protection_place)
+    };
+    let (nsid, now) = old.iter().find(|(nsid, now)| named(*nsid) && present(now) != asked)?;
+    Some(format!(
+        "the plan would give namespace {nsid} another format: it names format {}, {:?} metadata and protection type {}, \
+         and the namespace has format {}, FLBAS {:02x}h and protection type {}",
+        format.lba_format, format.metadata, format.protection, now.lba_format, now.flbas, now.protection
+    ))
 }
 
 fn note_scope(talk: &mut Talk<'_>, format: &Format, old: &[(u32, IdentifyNamespace)]) {
@@ -181,16 +204,7 @@ fn is_in_new_events(talk: &mut Talk<'_>, format: &Format, dword: u32, before: &B
         FormatScope::One { nsid } => nsid,
         FormatScope::All => ALL_NAMESPACES,
     };
-    let new = events::new_ones(talk, before);
-    let has =
-        |wanted: fn(&EventKind, u32, u32) -> bool| new.iter().any(|event| wanted(&event.kind, target, dword));
-    let started = has(
-        |kind, target, dword| matches!(kind, EventKind::FormatStart { nsid, command_dword } if *nsid == target && *command_dword == dword),
-    );
-    let completed = has(
-        |kind, target, _| matches!(kind, EventKind::FormatCompletion { nsid, status: 0, field: 0 } if *nsid == target),
-    );
-    started && completed
+    events::since(talk, before).is_some_and(|(known, now)| events::shows_format(&known, &now, target, dword))
 }
 
 /// Waits until no format is said to run, and compares: `None` when every namespace is as it was, else what is not.

@@ -23,7 +23,7 @@ use crate::unit::Reason;
 use crate::unit::digest::from_hex;
 use talk::Talk;
 
-pub(super) use events::WHOLE as WHOLE_EVENTS;
+pub(super) use events::{WHOLE as WHOLE_EVENTS, shows_format, shows_sanitize};
 pub use sanitize::exit_media_verification;
 
 /// A command that this module carries out.

@@ -6,8 +6,8 @@ use super::events;
 use super::refusal::refusal;
 use super::talk::{self, NotRead, Talk};
 use crate::command::nvme::{
-    self as command, Allocation, EventKind, MediaVerification, PurgeRequest, Sanitize, SanitizeAction,
-    SanitizeMachine, SanitizeState, SanitizeStatus, Status, StatusField,
+    self as command, Allocation, MediaVerification, PurgeRequest, Sanitize, SanitizeAction, SanitizeMachine,
+    SanitizeState, SanitizeStatus, Status, StatusField,
 };
 use crate::io::channel::{NvmeAnswer, NvmePort};
 use crate::unit::{Reason, ReasonCode};
@@ -17,6 +17,9 @@ const SEND_PATIENCE: Duration = Duration::from_mins(10);
 
 /// Without a change for this long, and for ten times the drive's estimate, a drive is not waited for any more.
 const STALL: Duration = Duration::from_mins(30);
+
+/// How long an operation may take at all, whatever it tells: the largest drives take days for many passes.
+const LONGEST: Duration = Duration::from_hours(30 * 24);
 
 /// How long what does not prove anything must stand in the log before it is the result: a log may lag behind.
 const SETTLED: Duration = Duration::from_secs(30);
@@ -106,6 +109,7 @@ pub(super) fn run(talk: &mut Talk<'_>, sanitize: &Sanitize, start: Start, before
     };
     let accepted = match start {
         Start::Follow => Accepted::NotSeen,
+        Start::FollowAccepted => Accepted::Good,
         Start::Send => match send(talk, &entry) {
             Ok(accepted) => accepted,
             Err(conclusion) => return (conclusion, Vec::new()),
@@ -123,7 +127,7 @@ fn no_snapshot(start: Start) -> Conclusion {
         Start::Send => {
             Conclusion::NotStarted { reason: Reason::new(ReasonCode::BadRequest, text, "plan the job again") }
         }
-        Start::Follow => Conclusion::Unknown {
+        Start::Follow | Start::FollowAccepted => Conclusion::Unknown {
             reason: Reason::new(ReasonCode::FirmwareUnknown, text, "run the job again"),
         },
     }
@@ -146,7 +150,10 @@ enum Seen {
 fn send(talk: &mut Talk<'_>, entry: &[u8; 64]) -> Result<Accepted, Conclusion> {
     talk.tell_quiet("Sanitize is sent", SEND_PATIENCE);
     let doubt = match talk.send("nvme sanitize", entry, SEND_PATIENCE) {
-        NvmeAnswer::Completed { .. } => return Ok(Accepted::Good),
+        NvmeAnswer::Completed { .. } => {
+            talk.tell_accepted("the drive took the Sanitize command");
+            return Ok(Accepted::Good);
+        }
         NvmeAnswer::Status { field } if StatusField(field).status() == Status::SanitizeFailed => {
             let remedy = "run a restricted sanitize; if it fails too, destroy the drive";
             let text = "the drive says that sanitize failed, and stays in that state";
@@ -214,9 +221,9 @@ struct Headway {
 
 impl Following<'_, '_> {
     fn follow(&mut self) -> End {
-        let mut changed = self.talk.watch.now();
-        let (mut headway, mut doubtful, mut gone): (Option<Headway>, Option<Duration>, Option<Duration>) =
-            (None, None, None);
+        let began = self.talk.watch.now();
+        let (mut changed, mut headway) = (began, Vec::new());
+        let (mut doubtful, mut gone): (Option<Duration>, Option<Duration>) = (None, None);
         let mut rest = FIRST_REST;
         loop {
             let read = self.talk.status();
@@ -251,15 +258,19 @@ impl Following<'_, '_> {
                 return (Conclusion::Unknown { reason: stopped() }, Vec::new());
             }
             if now.saturating_sub(changed) >= self.patience {
-                return (Conclusion::Unknown { reason: stalled(self.patience, headway) }, Vec::new());
+                return (Conclusion::Unknown { reason: stalled(self.patience, headway.last()) }, Vec::new());
+            }
+            if now.saturating_sub(began) >= LONGEST {
+                return (Conclusion::Unknown { reason: endless() }, Vec::new());
             }
             self.talk.watch.rest(rest);
             rest = LONGEST_REST.min(rest * 3 / 2);
         }
     }
 
-    /// Whether the drive made headway: only forward counts, so that a drive that counts up and down stalls.
-    fn has_moved(&mut self, best: &mut Option<Headway>, status: &SanitizeStatus) -> bool {
+    /// Whether the drive made headway: only forward counts, and only further than ever in the same stage, so that a
+    /// drive stalls that counts up and down or goes back and forth between stages. The latest headway comes last.
+    fn has_moved(&mut self, seen: &mut Vec<Headway>, status: &SanitizeStatus) -> bool {
         let now = Headway {
             state: status.state,
             machine: status.machine,
@@ -267,20 +278,22 @@ impl Following<'_, '_> {
             passes: status.completed_passes,
             progress: status.progress,
         };
-        let Some(before) = *best else {
-            *best = Some(now);
-            return true;
-        };
-        let same_stage = Headway { progress: before.progress, ..now } == before;
-        if same_stage && now.progress < before.progress {
-            self.talk
-                .note(format!("progress went back from {} to {} of 65536", before.progress, now.progress));
+        let same_stage = |before: &Headway| Headway { progress: before.progress, ..now } == *before;
+        if let Some(place) = seen.iter().position(same_stage) {
+            let before = seen[place];
+            if now.progress < before.progress {
+                self.talk.note(format!(
+                    "progress went back from {} to {} of 65536",
+                    before.progress, now.progress
+                ));
+            }
+            if now.progress <= before.progress {
+                return false;
+            }
+            seen.remove(place);
         }
-        let moved = !same_stage || now.progress > before.progress;
-        if moved {
-            *best = Some(now);
-        }
-        moved
+        seen.push(now);
+        true
     }
 
     fn tell(&mut self, status: &SanitizeStatus) {
@@ -311,7 +324,10 @@ impl Following<'_, '_> {
                     .note(format!("an operation of another command (dword 10 {dword:08x}h) was in progress"));
                 Look::Going
             }
-            SanitizeState::Failed if ours => Look::Over(Conclusion::Failed { reason: failed(status) }),
+            // A drive stays in its failure until a success: one that was there before may not be about our command.
+            SanitizeState::Failed if ours && (self.seen == Seen::InProgress || self.has_changed(status)) => {
+                Look::Over(Conclusion::Failed { reason: failed(status) })
+            }
             SanitizeState::Succeeded | SanitizeState::SucceededDeallocated if ours => {
                 if self.shown_by(status).is_empty() { Look::Doubtful } else { Look::Shown }
             }
@@ -333,12 +349,28 @@ impl Following<'_, '_> {
         proof
     }
 
+    /// Whether another result stands in the log than before. GDE goes by any write, such as that of canaries: it tells
+    /// nothing about a new operation when it is gone.
+    fn has_changed(&self, status: &SanitizeStatus) -> bool {
+        let result = |status: &SanitizeStatus| {
+            (status.state, status.command_dword, status.completed_passes, status.failed_in)
+        };
+        result(&self.snapshot) != result(status)
+    }
+
     /// Gives the end that the log has settled on.
     fn conclude(&mut self, status: &SanitizeStatus) -> End {
         let ours = status.command_dword == self.dword;
         let succeeded =
             matches!(status.state, SanitizeState::Succeeded | SanitizeState::SucceededDeallocated);
         let verifying = status.machine == SanitizeMachine::MediaVerification;
+        if ours && status.state == SanitizeState::Failed {
+            let conclusion = match self.accepted {
+                Accepted::Good => Conclusion::Failed { reason: failed(status) },
+                Accepted::NotSeen => Conclusion::Unknown { reason: unchanged() },
+            };
+            return (conclusion, Vec::new());
+        }
         if !ours || !(succeeded || verifying) {
             return (Conclusion::Unknown { reason: self.not_ours(status) }, Vec::new());
         }
@@ -346,29 +378,24 @@ impl Following<'_, '_> {
         proof.extend(self.is_in_new_events().then_some(Proof::PersistentEvent));
         proof.sort_unstable();
         self.note_the_end(status);
-        // GDE goes by any write, such as that of canaries: it tells nothing about a new operation when it is gone.
-        let result = |status: &SanitizeStatus| (status.state, status.command_dword, status.completed_passes);
-        let changed = result(&self.snapshot) != result(status);
+        let changed = self.has_changed(status);
         let conclusion = match (proof.is_empty(), self.accepted) {
+            (true, Accepted::NotSeen) if !changed => Conclusion::Unknown { reason: unchanged() },
+            _ if succeeded && self.sanitize.purge == PurgeRequest::Asked && !status.purged => {
+                return (Conclusion::Failed { reason: only_cleared() }, Vec::new());
+            }
             (false, _) => Conclusion::Confirmed,
             (true, Accepted::Good) => Conclusion::Claimed,
-            (true, Accepted::NotSeen) if changed => Conclusion::Claimed,
-            (true, Accepted::NotSeen) => Conclusion::Unknown { reason: unchanged() },
+            (true, Accepted::NotSeen) => Conclusion::Claimed,
         };
         (conclusion, proof)
     }
 
-    /// Whether the persistent event log has a start of our command, or a successful completion, that it did not have.
+    /// Whether the persistent event log has a start of our command and a successful completion more than before.
     fn is_in_new_events(&mut self) -> bool {
-        let new = events::new_ones(self.talk, self.before);
-        new.iter().any(|event| match event.kind {
-            EventKind::SanitizeStart { command_dword, .. } => command_dword == self.dword,
-            EventKind::SanitizeCompletion { status, .. } => matches!(status & 0x07, 1 | 4),
-            EventKind::FormatStart { .. }
-            | EventKind::FormatCompletion { .. }
-            | EventKind::MediaVerification
-            | EventKind::Other(_) => false,
-        })
+        let dword = self.dword;
+        events::since(self.talk, self.before)
+            .is_some_and(|(known, now)| events::shows_sanitize(&known, &now, dword))
     }
 
     fn note_the_end(&mut self, status: &SanitizeStatus) {
@@ -385,9 +412,6 @@ impl Following<'_, '_> {
             self.talk.note("the drive stands in the media verification state: reads reach the medium itself");
         } else if self.sanitize.media_verification == MediaVerification::Asked {
             self.talk.note("media verification was asked for, and the drive is not in that state");
-        }
-        if self.sanitize.purge == PurgeRequest::Asked && !status.purged {
-            self.talk.note("a purge was asked for by name, and the drive does not report one");
         }
         if let SanitizeAction::Overwrite(overwrite) = self.sanitize.action
             && overwrite.passes != status.completed_passes
@@ -426,6 +450,23 @@ fn failed(status: &SanitizeStatus) -> Reason {
     Reason::new(ReasonCode::FirmwareFailed, text, remedy)
 }
 
+/// A purge was asked for by name (PREQ), and the drive says that what it did was none (PRGD).
+fn only_cleared() -> Reason {
+    Reason::new(
+        ReasonCode::FirmwareFailed,
+        "the drive was cleared, not purged as IEEE 2883 defines it: a purge was asked for, and it reports none",
+        "use another technique; if none purges the drive, destroy it",
+    )
+}
+
+fn endless() -> Reason {
+    Reason::new(
+        ReasonCode::FirmwareUnknown,
+        "the sanitize operation has not ended in thirty days, although the drive says that it goes on",
+        "leave its power on and `expunge resume` later; if it never ends, destroy the drive",
+    )
+}
+
 fn vanished() -> Reason {
     Reason::new(
         ReasonCode::DriveGone,
@@ -450,7 +491,7 @@ fn unchanged() -> Reason {
     )
 }
 
-fn stalled(patience: Duration, headway: Option<Headway>) -> Reason {
+fn stalled(patience: Duration, headway: Option<&Headway>) -> Reason {
     let minutes = patience.as_secs() / 60;
     let text = match headway {
         Some(last) => format!(

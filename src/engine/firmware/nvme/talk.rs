@@ -2,7 +2,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::super::{Exchange, News, Watch};
+use super::super::{Exchange, News, Stage, Watch};
 use super::received;
 use crate::command::nvme::log::LOG_BYTES;
 use crate::command::nvme::{SanitizeStatus, StatusField, sanitize_status_log};
@@ -152,12 +152,18 @@ impl<'a> Talk<'a> {
     }
 
     pub(super) fn tell(&mut self, progress: Option<u32>, text: impl Into<String>) {
-        self.watch.tell(&News { progress, text: text.into(), quiet_seconds: None });
+        let text = text.into();
+        self.watch.tell(&News { progress, text, quiet_seconds: None, stage: Stage::Asking });
     }
 
     pub(super) fn tell_quiet(&mut self, text: &str, quiet: Duration) {
         let quiet_seconds = Some(quiet.as_secs());
-        self.watch.tell(&News { progress: None, text: text.to_owned(), quiet_seconds });
+        let text = text.to_owned();
+        self.watch.tell(&News { progress: None, text, quiet_seconds, stage: Stage::Asking });
+    }
+
+    pub(super) fn tell_accepted(&mut self, text: &str) {
+        self.watch.tell(&News::accepted(text));
     }
 }
 

@@ -3,10 +3,7 @@ use std::time::Duration;
 
 use super::super::{Before, CommandReport, Conclusion, Exchange, News, Proof, Start, Watch};
 use super::{NvmeCommand, before, exit_media_verification, is_in_media_verification, run};
-use crate::command::nvme::{
-    Allocation, Format, FormatScope, MediaVerification, MetadataSetting, PurgeRequest, Sanitize,
-    SanitizeAction, SecureErase,
-};
+use crate::command::nvme::{Allocation, MediaVerification, PurgeRequest, Sanitize, SanitizeAction};
 use crate::command::{AfterFailure, DriveOverwrite, Invert};
 use crate::io::channel::{Data, NVME_ENTRY_BYTES, NvmeAnswer, NvmePort};
 use crate::unit::ReasonCode;
@@ -15,6 +12,8 @@ use crate::unit::ReasonCode;
 struct Clock {
     now: Duration,
     stop_at: Option<Duration>,
+    /// How long each rest takes, whatever was asked for.
+    every: Option<Duration>,
     news: Vec<News>,
 }
 
@@ -24,7 +23,7 @@ impl Watch for Clock {
     }
 
     fn rest(&mut self, time: Duration) {
-        self.now += time;
+        self.now += self.every.unwrap_or(time);
     }
 
     fn should_stop(&mut self) -> bool {
@@ -259,6 +258,39 @@ fn progress_that_goes_back_is_noted_and_stalls() {
     assert!(notes(&report).contains("went back from 900 to 800"));
 }
 
+/// Nor does one whose log goes back and forth between two operations.
+#[test]
+fn a_log_that_alternates_stalls_and_one_that_always_tells_something_new_is_left_after_thirty_days() {
+    let polls: Vec<Page> = (0..2000).map(|n| log(9, 2, if n % 2 == 0 { 2 } else { 4 }, 1)).collect();
+    let (report, _, clock) = told(BLOCK, Start::Send, never(), GOOD, polls);
+    is_unknown(&report, ReasonCode::FirmwareUnknown, "nothing changed");
+    assert!(clock.now < Duration::from_mins(32), "{:?}", clock.now);
+    let mut clock = Clock { every: Some(Duration::from_mins(20)), ..Clock::default() };
+    let command = NvmeCommand::Sanitize(BLOCK);
+    let mut drive = Drive::new(vec![never()]);
+    let before = before(&mut drive, &command, &mut clock).unwrap();
+    drive.status = (0..3000).map(|n| log(9, 2, n, 1)).collect();
+    let report = run(&mut drive, &command, Start::Send, &before, &mut clock);
+    is_unknown(&report, ReasonCode::FirmwareUnknown, "thirty days");
+    assert_eq!(clock.now, Duration::from_hours(30 * 24));
+}
+
+/// A drive stays in its failure: what stood there before is ours only if it took the command, and still says so later.
+#[test]
+fn a_failure_that_stood_in_the_log_before_is_not_ours_at_once() {
+    let failed = log(0xFFFF, 3, 2, 0x12);
+    let lost = NvmeAnswer::NotCompleted { errno: 110 };
+    for (start, answer) in [(Start::Send, lost), (Start::Follow, GOOD)] {
+        let (report, _, _) = told(BLOCK, start, failed.clone(), answer, vec![failed.clone()]);
+        is_unknown(&report, ReasonCode::FirmwareUnknown, "same as before");
+    }
+    let polls = vec![failed.clone(), log(9, 2, 2, 1), log(0xFFFF, 1, 2, 0)];
+    is_confirmed(&sent(failed.clone(), polls), &[Proof::InProgressSeen]);
+    let (report, _, clock) = told(BLOCK, Start::Send, failed.clone(), GOOD, vec![failed]);
+    assert!(matches!(report.conclusion, Conclusion::Failed { .. }), "{report:?}");
+    assert!(clock.now >= Duration::from_secs(30));
+}
+
 #[test]
 fn success_without_any_proof_is_only_claimed() {
     let report = sent(never(), vec![log(0xFFFF, 1, 2, 0)]);
@@ -277,13 +309,15 @@ fn a_log_that_lags_behind_is_waited_for() {
 }
 
 #[test]
-fn a_purge_that_is_reported_anew_is_a_proof_and_a_missing_one_is_noted() {
+fn a_purge_that_is_reported_anew_is_a_proof_and_a_missing_one_is_a_failure() {
     let purge = Sanitize { purge: PurgeRequest::Asked, ..BLOCK };
     let (report, _, _) = told(purge, Start::Send, never(), GOOD, vec![log(0xFFFF, 0x801, 0x802, 0)]);
     is_confirmed(&report, &[Proof::PurgeReported]);
     let polls = vec![log(1, 2, 0x802, 1), log(0xFFFF, 1, 0x802, 0)];
     let (report, _, _) = told(purge, Start::Send, never(), GOOD, polls);
-    assert!(notes(&report).contains("does not report one"));
+    let Conclusion::Failed { reason } = &report.conclusion else { panic!("{:?}", report.conclusion) };
+    assert!(reason.code == ReasonCode::FirmwareFailed && reason.text.contains("not purged"), "{reason:?}");
+    assert!(report.proof.is_empty());
 }
 
 #[test]
@@ -461,13 +495,22 @@ fn event_log(events: &[Vec<u8>]) -> Vec<u8> {
     log
 }
 
-/// Events that were there before prove nothing; the same with another time do.
+/// Events that were there before prove nothing, whatever time they have now; one more start and end do.
 #[test]
 fn a_new_persistent_event_is_a_proof() {
     let start = |time| event(0x09, time, &[7, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
-    let old = event_log(&[event(0x01, 1, &[0; 5000]), start(2)]);
-    let new = event_log(&[event(0x01, 1, &[0; 5000]), start(9), start(2)]);
-    for (after, proof) in [(new, vec![Proof::PersistentEvent]), (old.clone(), Vec::new())] {
+    let end = |time| event(0x0A, time, &[0xFF, 0xFF, 1, 0, 0, 0, 0, 0]);
+    let other = event(0x01, 1, &[0; 5000]);
+    let log_of = |events: &[Vec<u8>]| event_log(&[&[other.clone()], events].concat());
+    let old = log_of(&[end(3), start(2)]);
+    let rows = [
+        (log_of(&[end(10), start(9), end(3), start(2)]), vec![Proof::PersistentEvent]),
+        (log_of(&[start(9), end(3), start(2)]), Vec::new()),
+        (log_of(&[end(10), end(3), start(2)]), Vec::new()),
+        (log_of(&[end(7), start(6)]), Vec::new()),
+        (old.clone(), Vec::new()),
+    ];
+    for (after, proof) in rows {
         let mut clock = Clock::default();
         let command = NvmeCommand::Sanitize(BLOCK);
         let mut drive = Drive::new(vec![never()]);
@@ -492,77 +535,4 @@ fn polls_are_condensed() {
     assert!(last.starts_with("ffff010102000000"), "{last}");
 }
 
-const FORMAT: Format = Format {
-    erase: SecureErase::UserData,
-    namespace: FormatScope::One { nsid: 1 },
-    lba_format: 1,
-    metadata: MetadataSetting::Separate,
-    protection: 0,
-    protection_place: 0,
-};
-
-fn formatted(start: Start, mut drive: Drive, after: Vec<Page>) -> (CommandReport, Drive) {
-    let mut clock = Clock::default();
-    let command = NvmeCommand::Format(FORMAT);
-    let before = before(&mut drive, &command, &mut clock).unwrap();
-    drive.namespaces = after;
-    let report = run(&mut drive, &command, start, &before, &mut clock);
-    (report, drive)
-}
-
-#[test]
-fn s7_5_a_format_that_leaves_the_namespace_as_it_was_is_confirmed() {
-    let after = vec![Ok(namespace(1000, 1, 0x80 | 30)), Ok(namespace(1000, 1, 0x80))];
-    let (report, drive) = formatted(Start::Send, Drive::new(vec![never()]), after);
-    is_confirmed(&report, &[Proof::AnsweredWhenFinished]);
-    assert_eq!((drive.sent[0][0], drive.sent[0][4], &drive.sent[0][40..42]), (0x80, 1, &[0x01, 0x02][..]));
-}
-
-#[test]
-fn s7_5_a_format_that_changes_size_or_format_is_failed() {
-    for after in [namespace(999, 1, 0x80), namespace(1000, 0, 0x80), namespace(0, 0, 0)] {
-        let (report, _) = formatted(Start::Send, Drive::new(vec![never()]), vec![Ok(after)]);
-        assert!(matches!(report.conclusion, Conclusion::Failed { .. }), "{report:?}");
-    }
-}
-
-#[test]
-fn s7_5_a_secure_erase_of_all_namespaces_is_told_and_compared() {
-    let mut drive = Drive::new(vec![never()]);
-    (drive.format, drive.active) = (0x02, vec![1, 2, 7]);
-    let (report, _) = formatted(Start::Send, drive, vec![Ok(namespace(1000, 1, 0x80))]);
-    is_confirmed(&report, &[Proof::AnsweredWhenFinished]);
-    assert!(notes(&report).contains("reaches all namespaces of this drive (FNA bit 1): 1, 2, 7"));
-}
-
-#[test]
-fn a_format_without_its_completion_is_unknown_unless_its_events_are_there() {
-    let same = || vec![Ok(namespace(1000, 1, 0x80))];
-    let (report, drive) = formatted(Start::Follow, Drive::new(vec![never()]), same());
-    is_unknown(&report, ReasonCode::FirmwareUnknown, "nothing shows");
-    assert!(drive.sent.is_empty());
-    let drive = Drive { send: NvmeAnswer::NotCompleted { errno: 110 }, ..Drive::new(vec![never()]) };
-    is_unknown(&formatted(Start::Send, drive, same()).0, ReasonCode::FirmwareUnknown, "nothing shows");
-    let began = event(0x07, 3, &[1, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x02, 0, 0]);
-    let ended = event(0x08, 4, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    for (events, confirmed) in [(vec![began.clone(), ended], true), (vec![began], false)] {
-        let mut drive = Drive::new(vec![never()]);
-        drive.logs = vec![event_log(&[]), event_log(&events)];
-        let (report, _) = formatted(Start::Follow, drive, same());
-        assert_eq!(report.conclusion == Conclusion::Confirmed, confirmed, "{report:?}");
-    }
-}
-
-#[test]
-fn a_format_that_is_refused_is_not_started_and_one_that_runs_is_foreign() {
-    for (field, code) in [(0x0001, ReasonCode::FirmwareRefused), (0x001C, ReasonCode::FirmwareRefused)] {
-        let drive = Drive { send: NvmeAnswer::Status { field }, ..Drive::new(vec![never()]) };
-        let (report, _) = formatted(Start::Send, drive, vec![Ok(namespace(1000, 1, 0x80))]);
-        let Conclusion::NotStarted { reason } = report.conclusion else { panic!("{field:x}") };
-        assert_eq!(reason.code, code);
-    }
-    let mut drive = Drive::new(vec![never()]);
-    drive.namespaces = vec![Ok(namespace(1000, 1, 0x80 | 55))];
-    let reason = before(&mut drive, &NvmeCommand::Format(FORMAT), &mut Clock::default()).unwrap_err();
-    assert_eq!(reason.code, ReasonCode::FirmwareBusy);
-}
+mod format;

@@ -6,7 +6,7 @@ use super::talk::{ASK, Polled, Talk, Trouble};
 use super::words::{self, Says, says};
 use crate::command::scsi::answer::{Reading, read};
 use crate::command::scsi::ask::TEST_UNIT_READY;
-use crate::engine::firmware::News;
+use crate::engine::firmware::{News, Stage};
 use crate::io::ScsiAnswer;
 use crate::unit::Reason;
 
@@ -28,6 +28,9 @@ const STALL_END: Duration = Duration::from_secs(2 * 60 * 60);
 const FIRST_STEP: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a unit may be at work without telling any progress.
 const UNTOLD: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// How long an operation may take at all, whatever progress it tells: the largest drives take days for many passes.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How following ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,7 @@ pub(super) struct Follower {
     trouble_since: Option<Duration>,
     stuck_since: Option<Duration>,
     pace: Pace,
+    began: Duration,
     rest: Duration,
 }
 
@@ -83,6 +87,7 @@ impl Follower {
             trouble_since: None,
             stuck_since: None,
             pace: Pace { changed: began, ..Pace::default() },
+            began,
             rest: REST.0,
         }
     }
@@ -188,13 +193,19 @@ impl Follower {
         // Only this ends a trouble: one good answer between bad ones is no end of them.
         self.stuck_since = None;
         self.trouble_since = None;
+        if now.saturating_sub(self.began) >= LONGEST {
+            return Look::End(End::Unknown(words::unknown(
+                "the unit says that it is at work, and has not ended in thirty days; it was left running",
+            )));
+        }
         let stalled = self.pace.step(progress, now, self.passes, &mut self.notes);
         let text = match stalled {
             Stall::No => "the drive sanitizes itself".to_owned(),
             Stall::Told => "the drive sanitizes itself, without progress for a long time".to_owned(),
             Stall::End => return Look::End(End::Unknown(stalled_reason())),
         };
-        talk.watch.tell(&News { progress: progress.map(u32::from), text, quiet_seconds: None });
+        let progress = progress.map(u32::from);
+        talk.watch.tell(&News { progress, text, quiet_seconds: None, stage: Stage::Asking });
         Look::GoOn
     }
 

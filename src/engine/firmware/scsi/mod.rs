@@ -148,20 +148,23 @@ pub fn run(
         notes.push("the unit was in the state after an earlier sanitize operation that failed".to_owned());
     }
     let sent = match start {
-        Start::Follow => None,
+        Start::FollowAccepted => Sent::AcceptedBefore,
+        Start::Follow => Sent::Uncertain(
+            "the job was interrupted before the unit was known to have taken the command".to_owned(),
+        ),
         Start::Send if earlier.is_some_and(|sense| matches!(says(&sense), Says::Sanitizing { .. })) => {
-            Some(Sent::NotStarted(words::busy_sanitizing()))
+            Sent::NotStarted(words::busy_sanitizing())
         }
-        Start::Send => Some(send(&mut talk, command, &mut notes)),
+        Start::Send => send(&mut talk, command, &mut notes),
     };
     match sent {
-        Some(Sent::NotStarted(reason)) => {
+        Sent::NotStarted(reason) => {
             return report(Conclusion::NotStarted { reason }, Vec::new(), talk.exchanges, notes);
         }
-        Some(Sent::Failed(reason)) => {
+        Sent::Failed(reason) => {
             return report(Conclusion::Failed { reason }, Vec::new(), talk.exchanges, notes);
         }
-        Some(Sent::Accepted | Sent::Uncertain(_)) | None => {}
+        Sent::Accepted | Sent::AcceptedBefore | Sent::Uncertain(_) => {}
     }
     let passes = match command.action {
         SanitizeAction::Overwrite(overwrite) => overwrite.passes,
@@ -172,7 +175,7 @@ pub fn run(
     notes.append(&mut follower.notes);
     let end = match end {
         // The failure may be the earlier one, if this command never arrived.
-        End::Failed(_) if failed_before && !follower.running_seen && sent != Some(Sent::Accepted) => {
+        End::Failed(_) if failed_before && !follower.running_seen && matches!(sent, Sent::Uncertain(_)) => {
             End::Unknown(words::unknown(
                 "the unit is in the state after a failed sanitize operation, as it was before this command, which \
                  it is not known to have got",
@@ -180,7 +183,7 @@ pub fn run(
         }
         End::Quiet | End::Failed(_) | End::Unknown(_) => end,
     };
-    let (conclusion, proof) = conclude(sent.as_ref(), command, &end, follower.running_seen, &mut notes);
+    let (conclusion, proof) = conclude(&sent, command, &end, follower.running_seen, &mut notes);
     report(conclusion, proof, talk.exchanges, notes)
 }
 
@@ -193,16 +196,16 @@ fn report(
     CommandReport { conclusion, proof, exchanges, notes }
 }
 
-/// What following came to, with what is known of the sending: `None` when it was sent before an interruption.
+/// What following came to, with what is known of the sending.
 fn conclude(
-    sent: Option<&Sent>,
+    sent: &Sent,
     command: &Sanitize,
     end: &End,
     running_seen: bool,
     notes: &mut Vec<String>,
 ) -> (Conclusion, Vec<Proof>) {
     let unknown = |reason: &Reason| (Conclusion::Unknown { reason: reason.clone() }, Vec::new());
-    if let Some(Sent::Uncertain(text)) = sent {
+    if let Sent::Uncertain(text) = sent {
         return match end {
             End::Failed(reason) => (Conclusion::Failed { reason: reason.clone() }, Vec::new()),
             End::Quiet if running_seen => unknown(&words::unknown(format!(
@@ -226,20 +229,13 @@ fn conclude(
             if running_seen {
                 proof.push(Proof::InProgressSeen);
             }
-            if sent.is_some() && command.answer == AnswerWhen::Finished {
+            if *sent == Sent::Accepted && command.answer == AnswerWhen::Finished {
                 proof.push(Proof::AnsweredWhenFinished);
             }
             if !proof.is_empty() {
                 return (Conclusion::Confirmed, proof);
             }
-            notes.push(match sent {
-                Some(_) => "the unit accepted the command and was never seen at work".to_owned(),
-                None => {
-                    "the unit was not at work when it was found again: it may have finished before, or never \
-                         have got the command"
-                        .to_owned()
-                }
-            });
+            notes.push("the unit accepted the command and was never seen at work".to_owned());
             (Conclusion::Claimed, proof)
         }
     }

@@ -5,7 +5,7 @@ use super::talk::{ASK, Talk};
 use super::words;
 use crate::command::scsi::answer::{Reading, read};
 use crate::command::scsi::{AnswerWhen, Sanitize, sense};
-use crate::engine::firmware::News;
+use crate::engine::firmware::{News, Stage};
 use crate::io::ScsiAnswer;
 use crate::unit::{Reason, ReasonCode};
 
@@ -19,6 +19,8 @@ const FINISHED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub(super) enum Sent {
     /// GOOD.
     Accepted,
+    /// GOOD, before an interruption.
+    AcceptedBefore,
     /// It certainly did not.
     NotStarted(Reason),
     /// It ended with the failure of the operation.
@@ -45,7 +47,8 @@ pub(super) fn send(talk: &mut Talk<'_>, command: &Sanitize, notes: &mut Vec<Stri
     };
     if command.answer == AnswerWhen::Finished {
         let text = "the drive sanitizes itself and answers when it is done".to_owned();
-        talk.watch.tell(&News { progress: None, text, quiet_seconds: Some(FINISHED.as_secs()) });
+        let quiet_seconds = Some(FINISHED.as_secs());
+        talk.watch.tell(&News { progress: None, text, quiet_seconds, stage: Stage::Asking });
     }
     let mut last = words::unsupported();
     for _ in 0..ATTEMPTS {
@@ -61,7 +64,12 @@ pub(super) fn send(talk: &mut Talk<'_>, command: &Sanitize, notes: &mut Vec<Stri
             Some(list) => talk.give("sanitize", &command.block(), list, timeout),
         };
         match take(&answer, notes) {
-            Taken::Settled(sent) => return sent,
+            Taken::Settled(sent) => {
+                if sent == Sent::Accepted {
+                    talk.watch.tell(&News::accepted("the drive took SANITIZE"));
+                }
+                return sent;
+            }
             Taken::NotLookedAt(reason) => last = reason,
         }
         talk.watch.rest(Duration::from_secs(1));

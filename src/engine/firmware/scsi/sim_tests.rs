@@ -46,7 +46,7 @@ fn carry_out(unit: &ScsiSim, command: &Sanitize, start: Start) -> CommandReport 
     let mut port = unit.port();
     let earlier = match start {
         Start::Send => before(&mut port, command, &mut watch),
-        Start::Follow => Ok(Before { exchanges: Vec::new() }),
+        Start::Follow | Start::FollowAccepted => Ok(Before { exchanges: Vec::new() }),
     };
     match earlier {
         Ok(earlier) => run(&mut port, command, start, &earlier, &mut watch),
@@ -144,14 +144,14 @@ fn a_failed_unit_is_freed_by_a_sanitize_that_succeeds() {
 #[test]
 fn a_node_that_drops_and_a_power_cut_are_followed_by_the_new_node() {
     let (unit, _) = ends(&[Quirk::NodeDrops { at: 30_000, back_ms: 20_000 }], "unknown");
-    let told = carry_out(&unit, &BLOCK_ERASE, Start::Follow);
+    let told = carry_out(&unit, &BLOCK_ERASE, Start::FollowAccepted);
     assert!(matches!(told.conclusion, Conclusion::Confirmed | Conclusion::Claimed), "{told:?}");
 
     let cut = Quirk::PowerFails { at: 30_000, back_ms: 1_000, returns: Return::Same };
     for (quirks, expected) in [(vec![cut], "confirmed or claimed"), (vec![cut, Quirk::NoResume], "failed")] {
         let (unit, _) = ends(&quirks, "unknown");
         unit.pass_time(Duration::from_secs(5));
-        let told = carry_out(&unit, &BLOCK_ERASE, Start::Follow);
+        let told = carry_out(&unit, &BLOCK_ERASE, Start::FollowAccepted);
         assert!(expected.contains(word(&told.conclusion)), "{expected}: {told:?}");
         let sent = unit.oracle().asked().iter().filter(|asked| asked.command[0] == SANITIZE).count();
         assert_eq!(sent, 1, "following sends nothing");

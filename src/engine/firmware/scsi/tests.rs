@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::command::scsi::SanitizeAction;
 use crate::command::{AfterFailure, DriveOverwrite, Invert};
-use crate::engine::firmware::News;
+use crate::engine::firmware::{News, Stage};
 use crate::io::{Data, ScsiAnswer};
 
 const AT_WORK: &str = "70 00 02 00 00 00 00 0a 00 00 00 00 04 1b 00 80 40 00";
@@ -88,6 +88,8 @@ impl ScsiPort for Unit {
 struct Clock {
     now: Duration,
     stop_at: Option<Duration>,
+    /// How long each rest takes, whatever was asked for.
+    every: Option<Duration>,
     news: Vec<News>,
 }
 
@@ -97,7 +99,7 @@ impl Watch for Clock {
     }
 
     fn rest(&mut self, time: Duration) {
-        self.now += time;
+        self.now += self.every.unwrap_or(time);
     }
 
     fn should_stop(&mut self) -> bool {
@@ -304,6 +306,19 @@ fn progress_that_goes_back_is_none() {
 }
 
 #[test]
+fn progress_that_never_comes_to_an_end_is_not_followed_for_ever() {
+    let at_work = |part: u16| {
+        format!("70 00 00 00 00 00 00 0a 00 00 00 00 04 1b 00 80 {:02x} {:02x}", part >> 8, part & 0xff)
+    };
+    let says: Vec<Say> = (1..2000).map(|part| Good(at_work(part).leak())).collect();
+    let mut clock = Clock { every: Some(Duration::from_hours(1)), ..Clock::default() };
+    let mut unit = Unit::well().on(0x03, &says);
+    let report = run(&mut unit, &BLOCK_ERASE, Start::Send, &EMPTY, &mut clock);
+    assert_eq!(code(&report), ("unknown", ReasonCode::FirmwareUnknown));
+    assert_eq!(clock.now, Duration::from_hours(30 * 24));
+}
+
+#[test]
 fn each_pass_of_an_overwrite_may_count_from_the_beginning() {
     let low = "70 00 02 00 00 00 00 0a 00 00 00 00 04 1b 00 80 00 10";
     let overwrite = DriveOverwrite { pattern: [0xaa, 0x55, 0, 1], passes: 2, invert: Invert::BetweenPasses };
@@ -337,16 +352,32 @@ fn who_stops_leaves_it_running() {
 
 #[test]
 fn following_never_sends() {
-    let follow = |unit: &mut Unit| {
-        let report = run(unit, &BLOCK_ERASE, Start::Follow, &EMPTY, &mut Clock::default());
+    let follow = |unit: &mut Unit, start| {
+        let report = run(unit, &BLOCK_ERASE, start, &EMPTY, &mut Clock::default());
         assert!(unit.sanitizes.is_empty());
         report
     };
-    let report = follow(&mut Unit::well().on(0x03, &[Good(RESET), Good(AT_WORK), Good(NOTHING)]));
+    let at_work = || Unit::well().on(0x03, &[Good(RESET), Good(AT_WORK), Good(NOTHING)]);
+    let report = follow(&mut at_work(), Start::FollowAccepted);
     assert_eq!((report.conclusion, report.proof), (Conclusion::Confirmed, vec![Proof::InProgressSeen]));
-    let report = follow(&mut Unit::well());
+    let report = follow(&mut Unit::well(), Start::FollowAccepted);
     assert_eq!((report.conclusion, report.proof), (Conclusion::Claimed, vec![]));
-    assert_eq!(code(&follow(&mut Unit::well().on(0x03, &[Good(FAILED)]))).0, "failed");
+    let failed = &mut Unit::well().on(0x03, &[Good(FAILED)]);
+    assert_eq!(code(&follow(failed, Start::FollowAccepted)).0, "failed");
+}
+
+/// Somebody else may have sent what is seen to run, when this command is not known to have been taken.
+#[test]
+fn what_runs_after_an_interruption_is_ours_only_if_the_unit_took_the_command() {
+    let mut clock = Clock::default();
+    run(&mut Unit::well(), &BLOCK_ERASE, Start::Send, &EMPTY, &mut clock);
+    assert_eq!(clock.news.iter().filter(|news| news.stage == Stage::Accepted).count(), 1);
+    let at_work = Unit::well().on(0x03, &[Good(RESET), Good(AT_WORK), Good(NOTHING)]);
+    for mut unit in [at_work, Unit::well()] {
+        let report = run(&mut unit, &BLOCK_ERASE, Start::Follow, &EMPTY, &mut Clock::default());
+        assert_eq!(code(&report), ("unknown", ReasonCode::FirmwareUnknown));
+        assert_eq!(report.proof, []);
+    }
 }
 
 #[test]
@@ -356,7 +387,7 @@ fn an_answer_that_comes_when_it_is_done_is_proof() {
     let report = run(&mut Unit::well(), &command, Start::Send, &EMPTY, &mut clock);
     assert_eq!((report.conclusion, report.proof), (Conclusion::Confirmed, vec![Proof::AnsweredWhenFinished]));
     assert!(clock.news[0].quiet_seconds.is_some());
-    let report = run(&mut Unit::well(), &command, Start::Follow, &EMPTY, &mut Clock::default());
+    let report = run(&mut Unit::well(), &command, Start::FollowAccepted, &EMPTY, &mut Clock::default());
     assert_eq!(report.conclusion, Conclusion::Claimed, "the answer was not heard");
 }
 

@@ -93,7 +93,7 @@ fn unlock(talk: &mut Talk<'_>, then: Then, watch: &mut dyn Watch) -> Recovered {
     }
 }
 
-fn wrong() -> Reason {
+pub(super) fn wrong() -> Reason {
     Reason::new(
         ReasonCode::WrongCredential,
         "the drive does not accept the password `expunge`: it was locked by something else",

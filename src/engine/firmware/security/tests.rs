@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::script::{Script, Step, abort, good, identify, page};
+use super::super::script::{Script, Step, abort, good, identify, page, sense};
 use super::*;
 use crate::io::ScsiAnswer;
 
@@ -95,7 +95,7 @@ fn nothing_comes_between_prepare_and_erase_and_the_silence_is_told_before() {
     is_confirmed(&report, &FINISHED);
     assert_eq!(port.seen[4].1[0], 0b10, "enhanced");
     // 2 x 2 minutes and an hour.
-    assert_eq!(watch.news.iter().map(|news| news.quiet_seconds).collect::<Vec<_>>(), [Some(64 * 60)]);
+    assert_eq!(watch.news.iter().map(|news| news.quiet_seconds).collect::<Vec<_>>(), [None, Some(64 * 60)]);
 }
 
 #[test]
@@ -133,7 +133,9 @@ fn a_drive_that_keeps_the_password_is_told() {
     let steps = vec![says(0), ok(SET), says(ENABLED), aborts(PREPARE), says(ENABLED), aborts(PREPARE)];
     let rest = vec![says(ENABLED), says(ENABLED), aborts(DISABLE), says(ENABLED)];
     let report = erased([steps, rest].concat());
-    is_not_started(&report, ReasonCode::FirmwareRefused);
+    is_unknown(&report, ReasonCode::FirmwareRefused);
+    let Conclusion::Unknown { reason } = &report.conclusion else { panic!("{:?}", report.conclusion) };
+    assert!(reason.text.contains("the password `expunge` may be set"), "{reason:?}");
     assert!(report.notes[0].contains("expunge recover"), "{:?}", report.notes);
 }
 
@@ -186,11 +188,12 @@ fn an_error_of_the_drive_that_leaves_no_password_is_unknown() {
 
 #[test]
 fn ata_security_power_cut_after_set_password_or_in_erase_is_finished_with_the_same_password() {
-    for state in [ENABLED, ENABLED | LOCKED] {
-        let (report, port) =
-            ran(EraseMode::Normal, Start::Follow, vec![says(state), ok(PREPARE), ok(ERASE), says(0)]);
+    let erase = vec![says(ENABLED), ok(PREPARE), ok(ERASE), says(0)];
+    let locked = vec![says(ENABLED | LOCKED), ok(UNLOCK)];
+    for (begin, at) in [(Vec::new(), 2), (locked, 4)] {
+        let (report, port) = ran(EraseMode::Normal, Start::Follow, [begin, erase.clone()].concat());
         is_confirmed(&report, &FINISHED);
-        assert_eq!(&port.seen[2].1[..10], b"\0\0expunge\0");
+        assert_eq!(&port.seen[at].1[..10], b"\0\0expunge\0");
     }
 }
 
@@ -204,9 +207,59 @@ fn a_drive_that_comes_back_frozen_or_with_another_password_is_unknown() {
     is_unknown(&resumed(vec![says(ENABLED | LOCKED | FROZEN)]), ReasonCode::Frozen);
     is_unknown(&resumed(vec![says(ENABLED | LOCKED | EXPIRED)]), ReasonCode::Locked);
     let state = ENABLED | LOCKED;
-    let twice = vec![says(state), ok(PREPARE), aborts(ERASE), says(state), ok(PREPARE), aborts(ERASE)];
-    let rest = vec![says(state), says(state), aborts(UNLOCK), aborts(DISABLE), says(state)];
-    is_unknown(&resumed([twice, rest].concat()), ReasonCode::FirmwareRefused);
+    is_unknown(&resumed(vec![says(state), aborts(UNLOCK), says(state)]), ReasonCode::WrongCredential);
+}
+
+/// Each wrong password is counted, and after five the drive takes none.
+#[test]
+fn a_password_that_nobody_saw_the_drive_take_is_tried_once() {
+    let once = vec![says(ENABLED), ok(PREPARE), aborts(ERASE), says(ENABLED)];
+    is_unknown(&resumed(once.clone()), ReasonCode::WrongCredential);
+    let again = vec![ok(PREPARE), ok(ERASE), says(0)];
+    let (report, _) = ran(EraseMode::Normal, Start::FollowAccepted, [once, again].concat());
+    is_confirmed(&report, &FINISHED);
+}
+
+#[test]
+fn a_drive_that_may_have_our_password_is_unknown() {
+    let silent = || Step::new((0, 0xec), ScsiAnswer::Transport { host: 1, driver: 0 });
+    let begin = vec![says(0), ok(SET), silent(), silent(), ok(DISABLE)];
+    let report = erased([begin.clone(), vec![silent()]].concat());
+    is_unknown(&report, ReasonCode::NotAnswering);
+    let Conclusion::Unknown { reason } = &report.conclusion else { panic!("{:?}", report.conclusion) };
+    assert!(reason.text.contains("the password `expunge` may be set"), "{reason:?}");
+    is_not_started(&erased([begin, vec![says(0)]].concat()), ReasonCode::NotAnswering);
+}
+
+/// What is asked of a drive that may still be at work can make the kernel reset the link.
+#[test]
+fn a_drive_whose_answer_was_lost_is_left_alone_for_its_time_and_then_asked_seldom() {
+    let lost = Step::new(ERASE, ScsiAnswer::Transport { host: 3, driver: 0 });
+    let begin = vec![says(0), ok(SET), says(ENABLED), ok(PREPARE), lost];
+    let (mut port, mut watch) = Script::new([begin.clone(), vec![says(0)]].concat());
+    let erase = SecurityErase { mode: EraseMode::Normal };
+    is_confirmed(&run(&mut port, &erase, Start::Send, &mut watch), &[Proof::SecurityDisabledAnew]);
+    assert!(watch.time.now() >= hours(2), "{:?}", watch.time.now());
+    // Who stops does not begin a second one in the middle of the first.
+    let (mut port, mut watch) = Script::new([begin.clone(), vec![says(ENABLED)]].concat());
+    watch.stop_at = Some(hours(1));
+    is_unknown(&run(&mut port, &erase, Start::Send, &mut watch), ReasonCode::FirmwareUnknown);
+    let silent = Step::new((0, 0xec), ScsiAnswer::Transport { host: 1, driver: 0 });
+    let (mut port, mut watch) = Script::new([begin, vec![silent; 4000]].concat());
+    is_unknown(&run(&mut port, &erase, Start::Send, &mut watch), ReasonCode::NotAnswering);
+    assert!(port.seen.len() < 100, "{}", port.seen.len());
+}
+
+/// ERASE UNIT counts only right behind PREPARE: both are sent again, or none.
+#[test]
+fn an_erase_that_met_an_attention_is_prepared_again() {
+    let attention = |format| sense(vec![format, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x29, 0, 0, 0, 0, 0]);
+    let begin = vec![says(0), ok(SET), says(ENABLED), ok(PREPARE)];
+    let again = vec![Step::new(ERASE, attention(0x70)), ok(PREPARE), ok(ERASE), says(0)];
+    is_confirmed(&erased([begin.clone(), again].concat()), &FINISHED);
+    // Of an earlier command: whether this one was carried out is not known.
+    let deferred = vec![Step::new(ERASE, attention(0x71)), says(0)];
+    is_confirmed(&erased([begin, deferred].concat()), &[Proof::SecurityDisabledAnew]);
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub fn run(
     };
     let result = match start {
         Start::Send => job.send(secret),
-        Start::Follow => Ok(job.follow(locking_in(before))),
+        Start::Follow | Start::FollowAccepted => Ok(job.follow(locking_in(before))),
     };
     let conclusion = match result {
         Ok(conclusion) | Err(conclusion) => conclusion,

@@ -11,7 +11,7 @@ use crate::command::tcg::packet::{
 };
 use crate::command::tcg::token::Token;
 use crate::device::security::{self, Delivery, DeliveryEnd, NoDiscovery};
-use crate::engine::firmware::{Exchange, News, Watch};
+use crate::engine::firmware::{Exchange, News, Stage, Watch};
 use crate::io::Channel;
 use crate::unit::digest::to_hex;
 
@@ -126,7 +126,11 @@ impl<'a> Talk<'a> {
         };
         let at = self.watch.now();
         let address = Address { protocol: PROTOCOL_TCG, com_id: self.com_id };
-        let delivery = security::send(self.channel, self.route, address, &packet);
+        if patience > PATIENCE {
+            let (text, quiet_seconds) = (format!("TCG: {name}"), Some(patience.as_secs()));
+            self.watch.tell(&News { progress: None, text, quiet_seconds, stage: Stage::Asking });
+        }
+        let delivery = security::send(self.channel, self.route, address, &packet, patience);
         let sent = match privacy {
             Privacy::Sent => "left out: it holds a credential".to_owned(),
             Privacy::Open | Privacy::Received => to_hex(&packet),
@@ -167,7 +171,8 @@ impl<'a> Talk<'a> {
             if self.watch.should_stop() {
                 return Heard::Stopped;
             }
-            self.watch.tell(&News { progress: None, text: format!("TCG: {name}"), quiet_seconds: None });
+            let text = format!("TCG: {name}");
+            self.watch.tell(&News { progress: None, text, quiet_seconds: None, stage: Stage::Asking });
             self.watch.rest(rest);
             rest = (rest * 2).min(LONGEST_REST);
         }
@@ -198,7 +203,7 @@ impl<'a> Talk<'a> {
         let at = self.watch.now();
         let address = Address { protocol: PROTOCOL_COM_ID, com_id: self.com_id };
         let request = packet::stack_reset(self.com_id);
-        let delivery = security::send(self.channel, self.route, address, &request);
+        let delivery = security::send(self.channel, self.route, address, &request, PATIENCE);
         self.note("tcg stack reset".to_owned(), &delivery, Some(to_hex(filled(&request))), None, at);
         if !matches!(delivery.end, DeliveryEnd::Done { .. }) {
             return StackReset::Failed;

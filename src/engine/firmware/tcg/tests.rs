@@ -309,7 +309,8 @@ fn a_revert_at_work_is_waited_for_and_can_be_left() {
     let mut bench = Bench::with(&[TperQuirk::RevertTakes { polls: 100 }]);
     assert_eq!(bench.psid().conclusion, Conclusion::Confirmed);
     assert!(bench.watch.now > Duration::from_secs(100));
-    assert!(bench.watch.told.iter().any(|news| news.text.contains("revert")));
+    let quiet = Some(15 * 60);
+    assert!(bench.watch.told.iter().any(|news| news.text.contains("revert") && news.quiet_seconds == quiet));
 
     let mut bench = Bench::with(&[TperQuirk::RevertTakes { polls: 100 }]);
     bench.watch.stop_after = Some(30);

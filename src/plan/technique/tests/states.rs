@@ -90,7 +90,8 @@ fn what_the_drive_does_not_list_may_be_there() {
     for facts in [&unlisted, &silent, &unit] {
         assert_eq!(refused(&purge(), facts), [ReasonCode::ScopeNotAccepted]);
         let plan = planned(&Request { scope: Scope::Drive, ..purge() }, facts);
-        assert!(plan.firmware.unwrap().reach.units.iter().any(|unit| unit.contains("if there are any")));
+        let unproven = plan.firmware.unwrap().reach.unproven;
+        assert!(unproven.iter().any(|unit| unit.contains("if there are any")), "{unproven:?}");
     }
     let not_covered = |facts: &DriveFacts| {
         let plan = planned(&clear(), facts);
@@ -139,7 +140,8 @@ fn under_rev_1_no_hidden_blocks_are_left() {
     let short = |facts: &mut AtaFacts| facts.areas.native = Some(9_000_000_000);
     let disk = ata_drive(DriveKind::Rotating, short);
     for technique in [None, Some(Technique::SecurityEraseEnhanced)] {
-        let request = Request { standard: Standard::NistR1, technique, ..purge() };
+        let request =
+            Request { standard: Standard::NistR1, technique, hidden: HiddenChoice::Leave, ..purge() };
         assert_eq!(refused(&request, &disk), [ReasonCode::HiddenArea]);
         let plan = planned(&Request { hidden: HiddenChoice::Restore, ..request }, &disk);
         assert_eq!(plan.firmware.unwrap().restore.unwrap().native.0, 9_000_000_000);
