@@ -264,6 +264,16 @@ fn a_process_with_the_pass_through_node_open_uses_the_drive() {
     assert_eq!(open("sdd"), []);
 }
 
+/// The other path to a unit is held with it; the paths of a multipath map are held by the map.
+#[test]
+fn other_paths_are_nodes_of_the_drive_unless_a_map_holds_them() {
+    let tree = Tree::new("sas-shelf");
+    let root = tree.root();
+    let nodes = |name: &str| other_nodes(&root, &facts_with_siblings(&root, name).unwrap());
+    assert_eq!(nodes("sda"), ["sdb"]);
+    assert_eq!(nodes("dm-0"), [""; 0]);
+}
+
 /// A command that reaches the whole drive is refused for what uses any of its units, over whichever node.
 #[test]
 fn what_uses_another_unit_of_the_drive_is_found_by_its_guards() {

@@ -30,7 +30,7 @@ use expunge::sim::SimStore;
 use expunge::sim::controller::nvme::Namespace;
 use expunge::sim::controller::quirk::Quirk;
 use expunge::sim::controller::{NvmeSim, NvmeSpec, Shape};
-use expunge::unit::term::{DriveKind, Method, Outcome};
+use expunge::unit::term::{Disposition, DriveKind, Method, Outcome};
 use expunge::unit::{RangeSet, ReasonCode};
 use expunge::verify::steps::{CanaryWord, demand};
 use expunge::verify::{Verdict, judge};
@@ -377,7 +377,7 @@ fn a_drive_that_spares_the_namespace_that_was_not_named_lies() {
 fn a_namespace_without_canaries_keeps_the_command_from_being_sent() {
     let world = World::new(&[], &request());
     let (run, verdict) = world.begin(Other::HasNone, None);
-    assert_eq!(verdict.outcome(), Outcome::Unsanitizable);
+    assert_eq!((verdict.outcome(), verdict.disposition()), (Outcome::Failed, Disposition::Quarantined));
     let [reason] = verdict.reasons() else { panic!("{:?}", verdict.reasons()) };
     assert!(reason.text.contains("namespace 2"), "{reason:?}");
     assert!(run.steps.iter().all(|step| step.sent.is_none()) && world.sim.oracle().deeds().is_empty());

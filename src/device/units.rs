@@ -17,16 +17,19 @@ use crate::unit::{Reason, ReasonCode};
 /// left out: they lead to what has one.
 pub fn other_nodes(root: &SysRoot, facts: &DriveFacts) -> Vec<String> {
     let own = &facts.kernel_name;
+    // The paths of a multipath map are claimed by the map.
+    let paths = root.block_folder(own).map(|folder| root.names(&folder.join("slaves"))).unwrap_or_default();
+    let is_here = |name: &str| paths.iter().chain([own]).any(|own| are_of_one_drive(root, own, name));
     let mut found: BTreeSet<String> = facts.other_units.iter().chain(&facts.other_paths).cloned().collect();
     for name in root.names(&root.sys.join("block")) {
-        if not_a_drive(&name).is_none() && are_of_one_drive(root, own, &name) {
+        if not_a_drive(&name).is_none() && is_here(&name) {
             found.insert(name);
         }
     }
     let is_hidden = |name: &String| {
         root.block_folder(name).is_some_and(|folder| root.number(&folder.join("hidden")) == Some(1))
     };
-    found.into_iter().filter(|name| name != own && !is_hidden(name)).collect()
+    found.into_iter().filter(|name| name != own && !paths.contains(name) && !is_hidden(name)).collect()
 }
 
 /// Whether the kernel shows two block devices on one NVMe subsystem or one SCSI target. Serial numbers are not asked:

@@ -188,26 +188,6 @@ impl Talk<'_> {
         self.stop_sent.is_some()
     }
 
-    pub(super) const fn stop_flag(&self) -> &AtomicBool {
-        self.means.stop
-    }
-
-    pub(super) const fn clock(&self) -> &Clock {
-        self.means.clock
-    }
-
-    /// Takes over who was left behind by a talk about another unit.
-    pub(super) fn inherit(&mut self, other: Conduct) {
-        if let Some(who) = other.left_behind {
-            self.conduct.left_behind.get_or_insert(who);
-        }
-    }
-
-    /// Ends a talk.
-    pub(super) fn into_conduct(self) -> Conduct {
-        self.conduct
-    }
-
     pub(super) fn secret(&self) -> Option<Secret> {
         self.means.secret.clone()
     }

@@ -314,3 +314,33 @@ fn dead(order: &Order, facts: DriveFacts, reasons: Vec<Reason>) -> Prepared {
     let given = order.given.clone();
     Prepared::Dead(Box::new(Dead { job: new_job_name(), facts, reasons, given }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::decide::tests::drive;
+    use crate::unit::term::DriveKind;
+
+    /// The kernel's tree is empty here: what is known of units is in the facts.
+    #[test]
+    fn two_units_of_one_drive_are_told_and_strangers_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = SysRoot::fixture(folder.path());
+        let unit = |name: &str, others: &[&str]| {
+            let mut facts = drive(DriveKind::Flash);
+            facts.kernel_name = name.to_owned();
+            facts.node = format!("/dev/{name}").into();
+            facts.other_units = others.iter().map(|name| (*name).to_owned()).collect();
+            facts
+        };
+        let one_knows = [unit("nvme0n1", &["nvme0n2"]), unit("nvme0n2", &[])];
+        let reason = units_of_one(&root, &one_knows).unwrap();
+        assert_eq!(reason.code, ReasonCode::DuplicateIdentity);
+        assert!(
+            reason.text.starts_with("/dev/nvme0n1 and /dev/nvme0n2 are units of one drive"),
+            "{reason:?}"
+        );
+        assert!(units_of_one(&root, &[unit("nvme0n2", &[]), unit("nvme0n1", &["nvme0n2"])]).is_some());
+        assert_eq!(units_of_one(&root, &[unit("nvme0n1", &["nvme0n2"]), unit("nvme1n1", &[])]), None);
+    }
+}

@@ -234,14 +234,11 @@ impl Story {
             Entry::KeySlotsOverwritten { at, overwritten } => self.key_slots_overwritten(at, overwritten),
             Entry::Planting { at, step, pattern, blocks } => self.planting(at, step, pattern, blocks),
             Entry::Planted { step, planted, .. } => self.planted(step, planted),
-            Entry::PlantingUnit { step, unit, geometry, pattern, blocks, .. } => {
-                let after = None;
-                self.planting_unit(step, UnitCanaries { unit, geometry, pattern, planted: blocks, after })
+            Entry::PlantingUnit { step, unit, geometry, pattern, blocks: planted, .. } => {
+                self.planting_unit(step, UnitCanaries { unit, geometry, pattern, planted, after: None })
             }
             Entry::PlantedUnit { step, unit, planted, .. } => self.planted_unit(step, &unit, planted),
-            Entry::UnitCanariesRead { at, step, unit, tally } => {
-                self.unit_canaries_read(at, step, &unit, tally)
-            }
+            Entry::UnitCanariesRead { at, step, unit, tally } => self.unit_read(at, step, &unit, tally),
             Entry::Commanding { at, step, command, bytes, before, .. } => {
                 self.commanding(at, step, command, bytes, before)
             }

@@ -149,15 +149,16 @@ impl Talk<'_> {
             thermometer: None,
             seat: None,
             secret: None,
-            stop: self.stop_flag(),
-            clock: self.clock(),
+            stop: self.means.stop,
+            clock: self.means.clock,
             listener: &mut Deaf,
             keeper: &mut NotKept,
         };
         let mut talk = Talk::new(means.geometry, whole.rules, spent, own);
         let result = work(&mut talk);
-        let conduct = talk.into_conduct();
-        self.inherit(conduct);
+        if let Some(who) = talk.conduct.left_behind {
+            self.conduct.left_behind.get_or_insert(who);
+        }
         result
     }
 }

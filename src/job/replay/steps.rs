@@ -185,7 +185,7 @@ impl Story {
         Ok(())
     }
 
-    pub(super) fn unit_canaries_read(
+    pub(super) fn unit_read(
         &mut self,
         at: UtcTime,
         step: u32,
