@@ -17,7 +17,7 @@ use crate::engine::PassTally;
 use crate::plan::{Plan, RuleName};
 use crate::unit::term::{Outcome, word};
 use crate::unit::{BlockCount, Digest, Pattern, RangeSet, Reason, ReasonCode};
-use crate::verify::UnitCanaries;
+use crate::verify::{RepairTally, UnitCanaries};
 use crate::worker::message::Ended;
 
 /// How far a job has come.
@@ -265,14 +265,7 @@ impl Story {
                 self.end_reading(run, settled);
                 Ok(())
             }
-            Entry::Repaired { at, tally } => match &mut self.course.verification {
-                Some(run) if tally.accounts_for(&run.tally) => {
-                    run.repair = Some(tally);
-                    run.ended = at;
-                    Ok(())
-                }
-                Some(_) | None => Err("a repair of what was not found wrong".to_owned()),
-            },
+            Entry::Repaired { at, tally } => self.repaired(at, tally),
             Entry::Verdict { outcome, reasons, .. } if self.state != State::Refused => {
                 self.verdict = Some((outcome, reasons));
                 self.state = State::Judged;
@@ -291,6 +284,17 @@ impl Story {
             | Entry::Verifying { .. }
             | Entry::Verdict { .. }
             | Entry::Recorded { .. }) => Err(format!("{} does not stand here", name(&other))),
+        }
+    }
+
+    fn repaired(&mut self, at: UtcTime, tally: RepairTally) -> Result<(), String> {
+        match &mut self.course.verification {
+            Some(run) if tally.accounts_for(&run.tally) => {
+                run.repair = Some(tally);
+                run.ended = at;
+                Ok(())
+            }
+            Some(_) | None => Err("a repair of what was not found wrong".to_owned()),
         }
     }
 

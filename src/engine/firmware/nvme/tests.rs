@@ -501,7 +501,7 @@ fn a_new_persistent_event_is_a_proof() {
     let start = |time| event(0x09, time, &[7, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
     let end = |time| event(0x0A, time, &[0xFF, 0xFF, 1, 0, 0, 0, 0, 0]);
     let other = event(0x01, 1, &[0; 5000]);
-    let log_of = |events: &[Vec<u8>]| event_log(&[&[other.clone()], events].concat());
+    let log_of = |events: &[Vec<u8>]| event_log(&[std::slice::from_ref(&other), events].concat());
     let old = log_of(&[end(3), start(2)]);
     let rows = [
         (log_of(&[end(10), start(9), end(3), start(2)]), vec![Proof::PersistentEvent]),
