@@ -200,7 +200,7 @@ fn an_end_that_nobody_saw_is_ours_only_where_the_journal_says_that_the_drive_too
             trail.world.ledger.sent().iter().any(|sent| sent.said == Said::Taken && sent.sitting == 0);
         let heard = trail.last.as_ref().and_then(|over| Some(over.run.steps.first()?.accepted.is_some()));
         if let (true, Some(heard)) = (taken, heard) {
-            ends.insert((heard, word(&trail.outcome)));
+            ends.insert((heard, word(trail.outcome)));
         }
     }
     let expected = [(false, "unknown"), (true, "done")].map(|(heard, end)| (heard, end.to_owned()));
