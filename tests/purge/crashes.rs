@@ -183,3 +183,26 @@ fn a_drive_that_was_left_locked_is_erased_by_the_job_that_goes_on() {
     let sent = trail.world.ledger.sent();
     assert_eq!(sent.iter().map(|sent| sent.sitting).collect::<Vec<_>>(), [0, 1], "once before, once after");
 }
+
+/// SANITIZE STATUS EXT names no command: what completed while nobody looked is ours only where the journal says that the
+/// drive had taken it.
+#[test]
+fn an_end_that_nobody_saw_is_ours_only_where_the_journal_says_that_the_drive_took_the_command() {
+    let kind = kinds().into_iter().find(|(name, _, _)| *name == "ata crypto scramble").expect("a kind");
+    let mut ends = std::collections::BTreeSet::new();
+    for sync in 0.. {
+        let crash = Crash { sync, tail: UnsyncedTail::Lost, power: None };
+        let trail = run(&kind.1, Some(crash), sync, Defect::None);
+        if trail.whole {
+            break;
+        }
+        let taken =
+            trail.world.ledger.sent().iter().any(|sent| sent.said == Said::Taken && sent.sitting == 0);
+        let heard = trail.last.as_ref().and_then(|over| Some(over.run.steps.first()?.accepted.is_some()));
+        if let (true, Some(heard)) = (taken, heard) {
+            ends.insert((heard, word(trail.outcome)));
+        }
+    }
+    let expected = [(false, "unknown"), (true, "done")].map(|(heard, end)| (heard, end.to_owned()));
+    assert_eq!(ends, expected.into());
+}
