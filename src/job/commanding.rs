@@ -111,7 +111,13 @@ impl Talk<'_> {
         }
         if step.tally.report.as_ref().is_none_or(|report| is_open(&report.conclusion)) {
             let mut report = self.command(number, step, start)?;
-            if start != Start::Send && report.conclusion == Conclusion::Claimed {
+            let vouched = match start {
+                Start::Send => true,
+                // The drive took it, and all that it must have left is compared afterwards.
+                Start::FollowAccepted => compared == Compared::Blocks,
+                Start::Follow => false,
+            };
+            if !vouched && report.conclusion == Conclusion::Claimed {
                 // Canaries can be gone for other reasons after a time in which nobody held the drive.
                 report.conclusion = Conclusion::Unknown { reason: unheld() };
                 report.proof.clear();
