@@ -176,7 +176,7 @@ impl Talk<'_> {
         let planted = step.tally.canaries.as_ref().map(|canaries| &canaries.planted);
         let enough = planted.is_some_and(|planted| demand.is_met_by(planted));
         match compared {
-            Compared::Blocks => Ok(()),
+            Compared::Blocks | Compared::Later => Ok(()),
             Compared::Rewritten | Compared::CanariesOnly if enough || plan.canaries == 0 => Ok(()),
             Compared::Rewritten | Compared::CanariesOnly => {
                 let count = planted.map_or(0, |planted| planted.count().0);

@@ -179,11 +179,11 @@ pub fn step_word(step: &StepTally, compared: Compared, demand: &Demand) -> StepW
         (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::AllChanged) => StepWord::Proven,
         (Conclusion::Confirmed, CanaryWord::AllUnreadable) => match compared {
             // Reads that fail until written are what some drives announce after an erase.
-            Compared::Blocks | Compared::Rewritten => StepWord::Proven,
+            Compared::Blocks | Compared::Rewritten | Compared::Later => StepWord::Proven,
             Compared::CanariesOnly => StepWord::Unknown(unknown(NOTHING_SEEN)),
         },
         (Conclusion::Confirmed, CanaryWord::NoneSeen | CanaryWord::Silent) => match compared {
-            Compared::Blocks => StepWord::Proven,
+            Compared::Blocks | Compared::Later => StepWord::Proven,
             Compared::Rewritten | Compared::CanariesOnly => StepWord::Unknown(unknown(NOTHING_SEEN)),
         },
         (Conclusion::Claimed, CanaryWord::AllUnreadable | CanaryWord::NoneSeen | CanaryWord::Silent) => {
@@ -234,6 +234,9 @@ pub enum Compared {
     Blocks,
     /// Blocks, with what the host wrote over them.
     Rewritten,
+    /// Nothing here: another command follows, whose effect is what is claimed. The drive's word with its proof is enough for
+    /// one that prepares it, such as the revert of a locked drive on which no canary can be written.
+    Later,
     /// Nothing.
     CanariesOnly,
 }
@@ -248,6 +251,10 @@ impl Compared {
             VerificationPlan::Canaries | VerificationPlan::None => false,
         };
         let last = step + 1 == plan.commands().len();
+        let claimed = plan.commands().last().map(DriveCommand::technique) == Some(plan.technique);
+        if !last && claimed {
+            return Self::Later;
+        }
         match (reads, plan.passes.is_empty(), last) {
             (true, true, true) => Self::Blocks,
             (true, false, true) => Self::Rewritten,

@@ -47,9 +47,7 @@ fn is_right(trail: &Trail, steps: &[Technique], returns: Option<Return>) -> Resu
         // The host died before it knew that the drive had taken the command: what the drive did may be another's work.
         Outcome::Unknown if personality(trail) == Some(Speaks::Ata) && !heard => Ok(()),
         // Its firmware froze it, or a password that nobody knows came with the power.
-        Outcome::Unknown | Outcome::Unsanitizable
-            if matches!(returns, Some(Return::Frozen | Return::Locked)) =>
-        {
+        Outcome::Unknown | Outcome::Failed if matches!(returns, Some(Return::Frozen | Return::Locked)) => {
             Ok(())
         }
         Outcome::Unknown if !steps.iter().copied().all(remembers) => Ok(()),

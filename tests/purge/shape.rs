@@ -2,7 +2,7 @@
 use expunge::plan::Request;
 use expunge::plan::firmware::Scope;
 use expunge::plan::request::{
-    Afterwards, CanaryChoice, CryptoGiven, Fallback, HiddenChoice, Ratio, VerificationChoice,
+    Afterwards, CanaryChoice, CryptoGiven, Fallback, HiddenChoice, PsidGiven, Ratio, VerificationChoice,
 };
 use expunge::plan::{PassChoice, Profile};
 use expunge::sim::controller::nvme::Namespace;
@@ -35,7 +35,15 @@ pub(crate) fn declared() -> Option<CryptoGiven> {
 
 /// A request for a purge.
 pub(crate) fn purge(standard: Standard, technique: Option<Technique>) -> Request {
-    Request { method: Some(Method::Purge), standard, technique, crypto: declared(), ..Request::default() }
+    let psid = PsidGiven::Yes;
+    Request {
+        method: Some(Method::Purge),
+        standard,
+        technique,
+        crypto: declared(),
+        psid,
+        ..Request::default()
+    }
 }
 
 impl Shape {
@@ -152,7 +160,8 @@ fn nvme(dice: &mut Dice, cells: Cells) -> NvmeSpec {
     spec.rpmb_units = u8::from(dice.chance(1, 8));
     if blocks > 16 && dice.chance(1, 4) {
         let one = |nsid, blocks, attached| Namespace { nsid, blocks, attached, write_protected: false };
-        spec = spec.namespaces(&[one(1, blocks / 2, true), one(2, blocks / 3, dice.chance(2, 3))]);
+        // One that the kernel presents is worked on by a worker of its own, which tests/units.rs tries.
+        spec = spec.namespaces(&[one(1, blocks / 2, true), one(2, blocks / 3, false)]);
     }
     spec
 }
