@@ -69,7 +69,13 @@ impl Shape {
         let fits = speakers(name);
         let speaks = fits[dice.index(fits.len())];
         let quirk = quirk::draw(name, dice);
-        Self::speaking(speaks, vec![quirk], dice)
+        let mut shape = Self::speaking(speaks, vec![quirk], dice);
+        if name == QuirkName::SkipsNamespace {
+            // The lie is one only where the command reaches both namespaces.
+            shape.request.scope = Scope::Drive;
+            shape.request.technique = None;
+        }
+        shape
     }
 
     fn speaking(speaks: Speaks, quirks: Vec<Quirk>, dice: &mut Dice) -> Self {
@@ -158,7 +164,9 @@ fn nvme(dice: &mut Dice, cells: Cells) -> NvmeSpec {
     spec.persistent_log = dice.chance(3, 4);
     spec.no_deallocate_warns = dice.chance(1, 2);
     spec.rpmb_units = u8::from(dice.chance(1, 8));
-    if blocks > 16 && dice.chance(1, 4) {
+    // A drive that skips a namespace lies only where there is a second one.
+    let skips = spec.shape.quirks.iter().any(|quirk| quirk.name() == QuirkName::SkipsNamespace);
+    if blocks > 16 && (dice.chance(1, 4) || skips) {
         let one = |nsid, blocks, attached| Namespace { nsid, blocks, attached, write_protected: false };
         // One that the kernel presents is worked on by a worker of its own, which tests/units.rs tries.
         spec = spec.namespaces(&[one(1, blocks / 2, true), one(2, blocks / 3, false)]);
