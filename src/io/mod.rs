@@ -7,6 +7,7 @@ pub mod fault;
 pub mod memory;
 pub mod nvme;
 mod presence;
+mod property;
 pub mod scsi;
 mod sync;
 mod uring;

@@ -35,6 +35,9 @@ impl NvmeDevice {
 
 impl NvmePort for NvmeDevice {
     fn admin(&mut self, entry: &[u8; NVME_ENTRY_BYTES], data: Data<'_>, timeout: Duration) -> NvmeAnswer {
+        if let Some(answer) = super::property::answer(self.node.as_fd(), entry) {
+            return answer;
+        }
         let data = match data {
             Data::None => AdminData::None,
             Data::FromDrive(buffer) => AdminData::In(buffer),

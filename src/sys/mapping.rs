@@ -1,4 +1,5 @@
-//! Memory shared with a driver of the kernel: what a UIO device offers to a program that serves it.
+//! Memory shared with a driver of the kernel or a device: what a UIO device offers to a program that serves it, and
+//! registers.
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
@@ -17,7 +18,10 @@ impl Mapping {
     /// # Errors
     /// What the kernel answered.
     pub fn new(file: BorrowedFd<'_>, length: usize) -> io::Result<Self> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        Self::with(file, length, libc::PROT_READ | libc::PROT_WRITE)
+    }
+
+    fn with(file: BorrowedFd<'_>, length: usize, protection: libc::c_int) -> io::Result<Self> {
         // SAFETY: a new mapping at an address of the kernel's choosing touches no memory that is in use.
         let address = unsafe {
             libc::mmap(std::ptr::null_mut(), length, protection, libc::MAP_SHARED, file.as_raw_fd(), 0)
@@ -94,6 +98,29 @@ impl Drop for Mapping {
     }
 }
 
+/// Registers of a device, to be looked at only.
+#[derive(Debug)]
+pub struct Registers(Mapping);
+
+impl Registers {
+    /// Maps the first `length` bytes of what the descriptor offers (`resource0` of a PCI function).
+    ///
+    /// # Errors
+    /// What the kernel answered: `EINVAL` where it keeps the registers of a bound driver to itself
+    /// (`CONFIG_IO_STRICT_DEVMEM` without `iomem=relaxed`), `EPERM` under lockdown.
+    pub fn new(file: BorrowedFd<'_>, length: usize) -> io::Result<Self> {
+        Mapping::with(file, length, libc::PROT_READ).map(Self)
+    }
+
+    /// A 32-bit register; little-endian, as on PCI.
+    ///
+    /// # Errors
+    /// When it is not aligned or lies outside.
+    pub fn load(&self, offset: usize) -> io::Result<u32> {
+        self.0.load(offset).map(u32::from_le)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd as _;
@@ -116,6 +143,18 @@ mod tests {
         let mut end = [0; 3];
         mapping.read(4093, &mut end).unwrap();
         assert_eq!(&end, b"end");
+    }
+
+    #[test]
+    fn registers_are_read_through_a_descriptor_that_cannot_write() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(4096).unwrap();
+        file.as_file().write_all_at(&[0x78, 0x56, 0x34, 0x12], 8).unwrap();
+        let reading = std::fs::File::open(file.path()).unwrap();
+        let registers = Registers::new(reading.as_fd(), 4096).unwrap();
+        assert_eq!(registers.load(8).unwrap(), 0x1234_5678);
+        assert!(registers.load(4096).is_err() && registers.load(2).is_err());
+        assert!(Mapping::new(reading.as_fd(), 4096).is_err(), "writing needs a descriptor that can write");
     }
 
     #[test]

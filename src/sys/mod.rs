@@ -7,8 +7,6 @@ pub mod buffer;
 pub mod clock;
 pub mod ioctl;
 pub mod loopdev;
-// What serves simulated drives in the lab's machine.
-#[cfg(feature = "sim")]
 pub mod mapping;
 pub mod nvme;
 pub mod opal;

@@ -24,6 +24,22 @@ fn by_vendor(machine: &mut Machine, vendor: &str) -> String {
     format!("/dev/{}", found.split('/').nth(3).unwrap())
 }
 
+/// What stands in registers, which no admin command reads: nvme-cli is the other reader of the same memory.
+#[track_caller]
+fn registers_are_those_of_nvme_cli(machine: &mut Machine) {
+    // Its exit code is 1 when it has shown them all (seen with 2.3), so what it printed is what counts.
+    let shown = machine.ask("nvme show-regs /dev/nvme0 -o json");
+    let registers: Value = serde_json::from_str(shown.stdout.trim()).unwrap();
+    let (capabilities, control) = (registers["cap"].as_u64().unwrap(), registers["pmrctl"].as_u64().unwrap());
+    let word = |bit: bool| if bit { "yes" } else { "no" };
+    let (boot, memory) = (capabilities & 1 << 45 != 0, capabilities & 1 << 56 != 0 && control & 1 == 1);
+    let shown = machine.tell("expunge inspect /dev/nvme0n1 --json");
+    let report: Value = serde_json::from_str(shown.trim()).unwrap();
+    let facts = &report["facts"]["capability"]["interface"]["facts"];
+    let told = ["bootPartitions", "persistentMemory", "firmwareWaits"].map(|name| facts[name].clone());
+    assert_eq!(told, [word(boot), word(memory), "no"], "{registers} {facts}");
+}
+
 #[test]
 fn what_stands_on_a_drive_and_what_a_disk_says_it_did() {
     let directory = tempfile::tempdir().unwrap();
@@ -35,6 +51,8 @@ fn what_stands_on_a_drive_and_what_a_disk_says_it_did() {
         });
     let mut machine = Machine::boot(image(), &disks, Console::Kept).unwrap();
     let (ata, scsi) = (by_vendor(&mut machine, "ATA"), by_vendor(&mut machine, "QEMU"));
+
+    registers_are_those_of_nvme_cli(&mut machine);
 
     // FORMAT UNIT says GOOD and erases nothing.
     machine.tell(&format!("yes canary | dd of={scsi} bs=64k count=1 iflag=fullblock conv=fsync"));

@@ -13,6 +13,7 @@ pub const ALL_NAMESPACES: u32 = 0xFFFF_FFFF;
 const GET_LOG_PAGE: u8 = 0x02;
 const IDENTIFY: u8 = 0x06;
 const GET_FEATURES: u8 = 0x0A;
+const FABRICS: u8 = 0x7F;
 const SECURITY_SEND: u8 = 0x81;
 const SECURITY_RECEIVE: u8 = 0x82;
 
@@ -110,6 +111,18 @@ pub fn smart_log() -> Entry {
     entry(GET_LOG_PAGE, ALL_NAMESPACES, [0x02 | RETAIN_EVENT | (127 << 16), 0, 0, 0, 0, 0])
 }
 
+/// Get Log Page for the firmware slots (03h), 512 bytes.
+pub fn firmware_slot_log() -> Entry {
+    entry(GET_LOG_PAGE, ALL_NAMESPACES, [0x03 | RETAIN_EVENT | (127 << 16), 0, 0, 0, 0, 0])
+}
+
+/// Property Get of four bytes at `offset` of the controller's properties (registers). PCI controllers do not take it:
+/// there the port reads the register itself.
+pub fn property_get(offset: u32) -> Entry {
+    // The type stands where the namespace of other commands does; ATTRIB 0 in dword 10 is four bytes.
+    entry(FABRICS, 0x04, [0, offset, 0, 0, 0, 0])
+}
+
 /// Get Log Page for the sanitize status (81h), 512 bytes, asynchronous event retained.
 pub fn sanitize_status_log() -> Entry {
     entry(GET_LOG_PAGE, ALL_NAMESPACES, [0x81 | RETAIN_EVENT | (127 << 16), 0, 0, 0, 0, 0])
@@ -189,12 +202,19 @@ mod tests {
     fn log_page_entries_are_those_of_libnvme() {
         is(sanitize_status_log(), 0x02, 0xFFFF_FFFF, [0x007F_8081, 0, 0, 0]);
         is(smart_log(), 0x02, 0xFFFF_FFFF, [0x007F_8002, 0, 0, 0]);
+        is(firmware_slot_log(), 0x02, 0xFFFF_FFFF, [0x007F_8003, 0, 0, 0]);
         let events = |action, offset, bytes| persistent_event_log(action, offset, bytes).unwrap();
         let (read, establish) = (PersistentEventAction::Read, PersistentEventAction::EstablishAndRead);
         is(events(establish, 0, 512), 0x02, 0xFFFF_FFFF, [0x007F_010D, 0, 0, 0]);
         is(events(read, 0, 4096), 0x02, 0xFFFF_FFFF, [0x03FF_000D, 0, 0, 0]);
         is(events(read, 0x1_2345_6000, 4096), 0x02, 0xFFFF_FFFF, [0x03FF_000D, 0, 0x2345_6000, 1]);
         assert_eq!(events(PersistentEventAction::Release, 0, 4)[41], 0x02, "LSP");
+    }
+
+    /// `struct nvmf_property_get_command` of include/linux/nvme.h: fctype at byte 4, attrib at 40, offset at 44.
+    #[test]
+    fn a_property_is_asked_for_as_the_kernel_asks_over_fabrics() {
+        is(property_get(0xE04), 0x7F, 0x04, [0, 0xE04, 0, 0]);
     }
 
     #[test]

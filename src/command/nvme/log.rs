@@ -1,9 +1,9 @@
-//! Log pages: sanitize status (81h), SMART and health (02h).
+//! Log pages: sanitize status (81h), SMART and health (02h), firmware slots (03h).
 use std::fmt;
 
 use super::field::{byte, le16, le32, le128};
 
-/// Bytes of both pages.
+/// Bytes of each page.
 pub const LOG_BYTES: usize = 512;
 
 /// Time that the drive does not estimate.
@@ -204,6 +204,14 @@ impl SmartLog {
     }
 }
 
+/// Whether firmware waits for a reset to be activated: another slot than the active one is the next (firmware slot
+/// log, AFI: bits 2:0 the active slot, 6:4 the next; 0 is none). `None` when bytes are missing.
+pub fn firmware_waits(bytes: &[u8]) -> Option<bool> {
+    let active_firmware = byte(bytes, 0).filter(|_| bytes.len() >= LOG_BYTES)?;
+    let (active, next) = (active_firmware & 0x07, (active_firmware >> 4) & 0x07);
+    Some(next != 0 && next != active)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -263,6 +271,21 @@ mod tests {
             (4, 300, 100, 3)
         );
         assert_eq!((log.units_written, log.power_on_hours, log.media_errors), (256, 9, 65_536));
+    }
+
+    /// AFI as nvme-cli 2 reads it: `afi & 0x7` active, `(afi & 0x70) >> 4` next.
+    #[test]
+    fn firmware_waits_when_another_slot_is_next() {
+        for (active_firmware, waits) in
+            [(0x01, false), (0x11, false), (0x21, true), (0x12, true), (0x88, false), (0x00, false)]
+        {
+            assert_eq!(
+                firmware_waits(&page(&[(0, &[active_firmware])])),
+                Some(waits),
+                "{active_firmware:02X}h"
+            );
+        }
+        assert_eq!(firmware_waits(&[0x21; 511]), None);
     }
 
     proptest! {

@@ -9,13 +9,14 @@ mod field;
 mod format;
 pub mod identify;
 pub mod log;
+pub mod property;
 mod sanitize;
 pub mod status;
 
 pub use entry::{
-    ALL_NAMESPACES, EncodeFault, PersistentEventAction, get_sanitize_config, identify_active,
-    identify_allocated, identify_controller, identify_controllers, identify_namespace, persistent_event_log,
-    sanitize_status_log, security_receive, security_send, smart_log,
+    ALL_NAMESPACES, EncodeFault, PersistentEventAction, firmware_slot_log, get_sanitize_config,
+    identify_active, identify_allocated, identify_controller, identify_controllers, identify_namespace,
+    persistent_event_log, property_get, sanitize_status_log, security_receive, security_send, smart_log,
 };
 pub use event::{Event, EventKind, Events};
 pub use identify::{IdentifyController, IdentifyNamespace, NamespaceList};

@@ -175,6 +175,11 @@ impl Support {
     pub const fn is_yes(self) -> bool {
         matches!(self, Self::Yes)
     }
+
+    /// Whether nothing was told.
+    pub const fn is_not_told(&self) -> bool {
+        matches!(self, Self::NotTold)
+    }
 }
 
 /// How the drive is, by its own account. A value that was not told is `None`.

@@ -29,10 +29,14 @@ pub struct NvmeFacts {
     pub unallocated_bytes: Option<u64>,
     /// Replay protected memory block units (RPMBS bits 2:0): not reached by Sanitize.
     pub rpmb_units: u8,
-    /// Boot partitions (CTRATT or BPINFO, where told): not reached by Sanitize.
+    /// CAP bit 45: boot partitions, which Sanitize does not reach. A register: not told where the kernel does not
+    /// offer the controller's memory.
     pub boot_partitions: Support,
-    /// Persistent memory region enabled: Sanitize is prohibited.
+    /// PMRCTL bit 0: persistent memory region enabled, which prohibits Sanitize. A register, too.
     pub persistent_memory: Support,
+    /// Firmware slot log, AFI: an update waits for a reset, which prohibits Sanitize.
+    #[serde(default, skip_serializing_if = "Support::is_not_told")]
+    pub firmware_waits: Support,
     /// The last state of the Sanitize Status log; `None` when it could not be read.
     pub status: Option<SanitizeStatusFacts>,
 }

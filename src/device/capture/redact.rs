@@ -101,6 +101,8 @@ fn fields(asked: &Asked, bytes: &mut [u8], secrets: &mut Secrets) {
             // What lies behind the fields of the standard may be anything.
             (0x02, 0x02) => page.empty(232, 512),
             (0x02, 0x81) => page.empty(64, 512),
+            // The active slot, and the revision in each of seven.
+            (0x02, 0x03) => page.empty(64, 512),
             (0x82, _) => page.discovery(),
             _ => page.empty(0, usize::MAX),
         },

@@ -2,7 +2,8 @@
 use std::time::Duration;
 
 use crate::command::nvme::identify::{IDENTIFY_BYTES, decode_controllers};
-use crate::command::nvme::log::LOG_BYTES;
+use crate::command::nvme::log::{LOG_BYTES, firmware_waits};
+use crate::command::nvme::property::{self, CapabilitiesHigh};
 use crate::command::nvme::{
     self as command, IdentifyController, IdentifyNamespace, NamespaceList, SanitizeState, SanitizeStatus,
     SmartLog, StatusField,
@@ -37,10 +38,8 @@ pub fn survey(port: &mut dyn NvmePort, nsid: u32) -> Result<Capability, Reason> 
     let status = asking.sanitize_status(&controller);
     let sanitize = controller.has_sanitize().then(|| asking.sanitize(&controller, status.as_ref()));
     let health = asking.health();
-    asking.gaps.push(
-        "boot partitions and the persistent memory region stand in registers that no admin command reads"
-            .to_owned(),
-    );
+    let firmware_waits = asking.firmware_waits();
+    let (boot_partitions, persistent_memory) = asking.registers();
     let unallocated_bytes = match (controller.total_bytes, u64::try_from(controller.unallocated_bytes)) {
         (0, _) | (_, Err(_)) => None,
         (_, Ok(bytes)) => Some(bytes),
@@ -57,8 +56,9 @@ pub fn survey(port: &mut dyn NvmePort, nsid: u32) -> Result<Capability, Reason> 
         controllers,
         unallocated_bytes,
         rpmb_units: u8::try_from(controller.rpmb & 0x7).unwrap_or_default(),
-        boot_partitions: Support::NotTold,
-        persistent_memory: Support::NotTold,
+        boot_partitions,
+        persistent_memory,
+        firmware_waits,
         status: status.map(|status| status_facts(&status)),
     };
     let (pages, gaps) = (asking.pages, asking.gaps);
@@ -200,15 +200,44 @@ impl Asking<'_> {
         }
     }
 
-    /// NODRM of feature 17h; it is in the completion, not in a page.
-    fn no_deallocate_warns(&mut self) -> Support {
-        let why = match self.port.admin(&command::get_sanitize_config(), Data::None, PATIENCE) {
-            NvmeAnswer::Completed { result } => return Support::from_bit(result & 1 != 0),
+    /// Dword 0 of a completion, which is in no page.
+    fn result(&mut self, what: &str, entry: &[u8; NVME_ENTRY_BYTES]) -> Option<u32> {
+        let why = match self.port.admin(entry, Data::None, PATIENCE) {
+            NvmeAnswer::Completed { result } => return Some(result),
             NvmeAnswer::Status { field } => StatusField(field).to_string(),
             NvmeAnswer::NotCompleted { errno } => format!("the kernel did not complete it (errno {errno})"),
         };
-        self.gaps.push(format!("the sanitize configuration (feature 17h) could not be read: {why}"));
-        Support::NotTold
+        self.gaps.push(format!("{what} could not be read: {why}"));
+        None
+    }
+
+    /// NODRM of feature 17h.
+    fn no_deallocate_warns(&mut self) -> Support {
+        let told = self.result("the sanitize configuration (feature 17h)", &command::get_sanitize_config());
+        told.map_or(Support::NotTold, |result| Support::from_bit(result & 1 != 0))
+    }
+
+    fn firmware_waits(&mut self) -> Support {
+        let entry = command::firmware_slot_log();
+        let told = self.page("nvme firmware slots", &entry, LOG_BYTES, firmware_waits);
+        told.map_or(Support::NotTold, Support::from_bit)
+    }
+
+    /// Whether there are boot partitions, and whether the persistent memory region is enabled.
+    fn registers(&mut self) -> (Support, Support) {
+        let what = "the registers that tell of boot partitions and of the persistent memory region";
+        let capabilities = self.result(what, &command::property_get(property::CAPABILITIES_HIGH));
+        let Some(told) = capabilities.and_then(CapabilitiesHigh::decode) else {
+            return (Support::NotTold, Support::NotTold);
+        };
+        let boot_partitions = Support::from_bit(told.boot_partitions);
+        if !told.persistent_memory {
+            return (boot_partitions, Support::No);
+        }
+        let entry = command::property_get(property::PERSISTENT_MEMORY_CONTROL);
+        let control = self.result("the control register of the persistent memory region", &entry);
+        let enabled = control.and_then(property::persistent_memory_enabled);
+        (boot_partitions, enabled.map_or(Support::NotTold, Support::from_bit))
     }
 
     fn health(&mut self) -> Health {
@@ -308,6 +337,7 @@ mod tests {
             (0x06, 0x13, Ok(page(4096, &[(0, &[2, 0, 1, 0, 5])]))),
             (0x02, 0x81, Ok(status)),
             (0x02, 0x02, Ok(page(512, &[(0, &[1, 0, 0, 99, 0, 3]), (48, &[2]), (160, &[7])]))),
+            (0x02, 0x03, Ok(page(512, &[(0, &[0x21])]))),
             (0x0A, 0x17, Err(NvmeAnswer::Completed { result: 1 })),
         ]);
         let capability = survey(&mut port, 1).unwrap();
@@ -333,11 +363,49 @@ mod tests {
         assert_eq!(status.global_data_erased, Support::Yes);
         assert_eq!((capability.health.passed, capability.health.media_errors), (Some(false), Some(7)));
         assert_eq!(capability.health.written_bytes, Some(1_024_000));
-        assert_eq!(capability.pages.len(), 7);
+        assert_eq!(facts.firmware_waits, Support::Yes);
+        assert_eq!(capability.pages.len(), 8);
         assert_eq!(capability.gaps.len(), 1, "{:?}", capability.gaps);
         let controller = &capability.pages[0];
         assert_eq!(controller.sha256, Digest::of(&kingston()));
         assert_eq!(controller.hex.len(), 8192);
+    }
+
+    /// Registers by their offsets: CAP from 0, PMRCTL at E04h.
+    struct WithRegisters(u64, u32);
+
+    impl NvmePort for WithRegisters {
+        fn admin(&mut self, entry: &[u8; NVME_ENTRY_BYTES], data: Data<'_>, _: Duration) -> NvmeAnswer {
+            if let Data::FromDrive(buffer) = data {
+                buffer[..4].copy_from_slice(&kingston()[..4]);
+                return NvmeAnswer::Completed { result: 0 };
+            }
+            match (entry[0], entry[4], &entry[44..48]) {
+                (0x7F, 4, [4, 0, 0, 0]) => NvmeAnswer::Completed { result: (self.0 >> 32) as u32 },
+                (0x7F, 4, [4, 0x0E, 0, 0]) if self.0 >> 56 & 1 == 1 => {
+                    NvmeAnswer::Completed { result: self.1 }
+                }
+                _ => NvmeAnswer::Status { field: 0x4002 },
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_in_registers_is_told_and_what_a_lost_device_answers_is_not() {
+        use Support::{No, NotTold, Yes};
+        for (capabilities, control, boot, memory) in [
+            (0x0000_0020_0F01_07FF, 1, No, No),
+            (0x0000_2020_0F01_07FF, 1, Yes, No),
+            (0x0100_2020_0F01_07FF, 0, Yes, No),
+            (0x0100_0020_0F01_07FF, 1, No, Yes),
+            (0x0100_0020_0F01_07FF, u32::MAX, No, NotTold),
+            (u64::MAX, 1, NotTold, NotTold),
+        ] {
+            let capability = survey(&mut WithRegisters(capabilities, control), 1).unwrap();
+            let facts = facts(&capability);
+            let told = (facts.boot_partitions, facts.persistent_memory);
+            assert_eq!(told, (boot, memory), "{capabilities:016X}h {control:X}h");
+        }
     }
 
     #[test]
@@ -348,9 +416,17 @@ mod tests {
         assert_eq!((facts.namespace.nsid, facts.namespace.write_protected), (3, Support::NotTold));
         assert_eq!((&facts.allocated, &facts.controllers, facts.status), (&None, &None, None));
         assert_eq!(capability.health, Health::default());
-        for name in
-            ["namespace 3", "active", "allocated", "controllers", "sanitize status", "feature 17h", "smart"]
-        {
+        for name in [
+            "namespace 3",
+            "active",
+            "allocated",
+            "controllers",
+            "sanitize status",
+            "feature 17h",
+            "smart",
+            "firmware slots",
+            "registers",
+        ] {
             let told = capability.gaps.iter().any(|gap| gap.contains(name) && gap.contains("invalid field"));
             assert!(told, "{name}: {:?}", capability.gaps);
         }

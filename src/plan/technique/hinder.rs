@@ -139,6 +139,11 @@ fn nvme_states(step: &DriveCommand, facts: &DriveFacts, nvme: &NvmeFacts) -> Vec
             format!("{}: its persistent memory region is enabled, which prohibits Sanitize", facts.title()),
             "disable the persistent memory region (PMRCTL) with the maker's tool or by a controller reset",
         )),
+        DriveCommand::NvmeSanitize(_) if nvme.firmware_waits.is_yes() => found.push(Reason::new(
+            ReasonCode::FirmwareRefused,
+            format!("{}: a firmware update waits for a reset, which prohibits Sanitize", facts.title()),
+            "power the drive off and on, so that the update is activated, then run the job again",
+        )),
         DriveCommand::NvmeSanitize(_) if nvme.status.is_none() => found.push(Reason::new(
             ReasonCode::FirmwareRefused,
             format!(

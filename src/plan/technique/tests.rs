@@ -67,6 +67,7 @@ fn nvme() -> NvmeFacts {
         rpmb_units: 0,
         boot_partitions: No,
         persistent_memory: No,
+        firmware_waits: No,
         status: Some(SanitizeStatusFacts {
             state: NvmeSanitizeState::NeverSanitized,
             command_dword: 0,
@@ -412,6 +413,7 @@ fn what_can_be_mended_is_refused_with_its_remedy_and_never_gone_around() {
             ReasonCode::Locked,
         ),
         (&purge(), nvme_drive(|facts| facts.persistent_memory = Yes), ReasonCode::FirmwareRefused),
+        (&purge(), nvme_drive(|facts| facts.firmware_waits = Yes), ReasonCode::FirmwareRefused),
         (&purge(), nvme_drive(|facts| facts.namespace.write_protected = Yes), ReasonCode::ReadOnly),
         (&purge(), nvme_drive(|facts| facts.status = None), ReasonCode::FirmwareRefused),
         (

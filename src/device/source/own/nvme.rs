@@ -39,8 +39,10 @@ pub(super) fn facts(facts: &NvmeFacts, list: &mut Facts) {
     let free = facts.unallocated_bytes.map_or_else(|| "not told".to_owned(), |bytes| bytes.to_string());
     list.add("bytes in no namespace", free, format!("{CONTROLLER}, UNVMCAP"));
     list.add("RPMB units", facts.rpmb_units.to_string(), format!("{CONTROLLER}, RPMBS bits 2:0"));
-    list.add("boot partitions", said(facts.boot_partitions), "survey");
-    list.add("persistent memory region", said(facts.persistent_memory), "survey");
+    list.add("boot partitions", said(facts.boot_partitions), "register CAP, BPS");
+    let source = "registers CAP, PMRS, and PMRCTL, EN";
+    list.add("persistent memory region enabled", said(facts.persistent_memory), source);
+    list.add("firmware update waits", said(facts.firmware_waits), "log page 03h (Firmware Slots), AFI");
 }
 
 fn sanitize(facts: &NvmeFacts, list: &mut Facts) {

@@ -62,6 +62,7 @@ const FORMAT: u8 = 0x80;
 const SECURITY_SEND: u8 = 0x81;
 const SECURITY_RECEIVE: u8 = 0x82;
 const SANITIZE: u8 = 0x84;
+const FABRICS: u8 = 0x7F;
 
 impl Nvme {
     pub(super) fn admin(
@@ -134,6 +135,10 @@ impl Nvme {
             SANITIZE if self.spec.sanicap & 7 != 0 => self.sanitize(entry),
             FORMAT => self.format(entry),
             SECURITY_SEND | SECURITY_RECEIVE => self.security(entry, sent),
+            // Property Get, the only one: a register of the controller.
+            FABRICS if byte(entry, 4) == 0x04 => {
+                Ok(Reply { result: self.register(le32(entry, 44))?, ..Reply::default() })
+            }
             _ => Err(Refusal::INVALID_OPCODE),
         }
     }
@@ -142,7 +147,7 @@ impl Nvme {
     fn may_come_now(&self, opcode: u8) -> Result<(), Refusal> {
         let always = matches!(
             opcode,
-            GET_LOG | IDENTIFY | ABORT | SET_FEATURES | GET_FEATURES | EVENT_REQUEST | KEEP_ALIVE
+            GET_LOG | IDENTIFY | ABORT | SET_FEATURES | GET_FEATURES | EVENT_REQUEST | KEEP_ALIVE | FABRICS
         );
         if always {
             return Ok(());
@@ -161,6 +166,17 @@ impl Nvme {
             return Err(Refusal::FORMAT_IN_PROGRESS);
         }
         Ok(())
+    }
+
+    /// Half of a register: CAP with a persistent memory region (bit 56) where one is enabled, and PMRCTL.
+    fn register(&self, offset: u32) -> Result<u32, Refusal> {
+        let enabled = self.core.has(QuirkName::MemoryRegionEnabled);
+        match offset {
+            0x0 => Ok(0x0F01_07FF),
+            0x4 => Ok(0x0000_0020 | (u32::from(enabled) << 24)),
+            0xE04 if enabled => Ok(1),
+            _ => Err(Refusal::INVALID_FIELD),
+        }
     }
 
     fn get_features(&self, entry: &[u8]) -> Result<Reply, Refusal> {
