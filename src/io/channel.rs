@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{NvmeDevice, ScsiDevice};
+use crate::sys::opal::OpalStatus;
 
 /// Bytes of an NVMe submission queue entry.
 pub const NVME_ENTRY_BYTES: usize = 64;
@@ -52,6 +53,11 @@ pub trait NvmePort: Send {
     /// Sends the command of a submission queue entry (64 bytes as in the NVMe base specification; command
     /// identifier and data pointer are the port's affair) and waits for its completion, at most `timeout`.
     fn admin(&mut self, entry: &[u8; NVME_ENTRY_BYTES], data: Data<'_>, timeout: Duration) -> NvmeAnswer;
+
+    /// What the kernel's TCG driver reads of the drive; `None` where it has none for it.
+    fn kernel_opal(&self) -> Option<OpalStatus> {
+        None
+    }
 }
 
 /// What came back for a SCSI command.
@@ -85,6 +91,11 @@ pub enum ScsiAnswer {
 pub trait ScsiPort: Send {
     /// Sends a command block (6, 10, 12 or 16 bytes) and waits for its end, at most `timeout`.
     fn execute(&mut self, block: &[u8], data: Data<'_>, timeout: Duration) -> ScsiAnswer;
+
+    /// What the kernel's TCG driver reads of the drive; `None` where it has none for it.
+    fn kernel_opal(&self) -> Option<OpalStatus> {
+        None
+    }
 }
 
 /// The way to give a drive commands of its own.
@@ -93,6 +104,16 @@ pub enum Channel {
     Nvme(Box<dyn NvmePort>),
     /// To a SCSI logical unit, or an ATA drive behind a translation layer.
     Scsi(Box<dyn ScsiPort>),
+}
+
+impl Channel {
+    /// What the kernel's TCG driver reads of the drive; `None` where it has none for it.
+    pub fn kernel_opal(&self) -> Option<OpalStatus> {
+        match self {
+            Self::Nvme(port) => port.kernel_opal(),
+            Self::Scsi(port) => port.kernel_opal(),
+        }
+    }
 }
 
 /// A way to a drive, and for which namespace of it the node stands.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::channel::{Data, NVME_ENTRY_BYTES, NvmeAnswer, NvmePort};
 use crate::sys::nvme::{AdminCommand, AdminData, AdminEnd, admin, namespace_id};
+use crate::sys::opal::{self, OpalStatus};
 
 /// An NVMe admin queue through the kernel.
 #[derive(Debug)]
@@ -48,6 +49,10 @@ impl NvmePort for NvmeDevice {
             AdminEnd::Status(field) => NvmeAnswer::Status { field },
             AdminEnd::Errno(errno) => NvmeAnswer::NotCompleted { errno },
         }
+    }
+
+    fn kernel_opal(&self) -> Option<OpalStatus> {
+        opal::status(self.node.as_fd()).ok()
     }
 }
 

@@ -3,6 +3,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
 use super::{Data, ScsiAnswer, ScsiPort};
+use crate::sys::opal::{self, OpalStatus};
 use crate::sys::sg::{self, Reply, Transfer};
 
 /// `driver_status` flag: sense data is there. It is set for every sense, also for one that reports success.
@@ -41,6 +42,10 @@ impl ScsiPort for ScsiDevice {
             // Every error of an ioctl has a number; one that had none would be an I/O error.
             Err(error) => ScsiAnswer::NotCompleted { errno: error.raw_os_error().unwrap_or(libc::EIO) },
         }
+    }
+
+    fn kernel_opal(&self) -> Option<OpalStatus> {
+        opal::status(self.node.as_fd()).ok()
     }
 }
 

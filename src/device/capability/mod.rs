@@ -244,6 +244,21 @@ pub struct TcgFacts {
     pub sid_is_default: Support,
     /// Raw feature codes, in order.
     pub features: Vec<u16>,
+    /// What the kernel's own driver reads of the same drive, where it has one for it: a second reader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<KernelTcg>,
+}
+
+/// What the kernel's TCG driver (`CONFIG_BLK_SED_OPAL`) reads of a drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct KernelTcg {
+    /// It takes the drive for an Opal drive.
+    pub supported: bool,
+    /// The Locking SP was activated.
+    pub locking_enabled: bool,
+    /// Some range is locked now.
+    pub locked: bool,
 }
 
 /// TCG security subsystem class.

@@ -65,6 +65,15 @@ fn tcg(facts: &TcgFacts, list: &mut Facts) {
     let source = format!("{TCG}, Block SID feature");
     list.add("TCG SID blocked", said(facts.sid_blocked), source.as_str());
     list.add("TCG SID as delivered", said(facts.sid_is_default), source);
+    if let Some(kernel) = facts.kernel {
+        let (active, locked) = (yes_or_no(kernel.locking_enabled), yes_or_no(kernel.locked));
+        let read = if kernel.supported {
+            format!("locking active: {active}, locked: {locked}")
+        } else {
+            "no Opal drive".to_owned()
+        };
+        list.add("TCG as the kernel reads it", read, "IOC_OPAL_GET_STATUS");
+    }
 }
 
 /// Yes, no, or not told.

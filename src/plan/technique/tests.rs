@@ -145,6 +145,7 @@ pub(crate) fn scsi() -> ScsiFacts {
 
 fn opal() -> TcgFacts {
     TcgFacts {
+        kernel: None,
         class: TcgClass::Opal2,
         com_id: Some(1),
         locking_enabled: Yes,
