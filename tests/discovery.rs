@@ -315,6 +315,47 @@ fn only_whole_drives_resolve() {
     assert_eq!(refused("/dev/sdq").code, ReasonCode::Missing);
 }
 
+/// Nodes of the pass-through drivers: sg beside its disk, bsg by the address, and what is no disk or has no disk node.
+#[test]
+fn a_pass_through_node_stands_for_the_disk_node_of_its_unit() {
+    let port = "sys/devices/pci0000:00/0000:03:00.0/host6/port-6:0";
+    let unit = format!("{port}/expander-6:0/port-6:0:6/end_device-6:0:6/target6:0:6/6:0:6:0");
+    let lines = [
+        format!("{unit}/scsi_generic/sg2/dev = 21:2"),
+        format!("{unit}/scsi_generic/sg2/device -> /{unit}"),
+        format!("{unit}/bsg/6:0:6:0/device -> /{unit}"),
+        format!("sys/class/scsi_generic/sg2 -> /{unit}/scsi_generic/sg2"),
+        format!("sys/class/bsg/6:0:6:0 -> /{unit}/bsg/6:0:6:0"),
+        // A member that a RAID controller hides: a disk to INQUIRY, and no disk to the kernel.
+        format!("{port}/6:0:20:0/type = 0"),
+        format!("{port}/6:0:20:0/scsi_generic/sg8/device -> /{port}/6:0:20:0"),
+        format!("sys/class/scsi_generic/sg8 -> /{port}/6:0:20:0/scsi_generic/sg8"),
+        // The enclosure itself, and the bsg node of a host.
+        format!("{port}/6:0:12:9/type = 13"),
+        format!("{port}/6:0:12:9/scsi_generic/sg9/device -> /{port}/6:0:12:9"),
+        format!("sys/class/scsi_generic/sg9 -> /{port}/6:0:12:9/scsi_generic/sg9"),
+        format!("{port}/bsg/sas_host6/device -> /{port}"),
+        format!("sys/class/bsg/sas_host6 -> /{port}/bsg/sas_host6"),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let tree = Tree::with("sas-shelf", &lines);
+    let root = tree.root();
+    for name in ["/dev/sg2", "/dev/bsg/6:0:6:0"] {
+        let drive = resolve(name, &root).unwrap();
+        assert_eq!(drive.node(), Path::new("/dev/sdc"), "{name}");
+        assert_eq!(drive, resolve("/dev/sdc", &root).unwrap(), "{name}");
+    }
+    let hidden = resolve("/dev/sg8", &root).unwrap_err();
+    assert_eq!(hidden.code, ReasonCode::NotADrive);
+    assert!(hidden.text.contains("has no disk node"), "{hidden:?}");
+    assert!(hidden.remedy.contains("echo 6:0:20:0 >/sys/bus/scsi/drivers/sd/bind"), "{hidden:?}");
+    let enclosure = resolve("/dev/sg9", &root).unwrap_err();
+    assert!(enclosure.text.contains("no disk (peripheral device type 13)"), "{enclosure:?}");
+    for name in ["/dev/bsg/sas_host6", "/dev/sg77"] {
+        assert_eq!(resolve(name, &root).unwrap_err().code, ReasonCode::Missing, "{name}");
+    }
+}
+
 #[test]
 fn the_list_reads_as_a_table_and_as_json() {
     let tree = Tree::new("sas-shelf");

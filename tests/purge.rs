@@ -17,6 +17,8 @@ mod defects;
 mod drive;
 #[path = "purge/foreign.rs"]
 mod foreign;
+#[path = "purge/formats.rs"]
+mod formats;
 #[path = "purge/honest.rs"]
 mod honest;
 #[path = "purge/ledger.rs"]

@@ -8,7 +8,7 @@ use super::table::{Column, human_bytes, render};
 use crate::certificate::show::plain;
 use crate::device::claim::{Order, StatePaths};
 use crate::device::helper::look_at_all;
-use crate::device::{Discovery, Helper, Listed, Reach, Resolved};
+use crate::device::{Discovery, Helper, Listed, Resolved};
 use crate::unit::term::word;
 use crate::unit::{Reason, ReasonCode};
 
@@ -28,8 +28,7 @@ pub struct ListArgs {
 
 /// Asks every drive that nothing uses whether it answers, side by side; one in use answers to its user.
 pub fn ask_idle(discovery: &mut Discovery, helper: &Helper, wait: Duration) {
-    let idle =
-        |listed: &&mut Listed| listed.usage.is_empty() && matches!(listed.facts.reach, Reach::Addressable(_));
+    let idle = |listed: &&mut Listed| listed.usage.is_empty() && listed.facts.geometry().is_some();
     let mut idle: Vec<&mut Listed> = discovery.drives.iter_mut().filter(idle).collect();
     let order = |listed: &&mut Listed| {
         let facts = &listed.facts;

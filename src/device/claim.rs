@@ -16,8 +16,8 @@ use super::resolve::Resolved;
 use super::root::SysRoot;
 use super::survey::survey;
 use super::{
-    Capability, Content, DeviceNumber, DriveFacts, Identity, QueueLimits, Reach, Zoned, classify, gather,
-    probe, source,
+    Capability, Content, DeviceNumber, DriveFacts, Identity, QueueLimits, Reach, Zoned, classify, format,
+    gather, probe, source,
 };
 use crate::io::{Fault, FaultKind, channel};
 use crate::sys::open::{self, Access, Direct};
@@ -299,6 +299,7 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
                 facts.capability = Some(Box::new(capability));
                 questions = Some(asked);
                 notes.extend(classify::heed(&mut facts, &mut sources));
+                format::heed(&mut facts, &mut sources);
             }
             Err(text) => notes.push(format!("{} was not asked what it can do: {text}", order.title())),
         }
@@ -308,6 +309,10 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
     if let Some(why) = out_of_reach {
         // The kernel would try for minutes, and a drive at work on its own command must not be disturbed.
         facts.content = vec![Content::unreadable(0)];
+        notes.push(format!("what {} carries was not looked at: {why}", order.title()));
+    } else if let Reach::ByCommand(geometry) = &facts.reach {
+        let (content, why) = format::content(geometry);
+        facts.content = content;
         notes.push(format!("what {} carries was not looked at: {why}", order.title()));
     } else if let Reach::Addressable(geometry) = &facts.reach {
         match probe::probe_file(&opened.file, geometry.bytes()) {
@@ -324,7 +329,7 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         Reach::Dead(reason) if reason.code == ReasonCode::NoCapacity => {
             facts.capability.as_ref().and_then(|capability| capability.why_no_capacity())
         }
-        Reach::Dead(_) | Reach::Addressable(_) => None,
+        Reach::Dead(_) | Reach::Addressable(_) | Reach::ByCommand(_) => None,
     };
     blockers.extend(capacity_held_back);
     sources.extend(source::content(&facts));

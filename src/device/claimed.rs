@@ -147,7 +147,7 @@ impl Claimed {
 
     /// From here on the drive has so many blocks: its holder has changed its capacity, and every further look expects that.
     pub fn expect_capacity(&mut self, capacity: BlockCount) {
-        if let Reach::Addressable(geometry) = &mut self.facts.reach {
+        if let Reach::Addressable(geometry) | Reach::ByCommand(geometry) = &mut self.facts.reach {
             geometry.capacity = capacity;
         }
     }
@@ -173,8 +173,14 @@ impl Claimed {
         let Some(now) = root.name_of(number).and_then(|name| gather::drive_facts(root, &name)) else {
             return gone();
         };
+        // Of blocks that only commands reach the kernel sees none, and must go on seeing none.
+        let expected = match &self.facts.reach {
+            Reach::Addressable(geometry) => geometry.bytes(),
+            Reach::ByCommand(_) | Reach::Dead(_) => 0,
+        };
         let bytes = match ioctl::size_bytes(self.file.as_fd()) {
-            Ok(0) | Err(_) => return gone(),
+            Ok(0) if expected > 0 => return gone(),
+            Err(_) => return gone(),
             Ok(bytes) => bytes,
         };
         let diskseq = ioctl::diskseq(self.file.as_fd()).ok().or(now.diskseq);
@@ -182,7 +188,7 @@ impl Claimed {
         if diskseq != self.facts.diskseq || now.diskseq != self.facts.diskseq {
             changes.push("another attachment (diskseq)");
         }
-        if self.facts.geometry().is_none_or(|geometry| geometry.bytes() != bytes) {
+        if bytes != expected {
             changes.push("another size");
         }
         if same_names(&now.identity) != same_names(&self.facts.identity) {

@@ -57,7 +57,7 @@ pub enum ContentType {
     StratisMember,
     /// Firmware RAID (Intel, DDF) member.
     FirmwareRaidMember,
-    /// Reading stopped at a medium error: there may be anything.
+    /// Reading stopped at a medium error, or nothing here knows what such a drive carries: there may be anything.
     Unreadable,
 }
 

@@ -91,7 +91,7 @@ pub fn discover(root: &SysRoot) -> Discovery {
                     leave(format!("listed, but cannot be addressed: {}", reason.text));
                     units.push(facts);
                 }
-                (Reach::Addressable(_), _) => units.push(facts),
+                (Reach::Addressable(_) | Reach::ByCommand(_), _) => units.push(facts),
             }
         }
     }

@@ -54,6 +54,9 @@ pub struct QueueLimits {
 pub enum Reach {
     /// It has blocks that can be read and written.
     Addressable(Geometry),
+    /// It has blocks that the kernel does not present (520 or 528 bytes): they are read and written by SCSI commands
+    /// through its node.
+    ByCommand(Geometry),
     /// Dead: no capacity, or a format that cannot be addressed here. It is unsanitizable, not refused.
     Dead(Reason),
 }
@@ -116,7 +119,7 @@ impl DriveFacts {
     /// Shape of the drive when it can be addressed.
     pub const fn geometry(&self) -> Option<&Geometry> {
         match &self.reach {
-            Reach::Addressable(geometry) => Some(geometry),
+            Reach::Addressable(geometry) | Reach::ByCommand(geometry) => Some(geometry),
             Reach::Dead(_) => None,
         }
     }

@@ -88,11 +88,14 @@ pub fn reach(bytes: u64, logical: u64, physical: u64) -> Reach {
     if bytes == 0 {
         return Reach::Dead(Reason::new(
             ReasonCode::NoCapacity,
-            "the drive reports no capacity: it is dead, has no medium, or is formatted with blocks of 520 or 528 bytes",
-            "Check its seat and cable; reformat it to 512 or 4096 bytes if it is healthy (sg_format), else destroy it",
+            "the kernel shows no capacity: the drive is dead, has no medium, or has blocks of 520 or 528 bytes",
+            "Ask the drive itself: expunge inspect. Blocks of 520 or 528 bytes are reached by SCSI commands; a drive that              tells no capacity of its own either is to be reseated, or destroyed",
         ));
     }
-    let size = |bytes: u64| u32::try_from(bytes).ok().and_then(|bytes| BlockSize::new(bytes).ok());
+    let size = |bytes: u64| {
+        let size = u32::try_from(bytes).ok().and_then(|bytes| BlockSize::new(bytes).ok());
+        size.filter(|size| size.is_power_of_two())
+    };
     match size(logical) {
         Some(block_size) if bytes.is_multiple_of(block_size.bytes_u64()) => Reach::Addressable(Geometry {
             block_size,

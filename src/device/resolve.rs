@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::generic::{self, Disk};
 use super::root::SysRoot;
 use super::{DeviceNumber, DriveFacts, discover, multipath, stack};
 use crate::unit::{Reason, ReasonCode};
@@ -41,7 +42,7 @@ impl Resolved {
     }
 }
 
-/// Finds the drive that `text` names: a path, `serial:…`, `wwn:…` or `bay:…`.
+/// Finds the drive that `text` names: a path (also of the pass-through node of a SCSI disk), `serial:…`, `wwn:…` or `bay:…`.
 ///
 /// # Errors
 /// `missing`, `duplicate-identity` or `not-a-drive`, each with what to name instead.
@@ -103,9 +104,10 @@ fn by_path(root: &SysRoot, path: &Path) -> Result<Resolved, Reason> {
         // In a fixture a node is a name only.
         let name =
             path.strip_prefix("/dev").ok().and_then(Path::to_str).unwrap_or_default().replace('/', "!");
-        return match root.number_of(&name) {
-            Some(number) => whole_drive(root, path, path.to_owned(), number),
-            None => Err(missing(path, "no such device")),
+        return match (root.number_of(&name), generic::named(root, &name)) {
+            (Some(number), _) => whole_drive(root, path, path.to_owned(), number),
+            (None, Some(unit)) => by_generic(root, path, &unit),
+            (None, None) => Err(missing(path, "no such device")),
         };
     }
     let real = fs::canonicalize(path).map_err(|error| missing(path, &error.to_string()))?;
@@ -114,6 +116,11 @@ fn by_path(root: &SysRoot, path: &Path) -> Result<Resolved, Reason> {
     if kind.is_block_device() {
         let number = root.number_of_path(&real).ok_or_else(|| missing(path, "it vanished"))?;
         return whole_drive(root, path, real, number);
+    }
+    if kind.is_char_device()
+        && let Some(unit) = generic::behind(root, &real)
+    {
+        return by_generic(root, path, &unit);
     }
     let what = leads(path, &real);
     if kind.is_file() {
@@ -132,6 +139,37 @@ fn by_path(root: &SysRoot, path: &Path) -> Result<Resolved, Reason> {
     } else {
         not_a_drive(format!("{shown}{what} is neither a block device nor a plain file"), name)
     })
+}
+
+/// The disk node of the unit that a pass-through node leads to: what claims and guards is that node, and commands go
+/// through it as well.
+fn by_generic(root: &SysRoot, path: &Path, unit: &Path) -> Result<Resolved, Reason> {
+    let shown = path.display();
+    match generic::disk_of(root, unit) {
+        Disk::Named(name) => {
+            let node = PathBuf::from("/dev").join(name.replace('!', "/"));
+            let number = root.number_of(&name).ok_or_else(|| missing(&node, "it vanished"))?;
+            if root.is_host() && root.number_of_path(&node) != Some(number) {
+                return Err(missing(&node, &format!("it is the disk node of {shown}, device {number}")));
+            }
+            whole_drive(root, path, node, number)
+        }
+        Disk::None { address } => Err(not_a_drive(
+            format!(
+                "{shown} leads to a SCSI disk that has no disk node: nothing would show what uses it, and nothing would \
+                 hold it"
+            ),
+            format!(
+                "have the kernel's disk driver take it: modprobe sd_mod; echo {address} \
+                 >/sys/bus/scsi/drivers/sd/bind. A RAID controller hides the members of its volumes so: have it present \
+                 them (HBA or JBOD mode)"
+            ),
+        )),
+        Disk::Other { device_type } => Err(not_a_drive(
+            format!("{shown} leads to a SCSI device that is no disk (peripheral device type {device_type})"),
+            "name a whole drive: expunge list shows them",
+        )),
+    }
 }
 
 fn missing(path: &Path, why: &str) -> Reason {

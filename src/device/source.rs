@@ -3,6 +3,7 @@ mod own;
 
 use super::root::SysRoot;
 use super::{DriveFacts, Fact, Reach, multipath};
+use crate::unit::Geometry;
 use crate::unit::term::word;
 
 pub use own::own;
@@ -111,9 +112,29 @@ fn shape_facts(facts: &DriveFacts, shape: Shape, list: &mut Facts, at: &impl Fn(
             let physical = geometry.physical_block_size.to_string();
             list.add("physical block", physical, source("BLKPBSZGET", "queue/physical_block_size"));
         }
+        Reach::ByCommand(geometry) => {
+            by_command(geometry, list);
+        }
         Reach::Dead(reason) => list.add("size", reason.text.as_str(), source("BLKGETSIZE64", "size")),
     }
     list.add("read-only", yes_or_no(facts.read_only), source("BLKROGET", "ro"));
+}
+
+fn by_command(geometry: &Geometry, list: &mut Facts) {
+    let source = "READ CAPACITY(16)";
+    list.add("size", geometry.bytes().to_string(), source);
+    list.add("logical block", geometry.block_size.to_string(), source);
+    let how = "by READ(16) and WRITE(16) alone: the kernel presents none of them";
+    list.add("blocks reached", how, "BLKGETSIZE64 and READ CAPACITY(16)");
+}
+
+/// Facts of the blocks of a drive that only commands reach; none of any other drive.
+pub fn of_command_blocks(facts: &DriveFacts) -> Vec<Fact> {
+    let mut list = Facts(Vec::new());
+    if let Reach::ByCommand(geometry) = &facts.reach {
+        by_command(geometry, &mut list);
+    }
+    list.0
 }
 
 const fn yes_or_no(flag: bool) -> &'static str {
@@ -125,7 +146,9 @@ pub fn of_file(facts: &DriveFacts) -> Vec<Fact> {
     let mut list = Facts(Vec::new());
     list.add("kind", word(facts.kind), "a plain file");
     match &facts.reach {
-        Reach::Addressable(geometry) => list.add("size", geometry.bytes().to_string(), "statx"),
+        Reach::Addressable(geometry) | Reach::ByCommand(geometry) => {
+            list.add("size", geometry.bytes().to_string(), "statx");
+        }
         Reach::Dead(reason) => list.add("size", reason.text.as_str(), "statx"),
     }
     if let Some(backing) = &facts.identity.backing {
@@ -143,7 +166,7 @@ pub fn of_capture(facts: &DriveFacts) -> Vec<Fact> {
     list.add_known("firmware", identity.firmware.as_ref(), "capture");
     list.add("kind", word(facts.kind), "capture");
     list.add_known("transport", facts.transport.as_ref(), "capture");
-    if let Reach::Addressable(geometry) = &facts.reach {
+    if let Some(geometry) = facts.geometry() {
         list.add("size", geometry.bytes().to_string(), "capture");
         list.add("logical block", geometry.block_size.to_string(), "capture");
     }

@@ -1,9 +1,10 @@
-//! A real drive behind the ports: one of two adapters over the opened descriptor, chosen when it is made.
+//! A real drive behind the ports: one of three adapters over the opened descriptor, chosen when it is made.
 use std::io;
 use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
 
+use super::by_command::CommandDisk;
 use super::sync::SyncDisk;
 use super::uring::UringDisk;
 use super::{BlockRead, BlockWrite, Fault};
@@ -18,6 +19,8 @@ pub enum Adapter {
     IoUring,
     /// One after the other by `pread` and `pwrite`: the reference, and the fallback.
     Sync,
+    /// One after the other by READ(16) and WRITE(16) to a SCSI unit whose blocks the kernel does not present.
+    ScsiCommands,
 }
 
 /// How many transfers of which size are in flight.
@@ -44,13 +47,17 @@ pub fn writer(
     geometry: Geometry,
     tuning: Tuning,
 ) -> io::Result<(Box<dyn BlockWrite>, Adapter)> {
+    if tuning.adapter == Some(Adapter::ScsiCommands) {
+        return Ok((Box::new(CommandDisk::over(file, geometry, tuning)?), Adapter::ScsiCommands));
+    }
     Ok(match uring(&file, geometry, tuning, Access::ReadWrite)? {
         Some(disk) => (Box::new(disk), Adapter::IoUring),
         None => (Box::new(SyncDisk::new(file, geometry, tuning)), Adapter::Sync),
     })
 }
 
-/// A real drive to be read only: the type has no way to write, and its ring refuses writes in the kernel.
+/// A real drive to be read only: the type has no way to write, and its ring, or the kernel for a descriptor that was
+/// opened to read, refuses writes.
 ///
 /// # Errors
 /// As for [`writer`].
@@ -59,6 +66,9 @@ pub fn reader(
     geometry: Geometry,
     tuning: Tuning,
 ) -> io::Result<(Box<dyn BlockRead>, Adapter)> {
+    if tuning.adapter == Some(Adapter::ScsiCommands) {
+        return Ok((Box::new(CommandDisk::over(file, geometry, tuning)?), Adapter::ScsiCommands));
+    }
     Ok(match uring(&file, geometry, tuning, Access::ReadOnly)? {
         Some(disk) => (Box::new(disk), Adapter::IoUring),
         None => (Box::new(SyncDisk::new(file, geometry, tuning)), Adapter::Sync),

@@ -1,6 +1,7 @@
 //! The ports to a drive, and their real adapters. The engine and the verifier know only these traits; a real
 //! device and a simulated drive both stand behind them.
 
+pub mod by_command;
 pub mod channel;
 pub mod disk;
 pub mod fault;
@@ -15,6 +16,7 @@ mod uring;
 use crate::sys::Buffer;
 use crate::unit::{Geometry, LbaRange};
 
+pub use by_command::CommandDisk;
 pub use channel::{Channel, Data, NvmeAnswer, NvmePort, Route, ScsiAnswer, ScsiPort};
 pub use disk::{Adapter, Tuning, reader, writer};
 pub use fault::{Fault, FaultKind, Treatment};

@@ -28,6 +28,7 @@ pub fn reading_order(adapter: Option<Adapter>, opened: Option<Opened>, geometry:
     let flight = match adapter {
         Some(Adapter::IoUring) => "several reads in flight (io_uring)",
         Some(Adapter::Sync) => "one read at a time (pread)",
+        Some(Adapter::ScsiCommands) => "one read at a time (READ(16) over SG_IO)",
         None => "by an adapter that was not told",
     };
     let descriptor = match opened {

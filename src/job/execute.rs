@@ -276,7 +276,7 @@ fn drive(
     };
     let means = Means {
         link: &mut worker,
-        tuning: tuning(shared.wish, &claimed.facts().queue, plan.geometry.block_size),
+        tuning: tuning(shared.wish, &claimed.facts().reach, &claimed.facts().queue, plan.geometry.block_size),
         thermometer: thermometer(shared, claimed.facts()),
         seat: seat(shared, claimed.facts()),
         secret: shared.secret.cloned(),

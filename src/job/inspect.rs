@@ -81,7 +81,7 @@ pub fn run(
     let means = Means {
         secret: None,
         link: &mut worker,
-        tuning: tuning(wish, &facts.queue, inspection.geometry.block_size),
+        tuning: tuning(wish, &facts.reach, &facts.queue, inspection.geometry.block_size),
         thermometer: crate::device::thermometer::find(&host.root, &facts.kernel_name),
         seat: None,
         stop,

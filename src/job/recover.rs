@@ -280,7 +280,7 @@ fn orders(locked: &Locked, aim: Aim) -> Vec<Order> {
     let facts = locked.facts();
     let terms = Terms {
         geometry: locked.geometry,
-        tuning: tuning(Wish::default(), &facts.queue, locked.geometry.block_size),
+        tuning: tuning(Wish::default(), &facts.reach, &facts.queue, locked.geometry.block_size),
         rules: Rules::of_kind(facts.kind),
         spent_millis: 0,
         thermometer: None,

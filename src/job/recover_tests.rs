@@ -107,7 +107,12 @@ impl Link for Scripted {
 
 fn both() -> Vec<Order> {
     let rules = Rules::of_kind(DriveKind::Rotating);
-    let tuning = tuning(Wish::default(), &QueueLimits::default(), geometry().block_size);
+    let tuning = tuning(
+        Wish::default(),
+        &Reach::Addressable(geometry()),
+        &QueueLimits::default(),
+        geometry().block_size,
+    );
     let terms = Terms { geometry: geometry(), tuning, rules, spent_millis: 0, thermometer: None };
     orders_of(&terms, Aim::Erase { mode: EraseMode::Normal }, Support::Yes)
 }

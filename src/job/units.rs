@@ -229,7 +229,7 @@ impl Crew {
             if crew.iter().any(|(known, _)| known.unit == unit) {
                 continue;
             }
-            let tuning = tuning(wish, &claimed.facts().queue, geometry.block_size);
+            let tuning = tuning(wish, &claimed.facts().reach, &claimed.facts().queue, geometry.block_size);
             let worker = Worker::start(program, claimed.descriptor())?;
             crew.push((UnitMeansOf { unit, geometry, tuning }, worker));
         }

@@ -4,9 +4,9 @@ use super::policy::{Medium, Policy};
 use super::profile::Profile;
 use super::request::{CryptoGiven, Request};
 use super::technique::{Candidate, Question, candidate, ranked_for, with_steps};
-use crate::device::DriveFacts;
 use crate::device::capability::Interface;
 use crate::device::elsewhere::Elsewhere;
+use crate::device::{DriveFacts, Reach};
 use crate::unit::term::{DriveKind, Method, Technique, word};
 use crate::unit::{Reason, ReasonCode};
 
@@ -270,13 +270,24 @@ fn unavailable(request: &Request, facts: &DriveFacts, method: Method, all: &[Can
             whys.join("; ")
         ),
         match (method, elsewhere) {
-            (Method::Purge | Method::Destroy, Some(elsewhere)) => elsewhere.instead(),
-            (Method::Purge | Method::Destroy, None) => without_purge(request),
+            (Method::Purge | Method::Destroy, Some(elsewhere)) => elsewhere.instead().to_owned(),
+            (Method::Purge | Method::Destroy, None) => {
+                format!("{}{}", without_purge(request), no_purge_by_format(facts))
+            }
             (Method::Clear, _) => {
-                "leave --technique out: an overwrite clears every block that the drive presents"
+                "leave --technique out: an overwrite clears every block that the drive presents".to_owned()
             }
         },
     )
+}
+
+/// People reformat drives of 520 bytes to use them elsewhere, and take that for an erasure.
+fn no_purge_by_format(facts: &DriveFacts) -> &'static str {
+    if matches!(facts.reach, Reach::ByCommand(_)) {
+        ". FORMAT UNIT to blocks of 512 bytes (sg_format --format --size=512) makes it usable elsewhere and is no purge"
+    } else {
+        ""
+    }
 }
 
 /// What is left where there is no purge; a profile that asks for one allows nothing lower.

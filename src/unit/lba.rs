@@ -14,31 +14,36 @@ pub struct Lba(pub u64);
 #[serde(transparent)]
 pub struct BlockCount(pub u64);
 
-/// Size of a block in bytes: a power of two from 512 to 65,536.
+/// Size of a block in bytes: a power of two from 512 to 65,536, or one of the sizes of SCSI drives that keep more than
+/// data in a block, a multiple of 4 from 520 to 65,536 (520, 524, 528, 4104, 4160, 4224). The kernel's block layer
+/// presents the powers of two only ([`Self::is_power_of_two`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct BlockSize(u32);
 
-/// A block size that Expunge cannot address, such as the 520 bytes of drives formatted with protection data.
+/// A block size that no drive has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnsupportedBlockSize(pub u32);
 
 impl fmt::Display for UnsupportedBlockSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "block size of {} bytes is not a power of two from 512 to 65536", self.0)
+        write!(f, "block size of {} bytes is neither 512 nor a multiple of 4 from 520 to 65536", self.0)
     }
 }
 
 impl std::error::Error for UnsupportedBlockSize {}
 
 impl BlockSize {
-    /// Accepts a power of two from 512 to 65,536 bytes.
+    /// Accepts 512 bytes, and multiples of 4 from 520 to 65,536: smaller ones could not hold a whole stamp of a
+    /// stamped pattern each.
     pub const fn new(bytes: u32) -> Result<Self, UnsupportedBlockSize> {
-        if bytes.is_power_of_two() && bytes >= 512 && bytes <= 65_536 {
-            Ok(Self(bytes))
-        } else {
-            Err(UnsupportedBlockSize(bytes))
-        }
+        let extended = bytes >= 520 && bytes <= 65_536 && bytes.is_multiple_of(4);
+        if bytes == 512 || extended { Ok(Self(bytes)) } else { Err(UnsupportedBlockSize(bytes)) }
+    }
+
+    /// Whether the kernel's block layer can address blocks of this size.
+    pub const fn is_power_of_two(self) -> bool {
+        self.0.is_power_of_two()
     }
 
     /// The size in bytes.
@@ -132,12 +137,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn block_sizes_outside_the_supported_powers_of_two_are_refused() {
-        for bytes in [0, 1, 256, 511, 513, 520, 528, 4104, 4160, 131_072] {
+    fn block_sizes_that_no_drive_has_are_refused() {
+        for bytes in [0, 1, 256, 511, 513, 516, 522, 4095, 65_540, 131_072] {
             assert_eq!(BlockSize::new(bytes), Err(UnsupportedBlockSize(bytes)));
         }
         for bytes in [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536] {
-            assert_eq!(BlockSize::new(bytes).unwrap().bytes(), bytes);
+            assert!(BlockSize::new(bytes).unwrap().is_power_of_two());
+        }
+        // The sizes of sg_format(8) and of the makers' manuals.
+        for bytes in [520, 524, 528, 4104, 4160, 4224] {
+            let size = BlockSize::new(bytes).unwrap();
+            assert!(size.bytes() == bytes && !size.is_power_of_two());
         }
     }
 }

@@ -91,7 +91,8 @@ reason_codes! {
     Zoned => Capability,
     /// The drive answers, but reports no capacity.
     NoCapacity => Capability,
-    /// The drive is formatted with blocks that cannot be addressed here (520 or 528 bytes).
+    /// The drive is formatted with blocks that cannot be addressed here: neither 512 bytes nor a multiple of 4 from
+    /// 520 to 65,536.
     UnsupportedFormat => Capability,
     /// The drive did not answer within its time.
     NotAnswering => Medium,

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use expunge::device::survey::survey;
-use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned};
-use expunge::io::{BlockRead as _, Channel, Route};
+use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned, format, gather};
+use expunge::io::{BlockRead as _, BlockWrite, Channel, CommandDisk, Route};
 use expunge::sim::SimIdentity;
 use expunge::sim::controller::opal::{SimTper, TperSpec};
 use expunge::sim::controller::quirk::Return;
@@ -119,6 +119,17 @@ impl Drive {
         }
     }
 
+    /// Its node as a port that moves blocks: by SCSI commands where the kernel presents none.
+    pub(crate) fn open_to_move(&self) -> Option<Box<dyn BlockWrite>> {
+        let port = self.open()?;
+        match (&self.sim, port.geometry().block_size.is_power_of_two()) {
+            (Sim::Scsi(sim), false) => {
+                Some(Box::new(CommandDisk::new(sim.port(), port.geometry(), 16 * 1024)))
+            }
+            (Sim::Scsi(_) | Sim::Nvme(_), _) => Some(Box::new(port)),
+        }
+    }
+
     pub(crate) fn oracle(&self) -> ControllerOracle {
         match &self.sim {
             Sim::Nvme(sim) => sim.oracle(),
@@ -171,7 +182,9 @@ impl Drive {
         let geometry = self.open().ok_or_else(away)?.geometry();
         let name = SimIdentity::numbered(self.number, geometry.capacity);
         let capability = survey(&mut self.route()).ok().map(Box::new);
-        Ok(DriveFacts {
+        // The kernel's disk driver gives a unit with other blocks no capacity.
+        let kernel_presents = geometry.block_size.is_power_of_two();
+        let mut facts = DriveFacts {
             node: PathBuf::from("/dev/sim0"),
             kernel_name: "sim0".to_owned(),
             device: None,
@@ -185,7 +198,10 @@ impl Drive {
             kind: self.kind,
             transport: None,
             bay: None,
-            reach: Reach::Addressable(geometry),
+            reach: match kernel_presents {
+                true => Reach::Addressable(geometry),
+                false => gather::reach(0, 512, 512),
+            },
             queue: QueueLimits::default(),
             zoned: Zoned::None,
             read_only: false,
@@ -194,6 +210,11 @@ impl Drive {
             other_paths: Vec::new(),
             content: Vec::new(),
             capability,
-        })
+        };
+        format::heed(&mut facts, &mut Vec::new());
+        if let Reach::ByCommand(geometry) = &facts.reach {
+            facts.content = format::content(geometry).0;
+        }
+        Ok(facts)
     }
 }

@@ -249,12 +249,12 @@ impl Bay {
         self.node.as_mut().is_some_and(|node| node.current_bytes().is_ok())
     }
 
-    fn opened(&mut self) -> io::Result<SimBlockPort> {
+    fn opened(&mut self) -> io::Result<Box<dyn BlockWrite>> {
         let gone = || io::Error::from_raw_os_error(libc::ENODEV);
         if !self.is_attached() {
             return Err(gone());
         }
-        self.drive.open().ok_or_else(gone)
+        self.drive.open_to_move().ok_or_else(gone)
     }
 
     fn way(&mut self) -> Option<Route> {
@@ -264,11 +264,11 @@ impl Bay {
 
 impl serve::Drive for Bay {
     fn writer(&mut self, _terms: &Terms) -> io::Result<(Box<dyn BlockWrite>, Adapter)> {
-        Ok((Box::new(self.opened()?), Adapter::Sync))
+        Ok((self.opened()?, Adapter::Sync))
     }
 
     fn reader(&mut self, _terms: &Terms) -> io::Result<(Box<dyn BlockRead>, Adapter, Opened)> {
-        Ok((Box::new(self.opened()?), Adapter::Sync, Opened::Anew))
+        Ok((self.opened()?, Adapter::Sync, Opened::Anew))
     }
 
     fn route(&mut self) -> Way {

@@ -112,7 +112,7 @@ pub(crate) fn facts(spec: &DriveSpec, drive: &SimIdentity, dice: &mut Dice) -> D
         1 => facts.zoned = Zoned::HostManaged,
         2 => facts.identity = Identity::default(),
         3 => facts.reach = dead(ReasonCode::NoCapacity, "the drive reports no capacity"),
-        4 => facts.reach = dead(ReasonCode::UnsupportedFormat, "520-byte blocks"),
+        4 => facts.reach = dead(ReasonCode::UnsupportedFormat, "blocks of 300 bytes"),
         5 => facts.reach = dead(ReasonCode::UnsupportedFormat, "528-byte blocks"),
         6 => facts.zoned = Zoned::HostAware,
         _ => {}

@@ -43,11 +43,15 @@ pub struct ScsiFacts {
 }
 
 impl ScsiFacts {
+    /// Whether the kernel's disk driver presents blocks of this size (drivers/scsi/sd.c, `sd_read_capacity`).
+    pub const fn has_common_blocks(&self) -> bool {
+        matches!(self.block_bytes, 512 | 1024 | 2048 | 4096)
+    }
+
     /// What is out of the ordinary in how the unit is formatted, in words: blocks that `sd` does not address (520 or
     /// 528 bytes), or protection information. Such a unit is reached by SCSI commands, and its format is kept.
     pub fn unusual_format(&self) -> Option<String> {
-        let addressed = matches!(self.block_bytes, 512 | 1024 | 2048 | 4096);
-        match (addressed, self.protection) {
+        match (self.has_common_blocks(), self.protection) {
             (true, 0) => None,
             (true, kind) => Some(format!("protection information of type {kind}")),
             (false, 0) => Some(format!("blocks of {} bytes", self.block_bytes)),

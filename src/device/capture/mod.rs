@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DriveFacts, Reach};
+use super::DriveFacts;
 use crate::io::{NvmeAnswer, ScsiAnswer};
 use crate::unit::digest::{from_hex, to_hex};
 
@@ -140,7 +140,7 @@ impl Capture {
                 return Err(NotACapture::Bytes { index });
             }
         }
-        if let Reach::Addressable(geometry) = &capture.drive.reach
+        if let Some(geometry) = capture.drive.geometry()
             && geometry.capacity.0 == 0
         {
             return Err(NotACapture::Form { text: "the drive has no blocks".to_owned() });

@@ -1,4 +1,5 @@
 use super::*;
+use crate::device::Reach;
 use crate::device::capability::Interface;
 use crate::device::survey::survey;
 use crate::device::{Identity, QueueLimits, Zoned};

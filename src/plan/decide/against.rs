@@ -13,12 +13,14 @@ pub(super) const BLOCKS_END: u64 = 1 << 53;
 pub(super) fn addressable(facts: &DriveFacts) -> Result<Geometry, Reason> {
     match &facts.reach {
         Reach::Dead(reason) => Err(reason.clone()),
-        Reach::Addressable(geometry) if geometry.capacity.is_zero() => Err(Reason::new(
-            ReasonCode::NoCapacity,
-            format!("{} reports no capacity", facts.title()),
-            "destroy the drive: it cannot be sanitized here",
-        )),
-        Reach::Addressable(geometry) => {
+        Reach::Addressable(geometry) | Reach::ByCommand(geometry) if geometry.capacity.is_zero() => {
+            Err(Reason::new(
+                ReasonCode::NoCapacity,
+                format!("{} reports no capacity", facts.title()),
+                "destroy the drive: it cannot be sanitized here",
+            ))
+        }
+        Reach::Addressable(geometry) | Reach::ByCommand(geometry) => {
             if geometry.bytes() < BYTES_END && geometry.capacity.0 < BLOCKS_END {
                 Ok(*geometry)
             } else {

@@ -232,7 +232,7 @@ fn membership_must_be_repeated_in_full_and_nothing_else_may_be_named() {
 
 #[test]
 fn dead_drives_are_unsanitizable_whatever_else_is_wrong() {
-    let dead = Reason::new(ReasonCode::UnsupportedFormat, "520-byte blocks", "destroy it");
+    let dead = Reason::new(ReasonCode::UnsupportedFormat, "blocks of 300 bytes", "destroy it");
     let mut facts = drive(DriveKind::Flash);
     facts.reach = Reach::Dead(dead.clone());
     facts.identity = Identity::default();

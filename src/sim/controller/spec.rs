@@ -9,7 +9,7 @@ pub struct Shape {
     pub seed: u64,
     /// Number of the drive; its old data and its names carry it.
     pub drive: u64,
-    /// Bytes of a block: 512 or 4096.
+    /// Bytes of a block: 512 or 4096; of a SCSI drive also 520, 528, 4104 and the like.
     pub block_bytes: u32,
     /// Addresses up to the native end, at least 1.
     pub blocks: u64,

@@ -1,0 +1,45 @@
+//! Units that are formatted so that the kernel's disk driver presents none of their blocks (520 or 528 bytes, say).
+//! The driver gives their node no capacity (drivers/scsi/sd.c, "Unsupported sector size"), but the node takes SCSI
+//! commands like any other, and can be claimed and guarded like any other.
+use super::capability::Interface;
+use super::{Content, DriveFacts, Fact, Reach};
+use crate::unit::{BlockCount, BlockSize, Geometry, Reason, ReasonCode};
+
+/// Takes the shape of such a unit from its own word, in facts and in their list.
+pub fn heed(facts: &mut DriveFacts, sources: &mut Vec<Fact>) {
+    let Some(reach) = by_command(facts) else { return };
+    facts.reach = reach;
+    sources.retain(|fact| fact.name != "size");
+    sources.extend(super::source::of_command_blocks(facts));
+}
+
+/// How the blocks of a unit are reached that has no capacity for the kernel, where its own word is another.
+fn by_command(facts: &DriveFacts) -> Option<Reach> {
+    let Interface::Scsi(told) = &facts.capability.as_deref()?.interface else { return None };
+    let without = matches!(&facts.reach, Reach::Dead(reason) if reason.code == ReasonCode::NoCapacity);
+    if !without || told.blocks == 0 || told.has_common_blocks() {
+        return None;
+    }
+    Some(match BlockSize::new(told.block_bytes) {
+        Ok(block_size) => Reach::ByCommand(Geometry {
+            block_size,
+            physical_block_size: block_size,
+            capacity: BlockCount(told.blocks),
+        }),
+        Err(_) => Reach::Dead(Reason::new(
+            ReasonCode::UnsupportedFormat,
+            format!("the drive has blocks of {} bytes, which cannot be addressed here", told.block_bytes),
+            "Reformat it to 512 or 4096 bytes if it is healthy (sg_format --format --size=512), else destroy it",
+        )),
+    })
+}
+
+/// What lies on a drive whose blocks are reached by command, and why it is not told: no file system, volume or array of
+/// Linux stands on such blocks, and what storage systems keep there is not known here.
+pub fn content(geometry: &Geometry) -> (Vec<Content>, String) {
+    let why = format!(
+        "its blocks have {} bytes, as those of storage systems, whose content is not recognized here",
+        geometry.block_size
+    );
+    (vec![Content::unreadable(0)], why)
+}

@@ -1,0 +1,253 @@
+//! Blocks by SCSI commands: READ(16), WRITE(16) and SYNCHRONIZE CACHE(10), one after the other. For units whose blocks
+//! the kernel's block layer does not present: its disk driver gives a unit with blocks of 520 or 528 bytes no capacity.
+//!
+//! Bytes: SBC, from memory; sg3_utils sends the same. No protection information is moved (RDPROTECT and WRPROTECT are
+//! zero): a unit that keeps some makes and checks it by itself. Sense becomes the errno that the kernel's block layer
+//! would give (`scsi_result_to_blk_status`, from memory), so that the engine treats both kinds of drives alike.
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use super::presence::Sentry;
+use super::{
+    BlockRead, BlockWrite, Completion, Data, Fault, Presence, ScsiAnswer, ScsiDevice, ScsiPort, Transfer,
+    Tuning,
+};
+use crate::sys::Buffer;
+use crate::unit::Geometry;
+
+/// Longest transfer in bytes: what every host adapter takes in one command.
+pub const TRANSFER_BYTES_MAX: u32 = 128 << 10;
+
+/// How long a read or write may take: the kernel gives a disk half of it, and tries again.
+const MOVE: Duration = Duration::from_secs(60);
+/// How long a flush may take.
+const FLUSH: Duration = Duration::from_secs(180);
+/// How often a command is sent that the unit did not look at, or aborted: as often as the kernel tries.
+const ATTEMPTS: u32 = 5;
+
+const GOOD: u8 = 0x00;
+const CHECK_CONDITION: u8 = 0x02;
+const BUSY: u8 = 0x08;
+const RESERVATION_CONFLICT: u8 = 0x18;
+const TASK_SET_FULL: u8 = 0x28;
+
+/// Host status of a command that timed out (`DID_TIME_OUT`).
+const HOST_TIMED_OUT: u16 = 0x03;
+
+/// A SCSI logical unit as a drive with blocks.
+#[derive(Debug)]
+pub struct CommandDisk<P> {
+    port: P,
+    geometry: Geometry,
+    transfer_bytes: u32,
+    /// What was carried out and not yet reaped.
+    done: Vec<Completion>,
+    /// The node below the port, where there is one.
+    node: Option<(OwnedFd, Sentry)>,
+}
+
+impl CommandDisk<ScsiDevice> {
+    /// Over an open block device node.
+    ///
+    /// # Errors
+    /// When the descriptor cannot be duplicated.
+    pub(super) fn over(node: OwnedFd, geometry: Geometry, tuning: Tuning) -> io::Result<Self> {
+        let sentry = Sentry::new(&node);
+        let port = ScsiDevice::new(node.try_clone()?);
+        Ok(Self { node: Some((node, sentry)), ..Self::new(port, geometry, tuning.transfer_bytes) })
+    }
+}
+
+impl<P: ScsiPort> CommandDisk<P> {
+    /// Over any port. `transfer_bytes` is cut to whole blocks and to [`TRANSFER_BYTES_MAX`], and is at least a block.
+    pub fn new(port: P, geometry: Geometry, transfer_bytes: u32) -> Self {
+        let blocks = geometry.blocks_in(u64::from(transfer_bytes.min(TRANSFER_BYTES_MAX)));
+        let transfer_bytes = u32::try_from(geometry.byte_length(blocks)).unwrap_or(TRANSFER_BYTES_MAX);
+        Self { port, geometry, transfer_bytes, done: Vec::new(), node: None }
+    }
+
+    fn length(&self, transfer: &Transfer) -> usize {
+        let length = self.geometry.byte_length(transfer.range.count());
+        usize::try_from(length).expect("a transfer fits its buffer")
+    }
+
+    /// Sends a command until the unit has looked at it; how many bytes it moved.
+    fn send(&mut self, block: &[u8], mut data: Data<'_>, timeout: Duration) -> Result<u32, Fault> {
+        let mut last = Fault::from_errno(libc::EIO);
+        for _ in 0..ATTEMPTS {
+            let data = match &mut data {
+                Data::None => Data::None,
+                Data::FromDrive(buffer) => Data::FromDrive(buffer),
+                Data::ToDrive(bytes) => Data::ToDrive(bytes),
+            };
+            match judge(&self.port.execute(block, data, timeout)) {
+                Judged::Moved(bytes) => return Ok(bytes),
+                Judged::Fault(fault) => return Err(fault),
+                Judged::Again(fault) => last = fault,
+            }
+        }
+        Err(last)
+    }
+
+    /// Blocks and bytes of a block as the unit says now, by READ CAPACITY(16).
+    fn capacity(&mut self) -> io::Result<(u64, u32)> {
+        let mut told = [0; 32];
+        let mut block = [0; 16];
+        // SERVICE ACTION IN(16), READ CAPACITY(16), room for 32 bytes.
+        (block[0], block[1], block[13]) = (0x9e, 0x10, 32);
+        let moved = self.send(&block, Data::FromDrive(&mut told), MOVE);
+        let moved = moved.map_err(|fault| io::Error::from_raw_os_error(fault.errno))?;
+        let (Some(last), Some(bytes)) = (told.first_chunk::<8>(), told[8..].first_chunk::<4>()) else {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        };
+        if moved < 12 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok((u64::from_be_bytes(*last).saturating_add(1), u32::from_be_bytes(*bytes)))
+    }
+}
+
+/// READ(16) or WRITE(16).
+fn move_block(operation: u8, transfer: &Transfer) -> [u8; 16] {
+    let count = u32::try_from(transfer.range.count().0).expect("a transfer has fewer than 2^32 blocks");
+    let mut block = [0; 16];
+    block[0] = operation;
+    block[2..10].copy_from_slice(&transfer.range.first().0.to_be_bytes());
+    block[10..14].copy_from_slice(&count.to_be_bytes());
+    block
+}
+
+const READ_16: u8 = 0x88;
+const WRITE_16: u8 = 0x8a;
+/// SYNCHRONIZE CACHE(10) of the whole unit, answered when it is done.
+const SYNCHRONIZE_CACHE: [u8; 10] = [0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// What an answer means for a transfer.
+enum Judged {
+    Moved(u32),
+    Fault(Fault),
+    /// The unit did not look at it.
+    Again(Fault),
+}
+
+fn judge(answer: &ScsiAnswer) -> Judged {
+    let fault = |errno| Judged::Fault(Fault::from_errno(errno));
+    match answer {
+        ScsiAnswer::Answered { status: GOOD, moved, .. } => Judged::Moved(*moved),
+        ScsiAnswer::Answered { status: CHECK_CONDITION, sense, moved } => judge_sense(sense, *moved),
+        ScsiAnswer::Answered { status: RESERVATION_CONFLICT, .. } => fault(libc::EBADE),
+        ScsiAnswer::Answered { status: BUSY | TASK_SET_FULL, .. } => fault(libc::EBUSY),
+        ScsiAnswer::Answered { .. } => fault(libc::EIO),
+        ScsiAnswer::Transport { host: HOST_TIMED_OUT, .. } => fault(libc::ETIMEDOUT),
+        ScsiAnswer::Transport { .. } => fault(libc::ENOLINK),
+        ScsiAnswer::NotCompleted { errno } => fault(*errno),
+    }
+}
+
+/// Key and additional sense code, of fixed (70h) or descriptor format (72h); deferred ones (71h, 73h) are about
+/// an earlier command and tell nothing of this one.
+fn key_and_code(sense: &[u8]) -> Option<(u8, u8)> {
+    match sense.first()? & 0x7f {
+        0x70 => Some((sense.get(2)? & 0x0f, sense.get(12).copied().unwrap_or(0))),
+        0x72 => Some((sense.get(1)? & 0x0f, *sense.get(2)?)),
+        _ => None,
+    }
+}
+
+fn judge_sense(sense: &[u8], moved: u32) -> Judged {
+    let errno = match key_and_code(sense) {
+        // No sense, recovered error.
+        Some((0x0 | 0x1, _)) => return Judged::Moved(moved),
+        // Unit attention; an earlier command's error; a command that was aborted, but not for its protection information.
+        Some((0x6, _)) | None => return Judged::Again(Fault::from_errno(libc::EIO)),
+        Some((0xb, 0x10)) => libc::EILSEQ,
+        Some((0xb, _)) => return Judged::Again(Fault::from_errno(libc::EIO)),
+        // Medium error.
+        Some((0x3, _)) => libc::ENODATA,
+        // Hardware error, illegal request, blank check, volume overflow, miscompare.
+        Some((0x4 | 0x5 | 0x8 | 0xd | 0xe, _)) => libc::EREMOTEIO,
+        // Data protect: write protection, and everything that locks.
+        Some((0x7, 0x27)) => libc::EROFS,
+        Some((0x7, _)) => libc::EACCES,
+        Some(_) => libc::EIO,
+    };
+    Judged::Fault(Fault::from_errno(errno))
+}
+
+/// Whether all bytes came.
+fn whole(moved: Result<u32, Fault>, length: usize) -> Result<(), Fault> {
+    let moved = moved?;
+    if usize::try_from(moved).is_ok_and(|moved| moved >= length) {
+        Ok(())
+    } else {
+        Err(Fault::short(u64::from(moved)))
+    }
+}
+
+impl<P: ScsiPort> BlockRead for CommandDisk<P> {
+    fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    fn submit_read(&mut self, mut transfer: Transfer) -> Result<(), Transfer> {
+        let length = self.length(&transfer);
+        let block = move_block(READ_16, &transfer);
+        let data = Data::FromDrive(&mut transfer.buffer.as_mut_slice()[..length]);
+        let result = whole(self.send(&block, data, MOVE), length);
+        self.done.push(Completion { transfer, result });
+        Ok(())
+    }
+
+    fn reap(&mut self, done: &mut Vec<Completion>) -> io::Result<()> {
+        done.append(&mut self.done);
+        Ok(())
+    }
+
+    fn take_buffers(&mut self) -> Vec<Buffer> {
+        vec![Buffer::new(self.transfer_bytes as usize)]
+    }
+
+    fn transfer_bytes(&self) -> u64 {
+        u64::from(self.transfer_bytes)
+    }
+
+    fn current_bytes(&mut self) -> io::Result<u64> {
+        let (blocks, bytes) = self.capacity()?;
+        let same_format = bytes == self.geometry.block_size.bytes();
+        Ok(if same_format { blocks.saturating_mul(u64::from(bytes)) } else { 0 })
+    }
+
+    fn presence(&mut self) -> Presence {
+        // The kernel sees no bytes there: the unit is asked for its size.
+        if let Some((node, sentry)) = &self.node {
+            match sentry.presence(node, 0) {
+                Presence::Here => {}
+                away @ (Presence::Gone | Presence::Another) => return away,
+            }
+        }
+        match self.current_bytes() {
+            Ok(bytes) if bytes >= self.geometry.bytes() => Presence::Here,
+            Ok(_) | Err(_) => Presence::Gone,
+        }
+    }
+}
+
+impl<P: ScsiPort> BlockWrite for CommandDisk<P> {
+    fn submit_write(&mut self, transfer: Transfer) -> Result<(), Transfer> {
+        let length = self.length(&transfer);
+        let block = move_block(WRITE_16, &transfer);
+        let data = Data::ToDrive(&transfer.buffer.as_slice()[..length]);
+        let result = whole(self.send(&block, data, MOVE), length);
+        self.done.push(Completion { transfer, result });
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        self.send(&SYNCHRONIZE_CACHE, Data::None, FLUSH).map(drop)
+    }
+}
+
+#[cfg(test)]
+#[path = "by_command_tests.rs"]
+mod tests;
