@@ -11,6 +11,8 @@ mod bench;
 mod drives;
 #[path = "vm/emulated.rs"]
 mod emulated;
+#[path = "vm/formats.rs"]
+mod formats;
 #[path = "vm/gate.rs"]
 mod gate;
 #[path = "vm/guards.rs"]
