@@ -14,8 +14,7 @@ use expunge::unit::ReasonCode;
 
 fn claimed(drive: &Loop) -> Claimed {
     let helper = Helper { program: env!("CARGO_BIN_EXE_expunge").into(), arguments: Vec::new() };
-    let order =
-        Order { drive: resolve(drive.text(), &SysRoot::host()).unwrap(), state: StatePaths::default() };
+    let order = Order::new(resolve(drive.text(), &SysRoot::host()).unwrap(), StatePaths::default());
     claim(&helper, &order, Duration::from_secs(60)).expect("nothing uses it")
 }
 

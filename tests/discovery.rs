@@ -395,7 +395,7 @@ fn a_fixture_is_never_opened() {
     if let expunge::device::Resolved::Node { node, .. } = &mut drive {
         *node = root.dev.join("sdc");
     }
-    let order = Order { drive, state: StatePaths::default() };
+    let order = Order::new(drive, StatePaths::default());
     let refusal = claim_here(&root, &order, &[], &GuardSet::all()).unwrap_err();
     assert_eq!(refusal.reasons[0].code, ReasonCode::Missing);
 }

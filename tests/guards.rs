@@ -28,7 +28,7 @@ fn helper() -> Helper {
 
 fn order(node: &Path) -> Order {
     let drive = resolve(node.to_str().unwrap(), &SysRoot::host()).unwrap();
-    Order { drive, state: StatePaths::default() }
+    Order::new(drive, StatePaths::default())
 }
 
 fn try_claim(order: &Order) -> Result<Claimed, Box<Refusal>> {
@@ -472,10 +472,8 @@ fn a_node_that_became_another_drive_is_noticed_before_and_after_the_claim() {
 fn two_names_of_one_drive_are_one_drive() {
     let drive = Loop::new(16);
     let facts = try_claim(&order(&drive.node)).unwrap().into_parts().1;
-    let file = try_claim(&Order {
-        drive: resolve(drive.backing.to_str().unwrap(), &SysRoot::host()).unwrap(),
-        state: StatePaths::default(),
-    });
+    let named = resolve(drive.backing.to_str().unwrap(), &SysRoot::host()).unwrap();
+    let file = try_claim(&Order::new(named, StatePaths::default()));
     // The file is the backing of the loop device, so it cannot even be claimed beside it.
     let refusal = *file.expect_err("a loop device stands on it");
     assert_eq!(codes(&refusal), [ReasonCode::LoopBacking].into(), "{:#?}", refusal.reasons);

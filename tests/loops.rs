@@ -17,7 +17,7 @@ use expunge::unit::ReasonCode;
 
 fn order(node: &Path) -> Order {
     let drive = resolve(node.to_str().unwrap(), &SysRoot::host()).unwrap();
-    Order { drive, state: StatePaths::default() }
+    Order::new(drive, StatePaths::default())
 }
 
 fn refused(order: &Order) -> Refusal {

@@ -68,7 +68,7 @@ pub fn look(
         return from_file(file).map_err(|reason| vec![reason]);
     }
     let drive = resolve(&args.subject(), root).map_err(|reason| vec![reason])?;
-    helper::look(helper, &Order { drive, state }, LOOK_WAIT)
+    helper::look(helper, &Order::new(drive, state), LOOK_WAIT)
 }
 
 /// What a capture tells, read by the same code as a drive.
@@ -88,7 +88,7 @@ fn from_file(file: &Path) -> Result<Seen, Reason> {
     }
     let sources = source::of_capture(&facts);
     let notes = vec!["read from a capture: no drive was asked, and nobody knows who uses it".to_owned()];
-    Ok(Seen { facts, sources, blockers: Vec::new(), notes, questions: None })
+    Ok(Seen { facts, sources, blockers: Vec::new(), notes, questions: None, held_back: None })
 }
 
 /// Writes the capture of a drive into a new file.

@@ -34,7 +34,7 @@ pub fn ask_idle(discovery: &mut Discovery, helper: &Helper, wait: Duration) {
         let facts = &listed.facts;
         let (node, name) = (facts.node.clone(), facts.kernel_name.clone());
         let drive = Resolved::Node { node, name, number: facts.device?, diskseq: facts.diskseq };
-        Some(Order { drive, state: StatePaths::default() })
+        Some(Order::new(drive, StatePaths::default()))
     };
     let orders: Vec<Order> = idle.iter().filter_map(order).collect();
     let answers = look_at_all(helper, &orders, wait);

@@ -133,7 +133,7 @@ fn attempt(args: &UnfreezeArgs, root: &SysRoot, helper: &Helper) -> Answer {
         Err(reason) => return refused(None, None, vec![reason]),
     };
     // The claim keeps everybody away from the drive until its power is gone.
-    let claimed = match claim(helper, &Order { drive, state: state.clone() }, CLAIM_WAIT) {
+    let claimed = match claim(helper, &Order::new(drive, state.clone()), CLAIM_WAIT) {
         Ok(claimed) => claimed,
         Err(refusal) => {
             let facts = refusal.seen.map(|seen| seen.facts);
@@ -212,7 +212,7 @@ fn wait_for(
     loop {
         let seen = find_again(root, facts)
             .map_err(|reason| vec![reason])
-            .and_then(|drive| helper::look(helper, &Order { drive, state: state.clone() }, LOOK));
+            .and_then(|drive| helper::look(helper, &Order::new(drive, state.clone()), LOOK));
         match seen {
             Err(_) if begin.elapsed() < BACK => std::thread::sleep(LOOK_STEP),
             settled => return settled.map(|seen| seen.facts),

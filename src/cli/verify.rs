@@ -79,7 +79,7 @@ pub fn run(args: &VerifyArgs) -> Exit {
 
 fn open(args: &VerifyArgs, host: &Host) -> Result<Inspection, Vec<Reason>> {
     let drive = resolve(&args.device, &host.root).map_err(|reason| vec![reason])?;
-    let order = Order { drive, state: StatePaths(host.directories.all()) };
+    let order = Order::new(drive, StatePaths(host.directories.all()));
     let claimed: Claimed = claim(&host.helper, &order, CLAIM_WAIT).map_err(|refusal| refusal.reasons)?;
     let geometry: Geometry = *claimed.facts().geometry().ok_or_else(|| {
         vec![Reason::new(ReasonCode::NoCapacity, "the drive has no blocks that can be read", "destroy it")]

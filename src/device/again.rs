@@ -48,7 +48,8 @@ fn missing(title: &str) -> Reason {
     Reason::new(
         ReasonCode::Missing,
         format!("the drive {title} is not attached"),
-        "attach it, at whatever place, and try again; expunge list shows what is there",
+        "attach it, at whatever place, and try again; expunge list shows what is there. A SCSI drive that has no node because \
+         it did not answer when the host started: echo '- - -' >/sys/class/scsi_host/hostN/scan",
     )
 }
 

@@ -9,6 +9,7 @@ use nix::libc;
 use serde::{Deserialize, Serialize};
 
 use super::capture::{Questions, recording};
+use super::format::HeldBack;
 use super::guard::{FileTarget, Findings, Guard, GuardSet, Scene, Target};
 use super::helper::Seen;
 use super::identity::BackingFile;
@@ -17,7 +18,7 @@ use super::root::SysRoot;
 use super::survey::survey;
 use super::{
     Capability, Content, DeviceNumber, DriveFacts, Identity, QueueLimits, Reach, Zoned, classify, format,
-    gather, probe, source,
+    gather, probe, rescan, source,
 };
 use crate::io::{Fault, FaultKind, channel};
 use crate::sys::open::{self, Access, Direct};
@@ -40,9 +41,18 @@ pub struct Order {
     pub drive: Resolved,
     /// What must not lie on it.
     pub state: StatePaths,
+    /// Its blocks as they were when a job began that is gone on with: while a SCSI drive sanitizes itself, it tells
+    /// nobody how many it has.
+    #[serde(default)]
+    pub shape: Option<Reach>,
 }
 
 impl Order {
+    /// For a drive of which nothing is known from before.
+    pub const fn new(drive: Resolved, state: StatePaths) -> Self {
+        Self { drive, state, shape: None }
+    }
+
     /// How messages call the drive before it is known better.
     pub fn title(&self) -> String {
         self.drive.node().display().to_string()
@@ -143,11 +153,28 @@ fn attempt(
     if seen.facts.read_only {
         reasons.push(read_only(order));
     }
+    if reasons.is_empty() && seen.held_back == Some(HeldBack::ByKernel) {
+        seen = looked_at_again(root, order, &opened, seen)?;
+        reasons.append(&mut seen.blockers);
+    }
     if reasons.is_empty() {
         Ok(ClaimedHere { file: opened.file, seen })
     } else {
         Err(Box::new(Refusal { reasons, seen: Some(seen) }))
     }
+}
+
+/// Has the kernel ask a drive for its size that could not tell it before, and looks at it once more.
+fn looked_at_again(
+    root: &SysRoot,
+    order: &Order,
+    opened: &Opened,
+    before: Seen,
+) -> Result<Seen, Box<Refusal>> {
+    let Some(geometry) = before.facts.geometry() else { return Ok(before) };
+    // Whatever comes of it: the size that the kernel tells in the end is what counts.
+    drop(rescan::follow(root, opened.file.as_fd(), geometry.bytes()));
+    examine(root, order, opened).map_err(|reasons| Box::new(Refusal { reasons, seen: Some(before) }))
 }
 
 /// All guards run although the opening failed, so that every blocker is named at once.
@@ -291,7 +318,7 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         }
         Resolved::File { path } => file_facts(path, opened),
     };
-    let (mut notes, mut questions) = (Vec::new(), None);
+    let (mut notes, mut questions, mut held_back) = (Vec::new(), None, None);
     if facts.device.is_some() {
         match ask(&opened.file) {
             Ok(None) => {}
@@ -300,6 +327,7 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
                 questions = Some(asked);
                 notes.extend(classify::heed(&mut facts, &mut sources));
                 format::heed(&mut facts, &mut sources);
+                held_back = format::held_back(&mut facts, order.shape.as_ref());
             }
             Err(text) => notes.push(format!("{} was not asked what it can do: {text}", order.title())),
         }
@@ -310,6 +338,8 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         // The kernel would try for minutes, and a drive at work on its own command must not be disturbed.
         facts.content = vec![Content::unreadable(0)];
         notes.push(format!("what {} carries was not looked at: {why}", order.title()));
+    } else if held_back.is_some() {
+        facts.content = vec![Content::unreadable(0)];
     } else if let Reach::ByCommand(geometry) = &facts.reach {
         let (content, why) = format::content(geometry);
         facts.content = content;
@@ -339,7 +369,13 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
             "the file system of {path} has no direct I/O: a read-back may be answered from memory"
         ));
     }
-    Ok(Seen { facts, sources, blockers, notes, questions })
+    if held_back.is_some() {
+        notes.push(format!(
+            "the kernel has no size of {}: it has what it had when the job began",
+            order.title()
+        ));
+    }
+    Ok(Seen { facts, sources, blockers, notes, questions, held_back })
 }
 
 /// What the drive says that it can do, and how it was asked; `None` when its driver takes no commands.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::claim::{Order, PATIENCE, PATIENCE_STEP, Refusal, StatePaths};
+use super::format::HeldBack;
 use super::guard::{FileTarget, Guard, GuardSet, Scene, Target};
 use super::helper::{self, Answer, Helper, HelperMode};
 use super::resolve::Resolved;
@@ -23,6 +24,8 @@ pub struct Claimed {
     notes: Vec<String>,
     state: StatePaths,
     target: Target,
+    /// Whether the kernel had no size of it when it was claimed.
+    held_back: Option<HeldBack>,
     /// Other units of the drive, where a command concerns them: held and looked at with it.
     units: Vec<Self>,
 }
@@ -64,6 +67,7 @@ pub fn claim(helper: &Helper, order: &Order, wait: Duration) -> Result<Claimed, 
         facts: seen.facts,
         sources: seen.sources,
         notes: seen.notes,
+        held_back: seen.held_back,
         state,
         target,
         units: Vec::new(),
@@ -179,6 +183,8 @@ impl Claimed {
             Reach::ByCommand(_) | Reach::Dead(_) => 0,
         };
         let bytes = match ioctl::size_bytes(self.file.as_fd()) {
+            // Until the kernel looks again, it has no size of a drive that could not tell it.
+            Ok(0) if self.held_back.is_some() => expected,
             Ok(0) if expected > 0 => return gone(),
             Err(_) => return gone(),
             Ok(bytes) => bytes,

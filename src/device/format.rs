@@ -1,7 +1,10 @@
 //! Units that are formatted so that the kernel's disk driver presents none of their blocks (520 or 528 bytes, say).
 //! The driver gives their node no capacity (drivers/scsi/sd.c, "Unsupported sector size"), but the node takes SCSI
 //! commands like any other, and can be claimed and guarded like any other.
+use serde::{Deserialize, Serialize};
+
 use super::capability::Interface;
+use super::capability::scsi::ScsiFacts;
 use super::{Content, DriveFacts, Fact, Reach};
 use crate::unit::{BlockCount, BlockSize, Geometry, Reason, ReasonCode};
 
@@ -42,4 +45,36 @@ pub fn content(geometry: &Geometry) -> (Vec<Content>, String) {
         geometry.block_size
     );
     (vec![Content::unreadable(0)], why)
+}
+
+/// Who keeps back the size of a drive that is known from before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldBack {
+    /// The drive: it is at work on itself, or shut since that failed, and answers READ CAPACITY with that.
+    ByDrive,
+    /// The kernel: it asked when the drive did not tell, and has not asked since.
+    ByKernel,
+}
+
+/// Gives a drive without capacity the shape that it had before, where it is clear why it has none now: a SCSI drive that
+/// sanitizes itself does not tell the kernel how large it is, and the kernel does not ask again by itself.
+pub fn held_back(facts: &mut DriveFacts, before: Option<&Reach>) -> Option<HeldBack> {
+    let without = matches!(&facts.reach, Reach::Dead(reason) if reason.code == ReasonCode::NoCapacity);
+    let (Reach::Addressable(geometry) | Reach::ByCommand(geometry)) = before.filter(|_| without)? else {
+        return None;
+    };
+    let capability = facts.capability.as_deref()?;
+    let Interface::Scsi(told) = &capability.interface else { return None };
+    let by = match told.blocks {
+        0 if capability.out_of_reach().is_some() => HeldBack::ByDrive,
+        _ if is_told(told, geometry) => HeldBack::ByKernel,
+        _ => return None,
+    };
+    facts.reach = before?.clone();
+    Some(by)
+}
+
+fn is_told(told: &ScsiFacts, geometry: &Geometry) -> bool {
+    (told.blocks, told.block_bytes) == (geometry.capacity.0, geometry.block_size.bytes())
 }

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::capture::Questions;
 use super::claim::{self, Order};
+use super::format::HeldBack;
 use super::root::SysRoot;
 use super::{DriveFacts, Fact, GuardSet, guard};
 use crate::sys::{passing, process};
@@ -91,6 +92,9 @@ pub struct Seen {
     pub blockers: Vec<Reason>,
     /// What could not be seen, but does not refuse.
     pub notes: Vec<String>,
+    /// Who keeps the size of the drive back that is known from before; `None` where nobody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBack>,
     /// What it was asked by its own commands, and what it answered; `None` when it was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub questions: Option<Questions>,

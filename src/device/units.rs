@@ -77,7 +77,7 @@ pub fn claim_others(
             if !of_this(&drive) {
                 return Err(vec![replaced(&name)]);
             }
-            let order = Order { drive, state: state.clone() };
+            let order = Order::new(drive, state.clone());
             claim(helper, &order, wait).map_err(|refusal| refusal.reasons)
         });
         match unit {

@@ -264,7 +264,7 @@ fn prepare_one(host: &Host, order: &Order) -> Prepared {
         Ok(drive) => drive,
         Err(reason) => return refused(None, vec![reason]),
     };
-    let claim_order = ClaimOrder { drive, state: StatePaths(host.directories.all()) };
+    let claim_order = ClaimOrder::new(drive, StatePaths(host.directories.all()));
     match claim(&host.helper, &claim_order, CLAIM_WAIT) {
         Ok(claimed) => match decide(&order.request, claimed.facts(), &host.policy) {
             Decision::Planned(plan) => Prepared::Ready(Box::new(Ready {

@@ -118,7 +118,7 @@ impl Locked {
 /// What uses it, that it has no password, or that none can be taken away from it.
 pub fn prepare_recovery(host: &Host, device: &str) -> Result<Locked, Vec<Reason>> {
     let drive = resolve(device, &host.root).map_err(|reason| vec![reason])?;
-    let order = ClaimOrder { drive, state: StatePaths(host.directories.all()) };
+    let order = ClaimOrder::new(drive, StatePaths(host.directories.all()));
     let claimed = claim(&host.helper, &order, CLAIM_WAIT).map_err(|refusal| refusal.reasons)?;
     let (security, geometry) = locked(claimed.facts()).map_err(|reason| vec![reason])?;
     let stories = stories(host, claimed.facts());

@@ -163,7 +163,8 @@ fn take_drive(host: &Host, story: &Story, known: &[ContentType]) -> Result<(Clai
         return Err(vec![Reason::new(ReasonCode::NotResumable, text, "begin a new job: expunge sanitize")]);
     };
     let drive = find_again(&host.root, before).map_err(|reason| vec![reason])?;
-    let order = ClaimOrder { drive, state: StatePaths(host.directories.all()) };
+    let state = StatePaths(host.directories.all());
+    let order = ClaimOrder { shape: Some(before.reach.clone()), ..ClaimOrder::new(drive, state) };
     let mut claimed = claim(&host.helper, &order, CLAIM_WAIT).map_err(|refusal| refusal.reasons)?;
     let now = claimed.facts();
     is_same_drive_of(before, now, &story.sizes()).map_err(|reason| vec![reason])?;

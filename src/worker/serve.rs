@@ -87,9 +87,40 @@ pub fn serve(
     Ok(())
 }
 
+/// A port that can write.
+fn to_write(drive: &mut dyn Drive, terms: &Terms) -> io::Result<(Box<dyn BlockWrite>, Adapter)> {
+    let (mut port, adapter) = drive.writer(terms)?;
+    if !lacks_size(port.as_mut(), adapter, terms) {
+        return Ok((port, adapter));
+    }
+    // What comes of it shows at the first transfer.
+    drop(drive.look_again(terms));
+    drive.writer(terms)
+}
+
+/// A port that can only read.
+fn to_read(drive: &mut dyn Drive, terms: &Terms) -> io::Result<(Box<dyn BlockRead>, Adapter, Opened)> {
+    let (mut port, adapter, opened) = drive.reader(terms)?;
+    if !lacks_size(port.as_mut(), adapter, terms) {
+        return Ok((port, adapter, opened));
+    }
+    drop(drive.look_again(terms));
+    drive.reader(terms)
+}
+
+/// Whether the kernel has no size of the drive although it has blocks: it found the drive while that sanitized itself
+/// and told none, and does not ask again by itself. A unit that is reached by commands alone never has one.
+fn lacks_size(port: &mut (impl BlockRead + ?Sized), adapter: Adapter, terms: &Terms) -> bool {
+    let by_kernel = match adapter {
+        Adapter::IoUring | Adapter::Sync => true,
+        Adapter::ScsiCommands => false,
+    };
+    by_kernel && terms.geometry.bytes() > 0 && matches!(port.current_bytes(), Ok(0))
+}
+
 fn write_passes(drive: &mut dyn Drive, begin: &Begin, teller: &mut dyn Teller) -> io::Result<()> {
     let Begin { terms, passes, first, written } = begin;
-    let (mut port, adapter) = drive.writer(terms)?;
+    let (mut port, adapter) = to_write(drive, terms)?;
     teller.tell(&Event::Ready { adapter, opened: Opened::Before })?;
     let mut buffers = port.take_buffers();
     let nothing = RangeSet::new();
@@ -107,7 +138,7 @@ fn write_passes(drive: &mut dyn Drive, begin: &Begin, teller: &mut dyn Teller) -
 
 fn verify_drive(drive: &mut dyn Drive, verify: &Verify, teller: &mut dyn Teller) -> io::Result<()> {
     let Verify { terms, pattern, wanted } = verify;
-    let (mut port, adapter, opened) = drive.reader(terms)?;
+    let (mut port, adapter, opened) = to_read(drive, terms)?;
     teller.tell(&Event::Ready { adapter, opened })?;
     let mut buffers = port.take_buffers();
     let observer = teller.observer(terms);
@@ -117,7 +148,7 @@ fn verify_drive(drive: &mut dyn Drive, verify: &Verify, teller: &mut dyn Teller)
 
 fn repair_drive(drive: &mut dyn Drive, order: &Repair, teller: &mut dyn Teller) -> io::Result<()> {
     let Repair { terms, pattern, wrong } = order;
-    let (mut port, adapter) = drive.writer(terms)?;
+    let (mut port, adapter) = to_write(drive, terms)?;
     teller.tell(&Event::Ready { adapter, opened: Opened::Before })?;
     let mut buffers = port.take_buffers();
     let observer = teller.observer(terms);

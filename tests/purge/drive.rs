@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use expunge::device::capability::Interface;
 use expunge::device::survey::survey;
 use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned, format, gather};
 use expunge::io::{BlockRead as _, BlockWrite, Channel, CommandDisk, Route};
@@ -171,6 +172,24 @@ impl Drive {
             Sim::Nvme(sim) => sim.is_here(),
             Sim::Scsi(sim) => sim.is_here(),
         }
+    }
+
+    /// What the claim would find after the host has started again: a SCSI drive at work on itself tells the kernel no
+    /// capacity, and the job that goes on knows what it was.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn facts_again(&self, before: &Reach) -> Result<DriveFacts, Reason> {
+        let mut facts = self.facts()?;
+        let silent = facts
+            .capability
+            .as_ref()
+            .is_some_and(|told| matches!(&told.interface, Interface::Scsi(told) if told.blocks == 0));
+        if silent {
+            facts.reach = gather::reach(0, 512, 512);
+        }
+        format::held_back(&mut facts, Some(before));
+        Ok(facts)
     }
 
     /// What the claim would find: the shape of the node, and what the drive says of itself.

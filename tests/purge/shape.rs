@@ -1,4 +1,5 @@
 //! Which drive, and what is asked of it: everything that a seed decides.
+use expunge::device::ContentType;
 use expunge::plan::Request;
 use expunge::plan::firmware::Scope;
 use expunge::plan::request::{
@@ -87,7 +88,10 @@ impl Shape {
             Speaks::Scsi => Model::Scsi(scsi(&mut dice, cells)),
         };
         let tper = dice.chance(1, 5).then(|| tper(&mut dice));
-        let request = request(&mut dice, speaks, tper.is_some());
+        let mut request = request(&mut dice, speaks, tper.is_some());
+        if !model.shape().block_bytes.is_power_of_two() {
+            request.known_content.insert(ContentType::Unreadable);
+        }
         let between = match dice.below(16) {
             0 => Between::Stop(dice.below(12)),
             1 => Between::StopForGood(dice.below(6)),
@@ -201,6 +205,12 @@ fn scsi(dice: &mut Dice, cells: Cells) -> ScsiSpec {
     traits.reports_codes = dice.chance(7, 8);
     traits.unmaps = dice.chance(1, 2);
     traits.rotation = if dice.chance(1, 2) { 1 } else { 10_000 };
+    // Blocks that the kernel does not present; by a seed of its own, so that what other seeds draw stays the same.
+    let mut cells = cells;
+    let mut odd = Dice::new(cells.seed);
+    if odd.chance(1, 4) {
+        cells.block_bytes = [520, 524, 528, 4104, 4160, 4224][odd.index(6)];
+    }
     ScsiSpec { shape: cells, personality: Personality::Scsi(traits) }
 }
 

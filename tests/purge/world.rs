@@ -294,7 +294,7 @@ impl World {
         if !self.drive.is_here() {
             self.drive.pass_time(AWAY);
         }
-        let now = self.drive.facts()?;
+        let now = self.drive.facts_again(&self.facts.reach)?;
         is_same_drive(&self.facts, &now)?;
         let mut journal = Journal::after(self.disk(), &recovered);
         let clock = Clock::resume(story.last);
