@@ -7,6 +7,7 @@
 pub mod areas;
 pub mod identify;
 pub mod log;
+pub mod results;
 pub mod sanitize;
 pub mod sat;
 pub mod security;

@@ -230,6 +230,11 @@ impl Status {
         }
     }
 
+    /// The status in the result registers of a question that was answered.
+    pub const fn of_success(registers: Registers) -> Self {
+        Self::decode(Reply::Done { registers: Some(registers) })
+    }
+
     const fn of_registers(registers: &Registers) -> Self {
         let [_, _, high, low] = registers.lba_low.to_be_bytes();
         let progress = u16::from_be_bytes([high, low]);

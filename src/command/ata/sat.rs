@@ -303,8 +303,21 @@ fn registers(bytes: AtaBytes, codes: SenseCodes) -> Option<Registers> {
     }
 }
 
+/// The registers of a success in fixed format that leaves upper parts out which are not zero, and the number of the
+/// result in the translation layer's log, zero for none.
+pub(super) fn abridged(answer: &ScsiAnswer) -> Option<(Registers, u8)> {
+    let ScsiAnswer::Answered { sense, .. } = answer else { return None };
+    let Reply::Done { registers: Some(registers) } = reply(answer) else { return None };
+    let Some(AtaBytes::Fixed { specific: [flags, ..], .. }) = Sense::decode(sense).ok()?.ata else {
+        return None;
+    };
+    let left_out =
+        matches!(registers.count_high, Upper::NonZero) || matches!(registers.lba_high, Upper::NonZero);
+    left_out.then_some((registers, flags & 0x0f))
+}
+
 /// The ATA Status Return descriptor.
-const fn status_return(descriptor: &[u8; ATA_DESCRIPTOR_BYTES]) -> Registers {
+pub(super) const fn status_return(descriptor: &[u8; ATA_DESCRIPTOR_BYTES]) -> Registers {
     let [_, _, flags, error, count_high, count_low, lba @ .., device, status] = *descriptor;
     let [lba_24, lba_0, lba_32, lba_8, lba_40, lba_16] = lba;
     let (count_high, lba_high) = if flags & 0x01 != 0 {

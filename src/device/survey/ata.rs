@@ -6,14 +6,15 @@ use crate::command::ata::areas::{
 };
 use crate::command::ata::identify::{IDENTIFY_DEVICE, Identify, SecurityWords};
 use crate::command::ata::log;
+use crate::command::ata::results::{self, Abridged};
 use crate::command::ata::sanitize::{self, AbortReason, ClearFailure, Status};
-use crate::command::ata::sat::{self, AtaCommand, Reply, SECTOR_BYTES};
+use crate::command::ata::sat::{self, AtaCommand, Registers, Reply, SECTOR_BYTES};
 use crate::command::ata::smart::{self, Attributes};
 use crate::device::capability::ata::{
     AreaFacts, AtaFacts, AtaSanitizeFacts, AtaSanitizeState, AtaSecurityFacts,
 };
 use crate::device::capability::{Capability, Health, Interface, Page, Support};
-use crate::io::{Data, ScsiPort};
+use crate::io::{Data, ScsiAnswer, ScsiPort};
 use crate::unit::digest::to_hex;
 use crate::unit::{Digest, Reason, ReasonCode};
 
@@ -122,20 +123,39 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    fn ask(&mut self, command: &AtaCommand, mut sector: Option<&mut [u8; SECTOR_BYTES]>) -> Reply {
-        let mut reply = Reply::Lost;
+    fn ask(&mut self, command: &AtaCommand, sector: Option<&mut [u8; SECTOR_BYTES]>) -> Reply {
+        sat::reply(&self.answer(command, sector))
+    }
+
+    fn answer(&mut self, command: &AtaCommand, mut sector: Option<&mut [u8; SECTOR_BYTES]>) -> ScsiAnswer {
+        let mut answer = ScsiAnswer::NotCompleted { errno: libc::EIO };
         for _ in 0..ATTEMPTS {
             let data = match &mut sector {
                 Some(sector) => Data::FromDrive(sector.as_mut_slice()),
                 None => Data::None,
             };
-            reply = sat::reply(&self.port.execute(&command.block(), data, ASK));
-            match reply {
+            answer = self.port.execute(&command.block(), data, ASK);
+            match sat::reply(&answer) {
                 Reply::Sense(codes) if codes.key == UNIT_ATTENTION => {}
                 _ => break,
             }
         }
-        reply
+        answer
+    }
+
+    /// The registers that an answer left out, from the translation layer's log.
+    fn whole_registers(&mut self, answer: &ScsiAnswer) -> Option<Registers> {
+        let abridged = Abridged::of(answer)?;
+        let mut page = vec![0; usize::from(results::ROOM)];
+        match self.port.execute(&abridged.question(), Data::FromDrive(&mut page), ASK) {
+            ScsiAnswer::Answered { status: 0, moved, .. } => {
+                page.truncate(usize::try_from(moved).unwrap_or(0));
+                abridged.whole(&page)
+            }
+            ScsiAnswer::Answered { .. } | ScsiAnswer::Transport { .. } | ScsiAnswer::NotCompleted { .. } => {
+                None
+            }
+        }
     }
 
     /// A page, kept when it came, a gap when it did not.
@@ -159,8 +179,15 @@ impl Asker<'_> {
     }
 
     fn sanitize_state(&mut self) -> AtaSanitizeState {
-        let reply = self.ask(&sanitize::status(ClearFailure::No), None);
-        match Status::decode(reply) {
+        let answer = self.answer(&sanitize::status(ClearFailure::No), None);
+        let reply = sat::reply(&answer);
+        let status = match Status::decode(reply) {
+            Status::NotRunning => {
+                self.whole_registers(&answer).map_or(Status::NotRunning, Status::of_success)
+            }
+            status => status,
+        };
+        match status {
             Status::Idle => AtaSanitizeState::Idle,
             Status::Completed => AtaSanitizeState::Completed,
             Status::Running { .. } => AtaSanitizeState::InProgress,

@@ -37,13 +37,17 @@ pub fn before(port: &mut dyn ScsiPort, watch: &mut dyn Watch) -> Before {
 }
 
 fn ask_status(talk: &mut Talk<'_>, watch: &mut dyn Watch) -> Status {
-    Status::decode(talk.ask(watch, STATUS_NAME, &sanitize::status(ClearFailure::No), SHORT))
+    match Status::decode(talk.ask(watch, STATUS_NAME, &sanitize::status(ClearFailure::No), SHORT)) {
+        // Fixed format sense: the translation layer may know what did not fit into it.
+        Status::NotRunning => talk.whole_registers(watch).map_or(Status::NotRunning, Status::of_success),
+        status => status,
+    }
 }
 
 /// The status that was read before the command.
 fn status_before(before: &Before) -> Status {
-    let asked = before.exchanges.iter().rfind(|exchange| exchange.name == STATUS_NAME);
-    asked.map_or(Status::NotRead, |exchange| Status::decode(talk::reply_of(exchange)))
+    let asked = before.exchanges.iter().rposition(|exchange| exchange.name == STATUS_NAME);
+    asked.map_or(Status::NotRead, |place| talk::status_at(&before.exchanges, place))
 }
 
 /// Whether a restricted sanitize works although the drive is locked, by the page that was read before the command.

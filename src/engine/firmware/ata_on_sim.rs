@@ -79,6 +79,29 @@ fn registers_that_tell_nothing_and_frozen_drives_are_sent_nothing() {
     }
 }
 
+/// Fixed format sense alone cannot tell a completed operation from a frozen drive; the translation layer's log can.
+#[test]
+fn fixed_sense_with_a_log_of_results_is_confirmed_and_audited() {
+    for (quirks, proof) in [
+        (&[Quirk::FixedSense][..], &[Proof::InProgressSeen, Proof::CompletedSetAnew][..]),
+        (&[Quirk::FixedSense, Quirk::StaleEnd { end: Stale::Success }], &[Proof::InProgressSeen]),
+    ] {
+        let shape = quirks.iter().fold(Shape::small(512, 2048).used(), |shape, quirk| shape.with(*quirk));
+        let sim = ScsiSim::new(ScsiSpec::ata(shape, AtaTraits { results_log: true, ..AtaTraits::solid() }));
+        let mut watch = SimWatch(sim.clone());
+        let before = ata::before(&mut sim.port(), &mut watch);
+        let report = ata::run(&mut sim.port(), &BLOCK_ERASE, Start::Send, &before, &mut watch);
+        assert_eq!(report.conclusion, Conclusion::Confirmed, "{quirks:?}: {report:#?}");
+        assert_eq!(report.proof, proof, "{quirks:?}");
+        let command = crate::command::DriveCommand::AtaSanitize(BLOCK_ERASE);
+        assert_eq!(audit(&command, &before, &report), Ok(()), "{quirks:?}");
+        // Without what the log told, nobody comes to this end.
+        let mut silent = report;
+        silent.exchanges.retain(|exchange| !exchange.name.starts_with("LOG SENSE"));
+        assert!(audit(&command, &before, &silent).is_err(), "{quirks:?}");
+    }
+}
+
 #[test]
 fn fixed_sense_ends_unknown() {
     let report = sanitized(&solid(&[Quirk::FixedSense]));

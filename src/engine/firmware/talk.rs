@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use super::{Exchange, Watch};
 use crate::command::ata::identify::{IDENTIFY_DEVICE, Identify};
-use crate::command::ata::sat::{self, AtaCommand, Reply, SECTOR_BYTES};
+use crate::command::ata::results::{self, Abridged};
+use crate::command::ata::sanitize::Status;
+use crate::command::ata::sat::{self, AtaCommand, Registers, Reply, SECTOR_BYTES};
 use crate::io::{Data, ScsiAnswer, ScsiPort};
 use crate::unit::digest::{from_hex, to_hex};
 
 /// Name of the exchange that IDENTIFY DEVICE makes.
 pub(super) const IDENTIFY_NAME: &str = "IDENTIFY DEVICE";
+
+/// Name of the exchange that asks the translation layer for the registers that an answer left out.
+const RESULTS_NAME: &str = "LOG SENSE, page 16h, ATA PASS-THROUGH results";
 
 /// Wait for a command that a healthy drive answers at once.
 pub(super) const SHORT: Duration = Duration::from_secs(30);
@@ -104,6 +109,31 @@ impl<'a> Talk<'a> {
         (reply, matches!(reply, Reply::Done { .. }).then_some(sector))
     }
 
+    /// The whole registers of the command that was asked last, where its answer left some out and the translation layer
+    /// keeps them in its log.
+    pub(super) fn whole_registers(&mut self, watch: &mut dyn Watch) -> Option<Registers> {
+        let abridged = Abridged::of(&answer_of(self.exchanges.last()?)?)?;
+        let (at, block) = (watch.now(), abridged.question());
+        let mut page = vec![0; usize::from(results::ROOM)];
+        let answer = self.port.execute(&block, Data::FromDrive(&mut page), SHORT);
+        let moved = match &answer {
+            ScsiAnswer::Answered { status: 0, moved, .. } => usize::try_from(*moved).unwrap_or(0),
+            ScsiAnswer::Answered { .. } | ScsiAnswer::Transport { .. } | ScsiAnswer::NotCompleted { .. } => 0,
+        };
+        page.truncate(moved);
+        let received = (!page.is_empty()).then(|| to_hex(&page));
+        self.keep(Exchange {
+            name: RESULTS_NAME.into(),
+            command: to_hex(&block),
+            sent: None,
+            answer: line(&answer),
+            received,
+            at_millis: millis(at),
+            times: 1,
+        });
+        abridged.whole(&page)
+    }
+
     /// IDENTIFY DEVICE, when it came and is one.
     pub(super) fn identify(&mut self, watch: &mut dyn Watch) -> Option<Identify> {
         let (_reply, sector) = self.read(watch, IDENTIFY_NAME, &IDENTIFY_DEVICE);
@@ -136,9 +166,13 @@ impl<'a> Talk<'a> {
             sent,
             answer: line(answer),
             received,
-            at_millis: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            at_millis: millis(at),
             times: 1,
         };
+        self.keep(exchange);
+    }
+
+    fn keep(&mut self, exchange: Exchange) {
         match self.exchanges.last_mut() {
             Some(last) if is_same(last, &exchange) => last.times += 1,
             Some(_) | None => self.exchanges.push(exchange),
@@ -173,6 +207,10 @@ fn is_same(one: &Exchange, other: &Exchange) -> bool {
         && one.received == other.received
 }
 
+fn millis(at: Duration) -> u64 {
+    u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// An answer in one line.
 fn line(answer: &ScsiAnswer) -> String {
     match answer {
@@ -185,12 +223,32 @@ fn line(answer: &ScsiAnswer) -> String {
 
 /// What an exchange that was kept says; a line that tells no answer of the drive is one that was lost.
 pub(super) fn reply_of(exchange: &Exchange) -> Reply {
+    answer_of(exchange).map_or(Reply::Lost, |answer| sat::reply(&answer))
+}
+
+fn answer_of(exchange: &Exchange) -> Option<ScsiAnswer> {
     let mut words = exchange.answer.split(' ');
     let status = (words.next() == Some("status")).then(|| words.next()).flatten();
-    let Some(status) = status.and_then(|word| u8::from_str_radix(word, 16).ok()) else { return Reply::Lost };
+    let status = status.and_then(|word| u8::from_str_radix(word, 16).ok())?;
     let sense = (words.next() == Some("sense")).then(|| words.next()).flatten();
     let sense = sense.and_then(from_hex).unwrap_or_default();
-    sat::reply(&ScsiAnswer::Answered { status, sense, moved: 0 })
+    Some(ScsiAnswer::Answered { status, sense, moved: 0 })
+}
+
+/// The status that the exchange in a place holds; where its registers came without their upper parts, with those that
+/// the translation layer's log told in the next exchange.
+pub(super) fn status_at(exchanges: &[Exchange], place: usize) -> Status {
+    let Some(asked) = exchanges.get(place) else { return Status::NotRead };
+    let whole = || {
+        let next = exchanges.get(place + 1)?;
+        let abridged = Abridged::of(&answer_of(asked)?)?;
+        let told = next.command == to_hex(&abridged.question()) && next.answer == "status 00";
+        abridged.whole(&from_hex(next.received.as_deref().filter(|_| told)?)?)
+    };
+    match Status::decode(reply_of(asked)) {
+        Status::NotRunning => whole().map_or(Status::NotRunning, Status::of_success),
+        status => status,
+    }
 }
 
 /// The page that an exchange that was kept received.

@@ -1,5 +1,5 @@
 //! ATA: SANITIZE STATUS EXT and the security words of IDENTIFY DEVICE, as they are quoted.
-use super::super::talk::reply_of;
+use super::super::talk::{reply_of, status_at};
 use super::{Contradiction, Exchange, Proof, Quoted, received};
 use crate::command::ata::identify::{IDENTIFY_DEVICE, Identify};
 use crate::command::ata::sanitize::{AbortReason, ClearFailure, Status};
@@ -62,8 +62,8 @@ fn is_status(exchange: &Exchange) -> bool {
 }
 
 fn last_status(exchanges: &[Exchange]) -> Option<Status> {
-    let asked = exchanges.iter().rfind(|exchange| is_status(exchange))?;
-    Some(Status::decode(reply_of(asked)))
+    let asked = exchanges.iter().rposition(is_status)?;
+    Some(status_at(exchanges, asked))
 }
 
 pub(super) fn is_erase(exchange: &Exchange) -> bool {

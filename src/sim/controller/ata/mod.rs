@@ -14,6 +14,7 @@ use self::areas::Areas;
 use self::password::Passwords;
 use super::core::{Core, Ending};
 use super::quirk::{Quirk, QuirkName, Return, Stale};
+use super::scsi::sense::Registers;
 use super::scsi::state::Unit;
 use super::scsi::{Personality, ScsiSpec};
 
@@ -51,6 +52,8 @@ pub struct AtaTraits {
     pub dco: bool,
     /// Whether there is an accessible maximum address.
     pub ama: bool,
+    /// Whether its translation layer keeps the registers of the last command in a log page (16h).
+    pub results_log: bool,
     /// Blocks that a host protected area leaves; `None`: all.
     pub presented: Option<u64>,
     /// Blocks that a device configuration overlay leaves; `None`: all.
@@ -71,6 +74,7 @@ impl AtaTraits {
             hpa: false,
             dco: false,
             ama: true,
+            results_log: false,
             presented: None,
             native: None,
         }
@@ -89,6 +93,7 @@ impl AtaTraits {
             hpa: true,
             dco: true,
             ama: false,
+            results_log: false,
             presented: None,
             native: None,
         }
@@ -116,6 +121,8 @@ pub(super) struct AtaState {
     passwords: Passwords,
     areas: Areas,
     after: After,
+    /// Registers of the last command, in the log of the translation layer.
+    pub(super) results: Option<Registers>,
 }
 
 impl AtaState {
@@ -133,6 +140,7 @@ impl AtaState {
             passwords: Passwords::new(core),
             areas,
             after: After::Other,
+            results: None,
         }
     }
 

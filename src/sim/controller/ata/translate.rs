@@ -133,12 +133,18 @@ impl Unit {
         }
     }
 
-    fn registers_told(&self, task: &Taskfile, registers: Registers, data: Vec<u8>) -> Outcome {
+    fn registers_told(&mut self, task: &Taskfile, registers: Registers, data: Vec<u8>) -> Outcome {
         if !task.asks_registers || self.core.has(QuirkName::NoRegisters) {
             return Outcome::Good(data);
         }
         let zeroed = self.core.has(QuirkName::ZeroRegisters);
-        let registers = if zeroed { Registers::default() } else { registers };
+        let keeps = self.traits().is_some_and(|traits| traits.results_log);
+        let registers = match (zeroed, keeps) {
+            (true, _) => Registers::default(),
+            (false, true) => Registers { kept_as: 1, ..registers },
+            (false, false) => registers,
+        };
+        self.ata.results = keeps.then_some(registers);
         let sense = Sense::new(1, 0x00, 0x1D);
         Outcome::Check(Sense { registers: Some(registers), ..sense }, data)
     }

@@ -262,6 +262,13 @@ impl Unit {
             0x00 => vec![0, 0, 0, 2, 0x00, 0x2F],
             // Parameter 0: no exception, 37 degrees.
             0x2F => vec![0x2F, 0, 0, 8, 0, 0, 0x03, 4, 0, 0, 37, 0],
+            // Results of ATA PASS-THROUGH: the last one, as parameter 0.
+            0x16 if be16(block, 5) == 0 => {
+                let kept = self.ata.results.ok_or_else(|| Outcome::from(Sense::INVALID_FIELD))?;
+                let mut page = vec![0x16, 0, 0, 18, 0, 0, 0x03, 14];
+                page.extend(kept.status_return());
+                page
+            }
             _ => return Err(Sense::INVALID_FIELD.into()),
         };
         Ok(cut(data, u64::from(be16(block, 7))))

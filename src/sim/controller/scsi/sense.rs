@@ -10,6 +10,18 @@ pub(in crate::sim::controller) struct Registers {
     pub(in crate::sim::controller) lba: u64,
     pub(in crate::sim::controller) device: u8,
     pub(in crate::sim::controller) status: u8,
+    /// Place in the translation layer's log of results, from 1, where it keeps them.
+    pub(in crate::sim::controller) kept_as: u8,
+}
+
+impl Registers {
+    /// The ATA Status Return descriptor.
+    pub(in crate::sim::controller) fn status_return(&self) -> [u8; 14] {
+        let [high, low] = self.count.to_be_bytes();
+        let [l0, l1, l2, l3, l4, l5, _, _] = self.lba.to_le_bytes();
+        let (extend, error, device, status) = (self.extend & 1, self.error, self.device, self.status);
+        [0x09, 0x0C, extend, error, high, low, l3, l0, l4, l1, l5, l2, device, status]
+    }
 }
 
 /// Sense key, additional sense code, and what comes with them.
@@ -66,7 +78,7 @@ impl Sense {
             let [_, count_low] = registers.count.to_be_bytes();
             let lba = registers.lba.to_le_bytes();
             put(&mut sense, 3, &[registers.error, registers.status, registers.device, count_low]);
-            let mut flags = registers.extend << 7;
+            let mut flags = registers.extend << 7 | registers.kept_as & 0x0F;
             flags |= if registers.count > 0xFF { 0x40 } else { 0 };
             flags |= if lba[3..6] == [0; 3] { 0 } else { 0x20 };
             put(&mut sense, 8, &[flags, lba[0], lba[1], lba[2]]);
@@ -81,11 +93,7 @@ impl Sense {
             sense.extend([0x02, 0x06, 0, 0, 0x80, high, low, 0]);
         }
         if let Some(registers) = self.registers {
-            let [high, low] = registers.count.to_be_bytes();
-            let lba = registers.lba.to_le_bytes();
-            sense.extend([0x09, 0x0C, registers.extend & 1, registers.error, high, low]);
-            sense.extend([lba[3], lba[0], lba[4], lba[1], lba[5], lba[2]]);
-            sense.extend([registers.device, registers.status]);
+            sense.extend(registers.status_return());
         }
         sense[7] = u8::try_from(sense.len() - 8).unwrap_or(0);
         sense
