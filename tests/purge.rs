@@ -29,6 +29,8 @@ mod link;
 mod shape;
 #[path = "purge/table.rs"]
 mod table;
+#[path = "purge/told_only.rs"]
+mod told_only;
 #[path = "purge/world.rs"]
 mod world;
 

@@ -13,6 +13,7 @@ use super::course::{Run, StepRun, Trust};
 use super::ending::{lost, step_ended};
 use super::entry::Entry;
 use super::listen::Happening;
+use super::missing::without_command;
 use crate::command::DriveCommand;
 use crate::engine::firmware::{Before, CommandReport, Conclusion, News, Stage, Start};
 use crate::plan::firmware::{Expected, FirmwarePlan};
@@ -111,6 +112,9 @@ impl Talk<'_> {
         }
         if step.tally.report.as_ref().is_none_or(|report| is_open(&report.conclusion)) {
             let mut report = self.command(number, step, start)?;
+            if let Conclusion::NotStarted { reason } = &mut report.conclusion {
+                *reason = without_command(plan, &step.tally.command, reason);
+            }
             let vouched = match start {
                 Start::Send => true,
                 // The drive took it, and all that it must have left is compared afterwards.

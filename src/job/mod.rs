@@ -24,6 +24,7 @@ pub mod inspect;
 mod key_slots;
 mod limits;
 pub mod listen;
+mod missing;
 pub mod opening;
 pub mod order;
 pub mod prepare;

@@ -2,7 +2,7 @@
 //! in its place unless somebody names it.
 use super::policy::{Medium, Policy};
 use super::profile::Profile;
-use super::request::{CryptoGiven, Request};
+use super::request::{CryptoGiven, Fallback, Request};
 use super::technique::{Candidate, Question, candidate, ranked_for, with_steps};
 use crate::device::capability::Interface;
 use crate::device::elsewhere::Elsewhere;
@@ -45,6 +45,22 @@ pub(super) fn choose(
         Some(best) => Err(NoChoice::Hindered(hindered(best, &accepted, method))),
         None => Err(none(&question, policy, method, &all)),
     }
+}
+
+/// What else is accepted for a purge of the drive beside what is planned, whether it could be done now or not.
+pub(super) fn alternatives(
+    request: &Request,
+    facts: &DriveFacts,
+    policy: &Policy,
+    planned: Technique,
+) -> Vec<Technique> {
+    let open = Request { technique: None, ..request.clone() };
+    let question = Question::new(&open, facts, policy);
+    let accepted = ranked_for(&question).into_iter().filter(|one| {
+        one.technique != planned && !one.steps.is_empty() && one.is_accepted_for(Method::Purge)
+    });
+    let by_host = (request.fallback == Fallback::Clear).then_some(Technique::Overwrite);
+    accepted.map(|one| one.technique).chain(by_host).collect()
 }
 
 /// What was asked for, the best first.

@@ -186,7 +186,9 @@ fn plan(request: &Request, facts: &DriveFacts, policy: &Policy, parts: Parts<'_>
         Way::Drive { method, candidate } => {
             let technique = candidate.technique;
             let row = candidate.policy.clone().unwrap_or_else(|| no_row(request, policy));
-            let parts = purge::parts(*candidate, request, facts, &geometry);
+            let mut parts = purge::parts(*candidate, request, facts, &geometry);
+            parts.firmware.alternatives =
+                (method == Method::Purge).then(|| choose::alternatives(request, facts, policy, technique));
             Done {
                 method,
                 technique,
@@ -254,6 +256,7 @@ fn only_restoring(request: &Request, facts: &DriveFacts) -> Option<FirmwarePlan>
         },
         restore: Some(restore),
         crypto_basis: None,
+        alternatives: None,
     })
 }
 

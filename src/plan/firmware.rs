@@ -6,6 +6,7 @@ use super::crypto::CryptoBasis;
 use crate::command::DriveCommand;
 use crate::unit::BlockCount;
 use crate::unit::pattern::FixedBytes;
+use crate::unit::term::Technique;
 
 /// What a drive is told to do to itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,11 @@ pub struct FirmwarePlan {
     /// Who answers for the conditions of a cryptographic erase, where the claim rests on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crypto_basis: Option<CryptoBasis>,
+    /// What else would be accepted for a purge of this drive, as it was asked for: an overwrite where clear was allowed in
+    /// its place. Nothing of it is done by itself; where the drive turns out not to have the commands above, it decides
+    /// whether there is a purge at all. `None` where that was not worked out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternatives: Option<Vec<Technique>>,
 }
 
 impl FirmwarePlan {

@@ -65,6 +65,7 @@ pub(super) fn parts(
             HiddenChoice::Leave => None,
         },
         crypto_basis: basis.filter(|_| rests_on_keys),
+        alternatives: None,
     };
     let passes = if overwrite { vec![PassSpec { pattern: PassPattern::Keyed }] } else { Vec::new() };
     Parts { firmware, passes, verification }

@@ -138,6 +138,8 @@ reason_codes! {
     ContentChanged => InUse,
     /// The drive did not accept a command of its own, and nothing was started.
     FirmwareRefused => Capability,
+    /// The drive advertises a command of its own, and answers that there is none such.
+    NoSuchCommand => Capability,
     /// A sanitize operation or a format that is not ours runs on the drive.
     FirmwareBusy => InUse,
     /// The drive says that its own command failed.

@@ -200,6 +200,7 @@ impl Purge {
         let case = Case { standard, medium, interface: Some(interface), technique, method };
         let rule = policy.rule_on(&case).unwrap_or_else(|| panic!("{case:?}"));
         let firmware = FirmwarePlan {
+            alternatives: None,
             steps: vec![self.command.clone()],
             canaries: 6,
             expected: self.expected.clone(),

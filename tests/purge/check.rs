@@ -373,7 +373,13 @@ fn honest(world: &World, plan: &Plan, over: &Over, out: &mut Vec<Violation>) {
     // could not be written before.
     let reverts_only = matches!(plan.commands(), [DriveCommand::TcgRevert(_)]);
     let locked = (plan.commands().is_empty() || reverts_only) && world.shape.drive.tper.is_some();
-    if !harmless || !tper || !undisturbed || locked || world.sittings > 1 {
+    if !harmless
+        || world.shape.drive.model.tells_only()
+        || !tper
+        || !undisturbed
+        || locked
+        || world.sittings > 1
+    {
         return;
     }
     let due = if plan.claim.is_some() { Outcome::Done } else { Outcome::Written };

@@ -31,6 +31,17 @@ impl Model {
         }
     }
 
+    /// Whether it tells of a sanitize command that it does not have.
+    pub(crate) const fn tells_only(&self) -> bool {
+        match self {
+            Self::Nvme(spec) => spec.sanitize_is_told_only,
+            Self::Scsi(spec) => match &spec.personality {
+                Personality::Scsi(traits) => traits.sanitize_is_told_only,
+                Personality::Ata(traits) => traits.sanitize_is_told_only,
+            },
+        }
+    }
+
     pub(crate) fn quirks(&self) -> &[Quirk] {
         &self.shape().quirks
     }

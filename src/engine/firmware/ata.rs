@@ -234,7 +234,11 @@ fn aborted(talk: &mut Talk<'_>, refusal: Status, before: &Before, watch: &mut dy
         | Status::Idle
         | Status::NotRunning => refused("the drive aborted the command"),
     };
+    let bare = |status| matches!(status, Status::Failed { reason: AbortReason::NotTold });
     match ask_status(talk, watch) {
+        now @ Status::Failed { .. } if bare(refusal) && bare(now) && bare(status_before(before)) => {
+            Sending::Ended(Conclusion::NotStarted { reason: no_such_command() })
+        }
         Status::Failed { reason: now } if !matches!(status_before(before), Status::Failed { .. }) => {
             Sending::Ended(Conclusion::Failed { reason: failed(now) })
         }
@@ -275,6 +279,16 @@ fn words(status: Status) -> &'static str {
 
 fn refused(text: &str) -> Reason {
     Reason::new(ReasonCode::FirmwareRefused, text, "use another technique")
+}
+
+/// A drive aborts a command that it does not have without a reason. One whose last operation failed answers the status
+/// in the same way, but takes another sanitize.
+fn no_such_command() -> Reason {
+    Reason::new(
+        ReasonCode::NoSuchCommand,
+        "the drive aborts every SANITIZE DEVICE command without a reason, its status too, as one that has none",
+        "use another technique",
+    )
 }
 
 fn frozen() -> Reason {

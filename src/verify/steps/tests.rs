@@ -161,6 +161,7 @@ fn counts_of_another_unit_must_be_of_its_canaries() {
 fn a_unit_that_the_plan_claims_must_have_had_canaries() {
     let canaries = beside(all_changed());
     let plan = |units: &[&str]| FirmwarePlan {
+        alternatives: None,
         steps: vec![step(Conclusion::Confirmed, None).command],
         canaries: 3,
         expected: crate::plan::firmware::Expected::Changed,

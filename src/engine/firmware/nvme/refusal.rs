@@ -13,10 +13,11 @@ pub(in crate::engine::firmware) fn refusal(field: StatusField) -> Option<Reason>
 fn remedy(status: Status) -> Option<(ReasonCode, &'static str)> {
     let refused = |remedy| Some((ReasonCode::FirmwareRefused, remedy));
     match status {
-        Status::InvalidOpcode => refused(
+        Status::InvalidOpcode => Some((
+            ReasonCode::NoSuchCommand,
             "the drive does not have this command, or the host's firmware has blocked it at start: try another \
              technique, or attach the drive to another host",
-        ),
+        )),
         Status::InvalidField => refused(
             "the drive does not have this action, or no-deallocate is inhibited: try another action or technique",
         ),

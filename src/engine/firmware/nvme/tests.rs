@@ -336,7 +336,7 @@ fn passes_that_were_not_completed_are_noted() {
 #[test]
 fn s7_7_each_refusal_is_not_started_and_names_its_remedy() {
     let rows = [
-        (0x0001, ReasonCode::FirmwareRefused, "another technique"),
+        (0x0001, ReasonCode::NoSuchCommand, "another technique"),
         (0x4002, ReasonCode::FirmwareRefused, "no-deallocate"),
         (0x0015, ReasonCode::Locked, "PSID"),
         (0x001D, ReasonCode::FirmwareBusy, "not ours"),

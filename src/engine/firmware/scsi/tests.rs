@@ -196,7 +196,7 @@ fn what_the_unit_refuses_was_not_started() {
     let refusals = [
         (Status(0x18), ReasonCode::Reserved),
         (Status(0x08), ReasonCode::FirmwareBusy),
-        (Check("72 05 20 00 00 00 00 00"), ReasonCode::FirmwareRefused),
+        (Check("72 05 20 00 00 00 00 00"), ReasonCode::NoSuchCommand),
         (Check("70 00 05 00 00 00 00 0a 00 00 00 00 24 00 00 c0 00 01"), ReasonCode::FirmwareRefused),
         (Check("72 05 26 00 00 00 00 00"), ReasonCode::FirmwareRefused),
         (Check("72 07 27 00 00 00 00 00"), ReasonCode::ReadOnly),

@@ -72,11 +72,21 @@ pub(super) fn write_protected() -> Reason {
     )
 }
 
+/// By REPORT SUPPORTED OPERATION CODES.
 pub(super) fn unsupported() -> Reason {
     Reason::new(
         ReasonCode::FirmwareRefused,
         "the unit does not have this SANITIZE service action",
         "choose another technique",
+    )
+}
+
+/// By the answer to the command itself.
+fn no_such_command(sense: &Sense) -> Reason {
+    Reason::new(
+        ReasonCode::NoSuchCommand,
+        format!("the unit answers that it has no SANITIZE command ({})", spelled(sense)),
+        "choose another technique; an adapter that holds the command back would answer the same",
     )
 }
 
@@ -97,7 +107,8 @@ pub(super) fn not_started(sense: &Sense) -> Option<Reason> {
             format!("the unit protects its data ({})", spelled(sense)),
             "unlock it, and try again",
         )),
-        (ILLEGAL_REQUEST, (0x20, _)) => Some(unsupported()),
+        (ILLEGAL_REQUEST, (0x20, 0x00)) => Some(no_such_command(sense)),
+        (ILLEGAL_REQUEST, (0x20, _)) => Some(refused("the command", sense)),
         (ILLEGAL_REQUEST, (0x24, _)) => Some(refused("a field of the command", sense)),
         (ILLEGAL_REQUEST, (0x26 | 0x1a, _)) => Some(refused("the parameter list", sense)),
         (ILLEGAL_REQUEST, _) => Some(refused("the command", sense)),

@@ -54,6 +54,8 @@ pub struct AtaTraits {
     pub ama: bool,
     /// Whether its translation layer keeps the registers of the last command in a log page (16h).
     pub results_log: bool,
+    /// Whether SANITIZE DEVICE is told of and aborted as no command.
+    pub sanitize_is_told_only: bool,
     /// Blocks that a host protected area leaves; `None`: all.
     pub presented: Option<u64>,
     /// Blocks that a device configuration overlay leaves; `None`: all.
@@ -75,6 +77,7 @@ impl AtaTraits {
             dco: false,
             ama: true,
             results_log: false,
+            sanitize_is_told_only: false,
             presented: None,
             native: None,
         }
@@ -94,6 +97,7 @@ impl AtaTraits {
             dco: true,
             ama: false,
             results_log: false,
+            sanitize_is_told_only: false,
             presented: None,
             native: None,
         }

@@ -22,7 +22,7 @@ const ANTIFROZEN: Abort = Abort(4);
 impl Unit {
     pub(super) fn sanitize_device(&mut self, task: &Taskfile) -> Result<Reply, Abort> {
         let word = self.traits().map_or(0, |traits| traits.word_59);
-        if word & 1 << 12 == 0 {
+        if word & 1 << 12 == 0 || self.traits().is_some_and(|traits| traits.sanitize_is_told_only) {
             return Err(Abort::PLAIN);
         }
         let (key, bit) = match task.feature {

@@ -61,6 +61,8 @@ pub struct NvmeSpec {
     pub persistent_log: bool,
     /// Replay protected memory blocks: targets, which sanitize does not reach.
     pub rpmb_units: u8,
+    /// Whether Sanitize is told of and answered as no command.
+    pub sanitize_is_told_only: bool,
 }
 
 impl NvmeSpec {
@@ -79,6 +81,7 @@ impl NvmeSpec {
             no_deallocate_warns: false,
             persistent_log: true,
             rpmb_units: 0,
+            sanitize_is_told_only: false,
         }
     }
 

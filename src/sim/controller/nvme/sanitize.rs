@@ -81,6 +81,9 @@ impl Nvme {
     /// Sanitize.
     pub(super) fn sanitize(&mut self, entry: &[u8]) -> Result<Reply, Refusal> {
         let (nsid, cdw10, cdw11) = (le32(entry, 4), le32(entry, 40), le32(entry, 44));
+        if self.spec.sanitize_is_told_only {
+            return Err(Refusal::INVALID_OPCODE);
+        }
         if nsid != 0 && !self.core.has(QuirkName::AnyNamespaceTaken) {
             return Err(Refusal::INVALID_FIELD);
         }

@@ -38,13 +38,22 @@ pub struct ScsiTraits {
     pub rotation: u16,
     /// Other logical units of the target (a second actuator).
     pub other_units: Vec<u8>,
+    /// Whether SANITIZE is told of and answered as no command.
+    pub sanitize_is_told_only: bool,
 }
 
 impl Default for ScsiTraits {
     /// A drive without rotation that knows all service actions.
     fn default() -> Self {
         let sanitize = vec![1, 2, 3, 0x1F];
-        Self { sanitize, reports_codes: true, unmaps: true, rotation: 1, other_units: Vec::new() }
+        Self {
+            sanitize,
+            reports_codes: true,
+            unmaps: true,
+            rotation: 1,
+            other_units: Vec::new(),
+            sanitize_is_told_only: false,
+        }
     }
 }
 

@@ -36,7 +36,7 @@ impl Unit {
         };
         let flags = byte(block, 1);
         let action = flags & 0x1F;
-        if traits.sanitize.is_empty() {
+        if traits.sanitize.is_empty() || traits.sanitize_is_told_only {
             return Err(Sense::INVALID_OPCODE.into());
         }
         let list_length = usize::from(be16(block, 7));

@@ -79,7 +79,7 @@ fn a_format_without_its_completion_is_unknown_unless_its_events_are_there() {
 
 #[test]
 fn a_format_that_is_refused_is_not_started_and_one_that_runs_is_foreign() {
-    for (field, code) in [(0x0001, ReasonCode::FirmwareRefused), (0x001C, ReasonCode::FirmwareRefused)] {
+    for (field, code) in [(0x0001, ReasonCode::NoSuchCommand), (0x001C, ReasonCode::FirmwareRefused)] {
         let drive = Drive { send: NvmeAnswer::Status { field }, ..Drive::new(vec![never()]) };
         let (report, _) = formatted(Start::Send, drive, vec![Ok(namespace(1000, 1, 0x80))]);
         let Conclusion::NotStarted { reason } = report.conclusion else { panic!("{field:x}") };
