@@ -23,6 +23,8 @@ mod formats;
 mod honest;
 #[path = "purge/ledger.rs"]
 mod ledger;
+#[path = "purge/lies.rs"]
+mod lies;
 #[path = "purge/link.rs"]
 mod link;
 #[path = "purge/shape.rs"]

@@ -143,3 +143,12 @@ fn every_reason_code_is_documented() {
         ReasonCode::ALL.iter().map(|code| (word(code), word(code.class()))).collect();
     none(rules::reasons_documented(&document, &listed).into_iter());
 }
+
+#[test]
+fn every_test_that_the_documentation_names_exists() {
+    let document = read(&root().join("docs/testing.md")).expect("docs/testing.md can be read");
+    let named = document.text.lines().flat_map(rules::named_tests).count();
+    assert!(named > 40, "the table of failures and their tests was not found");
+    let known = rust(&["src", "tests"]).iter().flat_map(rules::tests_of).collect();
+    none(rules::named_tests_exist(&document, &known).into_iter());
+}

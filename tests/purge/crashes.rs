@@ -135,7 +135,7 @@ fn a_host_that_dies_while_a_command_runs_finds_its_end() {
     shown(&ends, &failures);
 }
 
-fn with_quirk(drive: DriveSpec, quirk: Quirk) -> DriveSpec {
+pub(crate) fn with_quirk(drive: DriveSpec, quirk: Quirk) -> DriveSpec {
     let model = match drive.model {
         Model::Nvme(mut spec) => {
             spec.shape = spec.shape.with(quirk);

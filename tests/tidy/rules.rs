@@ -185,6 +185,26 @@ fn reason_row(line: &str) -> Option<(String, String)> {
     filled.then(|| (code.trim_end_matches('`').to_owned(), class.to_owned()))
 }
 
+/// Names of the tests of a file, as `PATH::NAME`.
+pub(crate) fn tests_of(source: &Source) -> BTreeSet<String> {
+    let behind = source.code.split("#[test]").skip(1);
+    let name = |text: &str| text.split("fn ").nth(1)?.split('(').next().map(str::to_owned);
+    behind.filter_map(name).map(|name| format!("{}::{name}", source.path)).collect()
+}
+
+/// Tests that a document names, as ``PATH.rs::NAME`` in backquotes, and that are not among `known`.
+pub(crate) fn named_tests_exist(document: &Source, known: &BTreeSet<String>) -> Vec<Violation> {
+    let lines = document.text.lines().zip(1..);
+    let named = lines.flat_map(|(line, number)| named_tests(line).map(move |name| (number, name)));
+    let missing = named.filter(|(_, name)| !known.contains(*name));
+    missing.map(|(line, name)| Violation::new(document, line, format!("no test {name}"))).collect()
+}
+
+/// Tests that a line of a document names.
+pub(crate) fn named_tests(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2).filter(|word| word.contains(".rs::"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,5 +319,19 @@ mod tests {
         assert_eq!(gaps(&format!("{mounted}| `swap` | in-use | | swapoff |")), 1, "a row without a meaning");
         assert_eq!(gaps(&format!("{mounted}| `swap` | policy | It is swap | swapoff |")), 2, "a wrong class");
         assert_eq!(gaps(&format!("{mounted}| `swap` | in-use | a | b |\n| `gone` | medium | a | b |")), 1);
+    }
+
+    #[test]
+    fn planted_names_of_tests_that_are_gone_are_found() {
+        let file = Source::new(
+            "tests/x.rs",
+            "#[test]\n/// It is.\nfn it_is() {}\nfn help() {}\n// #[test]\nfn no() {}",
+        );
+        let known = tests_of(&file);
+        let gone = |text: &str| named_tests_exist(&Source::new("docs/testing.md", text), &known).len();
+        assert_eq!(gone("| `kill -9` | a word | `tests/x.rs::it_is`, `x::no` |"), 0);
+        for name in ["tests/x.rs::help", "tests/x.rs::no", "tests/y.rs::it_is", "tests/x.rs::it_is_not"] {
+            assert_eq!(gone(&format!("a row\n| `tests/x.rs::it_is`, `{name}` |")), 1, "{name}");
+        }
     }
 }
