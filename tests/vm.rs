@@ -7,6 +7,8 @@
 mod bed;
 #[path = "vm/bench.rs"]
 mod bench;
+#[path = "vm/cut_off.rs"]
+mod cut_off;
 #[path = "vm/drives.rs"]
 mod drives;
 #[path = "vm/emulated.rs"]
@@ -22,8 +24,12 @@ mod guards;
 mod host;
 #[path = "vm/lies.rs"]
 mod lies;
+#[path = "vm/looks.rs"]
+mod looks;
 #[path = "vm/multipath.rs"]
 mod multipath;
+#[path = "vm/namespaces.rs"]
+mod namespaces;
 #[path = "vm/nvme.rs"]
 mod nvme;
 #[path = "vm/plain.rs"]

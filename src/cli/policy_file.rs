@@ -143,7 +143,11 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, PolicyFault> {
     Ok(bytes)
 }
 
-fn read(bytes: &[u8], keyring: &Keyring) -> Result<SignedPolicy, PolicyFault> {
+/// Reads a policy from the bytes of a signed envelope.
+///
+/// # Errors
+/// [`PolicyFault`] for anything that no active key of the keyring signed, or that is no policy.
+pub fn read(bytes: &[u8], keyring: &Keyring) -> Result<SignedPolicy, PolicyFault> {
     let value = parse_json(bytes).map_err(PolicyFault::NotSigned)?;
     let envelope: Envelope =
         serde_json::from_value(value).map_err(|error| PolicyFault::NotSigned(error.into()))?;
@@ -171,7 +175,11 @@ fn read(bytes: &[u8], keyring: &Keyring) -> Result<SignedPolicy, PolicyFault> {
     Ok(SignedPolicy { policy: policy_of(&payload)?, signers })
 }
 
-fn policy_of(bytes: &[u8]) -> Result<Policy, PolicyFault> {
+/// Reads a policy from its own bytes, which nobody has to have signed.
+///
+/// # Errors
+/// [`PolicyFault`] for what could not be used if it were signed.
+pub fn policy_of(bytes: &[u8]) -> Result<Policy, PolicyFault> {
     let value = parse_json(bytes).map_err(PolicyFault::Content)?;
     let policy: Policy = serde_json::from_value(value).map_err(|error| PolicyFault::Content(error.into()))?;
     if policy.schema != POLICY_SCHEMA {

@@ -15,6 +15,9 @@ use crate::support::{Ask as _, image};
 /// Jobs on small drives take a minute beside builds, or will not end.
 const PATIENCE: Duration = Duration::from_secs(400);
 
+/// Booting and planning take minutes beside builds.
+const PROGRESS_PATIENCE: Duration = Duration::from_secs(300);
+
 /// Where the state directory is in the machine: a file system on its first disk.
 const STATE: &str = "/state";
 
@@ -43,6 +46,12 @@ impl Job<'_> {
 /// `expunge sanitize --method purge --scope drive` with more flags.
 pub(crate) fn purge<'a>(drive: &'a Drive, flags: &str) -> Job<'a> {
     let flags = format!("--method purge --scope drive {flags}");
+    Job { serial: &drive.serial, flags, more: String::new() }
+}
+
+/// `expunge sanitize --method clear --scope drive` with more flags.
+pub(crate) fn clear<'a>(drive: &'a Drive, flags: &str) -> Job<'a> {
+    let flags = format!("--method clear --scope drive {flags}");
     Job { serial: &drive.serial, flags, more: String::new() }
 }
 
@@ -171,6 +180,27 @@ impl Bench {
             ));
         }
         self.machine().tell(&script);
+    }
+
+    /// The ends of the answers of the commands that were begun last, for a failing test.
+    #[track_caller]
+    pub(crate) fn answers(&mut self) -> String {
+        let answers = "cd /tmp/fates; ls; tail -n 8 *.plan *.out *.err | cut -c1-2500";
+        self.machine().ask(answers).stdout
+    }
+
+    /// Waits until so many drives are seen in progress with this step of their jobs, with a progress told, in the
+    /// answers of the commands that were begun last (`files`, a pattern of the shell).
+    #[track_caller]
+    pub(crate) fn await_progress(&mut self, files: &str, step: usize, count: usize) {
+        let news = format!("\"news\":{{\"progress\":[0-9].*\"step\":{step}}}");
+        let seen = format!("sed -n 's/.*\"drive\":\"\\([^ ]*\\).*{news}.*/\\1/p'");
+        let begin = Instant::now();
+        let line = format!("[ $(cd /tmp/fates && cat {files} | {seen} | sort -u | wc -l) = {count} ]");
+        while self.machine().ask(&line).code != 0 {
+            assert!(begin.elapsed() < PROGRESS_PATIENCE, "never in progress:\n{}", self.answers());
+            thread::sleep(Duration::from_millis(250));
+        }
     }
 
     /// Begins to go on with jobs, all by one command.

@@ -1,10 +1,11 @@
 //! Simulated drives as the tests of whole jobs have them: small, used, and with operations that take some seconds.
 use std::time::Duration;
 
+use expunge::sim::controller::quirk::Return;
 use expunge::sim::controller::security::SecurityProtocol;
 use expunge::sim::controller::{
-    AtaTraits, ControllerOracle, MediaKeys, NvmeSim, NvmeSpec, Personality, ScsiSim, ScsiSpec, ScsiTraits,
-    Shape, Work,
+    AtaTraits, ControllerOracle, MediaKeys, NvmeSim, NvmeSpec, Personality, Quirk, ScsiSim, ScsiSpec,
+    ScsiTraits, Shape, Work,
 };
 
 use crate::gate::{Gate, Gated, Stop};
@@ -26,6 +27,11 @@ pub(crate) fn shape(drive: u64) -> Shape {
 pub(crate) fn taking(drive: u64, millis: u64) -> Shape {
     let times = Shape { erase_ms: millis, crypto_ms: millis, pass_ms: millis, ..Shape::small(512, BLOCKS) };
     Shape { drive, seed: drive, ..times.used() }
+}
+
+/// A drive on which a command that blocks dies with the drive's power at its middle.
+pub(crate) fn dying(number: u64) -> Shape {
+    shape(number).with(Quirk::PowerFails { at: 30_000, back_ms: 1 << 40, returns: Return::Same })
 }
 
 /// An NVMe drive that has no Sanitize command, only Format.
@@ -170,6 +176,11 @@ impl Drive {
         let residue = self.oracle().residue();
         let serial = &self.serial;
         assert!(residue.addressable.is_empty() && residue.unaddressable_cells == 0, "{serial}: {residue:?}");
+    }
+
+    /// Whether any address leads to old data.
+    pub(crate) fn reads_old_data(&self) -> bool {
+        !self.oracle().residue().addressable.is_empty()
     }
 
     pub(crate) fn has_residue(&self) -> bool {

@@ -18,6 +18,29 @@ pub(crate) enum Stop {
     Before(u8),
     /// It gets it, and its answer goes nowhere.
     After(u8),
+    /// It gets the command that carries these bytes to it, and its answer goes nowhere.
+    Sending(&'static [u8]),
+}
+
+impl Stop {
+    /// Whether a command with these data is the one before which a drive stops.
+    fn is_before(self, code: u8) -> bool {
+        self == Self::Before(code)
+    }
+
+    /// Whether it is the one after which it stops.
+    fn is_after(self, code: u8, sent: &[u8]) -> bool {
+        match self {
+            Self::Never | Self::Before(_) => false,
+            Self::After(stop) => stop == code,
+            Self::Sending(bytes) => sent.windows(bytes.len()).any(|window| window == bytes),
+        }
+    }
+}
+
+/// What goes to the drive.
+fn sent(data: &Data<'_>) -> Vec<u8> {
+    if let Data::ToDrive(sent) = data { sent.to_vec() } else { Vec::new() }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +80,11 @@ impl Gate {
         changed.notify_all();
     }
 
-    /// Whether a command gets past; waits until the gate is gone if it does not.
-    fn passes(&self, here: Stop) -> bool {
+    /// Whether a command gets past, which is where the drive stops or not; waits until the gate is gone if it does not.
+    fn passes(&self, is_here: impl Fn(Stop) -> bool) -> bool {
         let (stop, state, changed) = &*self.0;
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        if *stop != here || *state == State::Gone {
+        if !is_here(*stop) || *state == State::Gone {
             return true;
         }
         *state = State::Held;
@@ -93,22 +116,24 @@ impl ScsiPort for Port<dyn ScsiPort> {
             [] => 0,
         };
         let unanswered = ScsiAnswer::NotCompleted { errno: libc::EIO };
-        if !self.gate.passes(Stop::Before(code)) {
+        if !self.gate.passes(|stop| stop.is_before(code)) {
             return unanswered;
         }
+        let sent = sent(&data);
         let answer = self.inner.execute(block, data, timeout);
-        if self.gate.passes(Stop::After(code)) { answer } else { unanswered }
+        if self.gate.passes(|stop| stop.is_after(code, &sent)) { answer } else { unanswered }
     }
 }
 
 impl NvmePort for Port<dyn NvmePort> {
     fn admin(&mut self, entry: &[u8; 64], data: Data<'_>, timeout: Duration) -> NvmeAnswer {
         let unanswered = NvmeAnswer::NotCompleted { errno: libc::EIO };
-        if !self.gate.passes(Stop::Before(entry[0])) {
+        if !self.gate.passes(|stop| stop.is_before(entry[0])) {
             return unanswered;
         }
+        let sent = sent(&data);
         let answer = self.inner.admin(entry, data, timeout);
-        if self.gate.passes(Stop::After(entry[0])) { answer } else { unanswered }
+        if self.gate.passes(|stop| stop.is_after(entry[0], &sent)) { answer } else { unanswered }
     }
 }
 

@@ -1,26 +1,16 @@
 //! The machine and its drives lose their power in the middle of each command: after the next start the job is gone on
 //! with, wherever the drive is then, and comes to the right end.
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use expunge::sim::controller::quirk::Return;
-use expunge::sim::controller::{AtaTraits, NvmeSpec, Quirk, ScsiSpec, Shape};
+use expunge::sim::controller::{AtaTraits, NvmeSpec, ScsiSpec};
 
 use crate::bench::{Bench, purge};
-use crate::drives::{Drive, format_only, security_only, shape, spinning, taking};
+use crate::drives::{Drive, dying, format_only, security_only, shape, spinning, taking};
 use crate::gate::Stop;
 use crate::support::Ask as _;
 
-/// Booting and planning take a minute beside builds.
-const PATIENCE: Duration = Duration::from_secs(90);
-
 const HOUR_MS: u64 = 3_600_000;
 const HALF_AN_HOUR: Duration = Duration::from_millis(HOUR_MS / 2);
-
-/// A command that blocks dies with the drive's power at its middle.
-fn dying(number: u64) -> Shape {
-    shape(number).with(Quirk::PowerFails { at: 30_000, back_ms: 1 << 40, returns: Return::Same })
-}
 
 #[test]
 fn a_power_cut_in_the_middle_of_each_command_is_gone_on_from() {
@@ -45,7 +35,7 @@ fn a_power_cut_in_the_middle_of_each_command_is_gone_on_from() {
     let jobs: Vec<_> = table.iter().map(|row| purge(&row.0, row.1)).collect();
     bench.begin(&jobs);
     stopping.iter().for_each(|(drive, _)| drive.gate.await_held());
-    await_progress(&mut bench, "[012].out", 3);
+    bench.await_progress("[012].out", 0, 3);
     long.iter().for_each(|(drive, _)| drive.pass_time(HALF_AN_HOUR));
     assert!(drives.iter().all(|drive| drive.has_residue()));
     bench.power_cut();
@@ -70,7 +60,7 @@ fn a_power_cut_in_the_middle_of_each_command_is_gone_on_from() {
     // A SCSI drive that sanitizes itself does not tell the kernel how large it is: it is followed all the same.
     let size = bench.machine().tell(&format!("blockdev --getsize64 {}", after[2]));
     assert_eq!(size.trim(), "0");
-    await_progress(&mut bench, "0.out", 3);
+    bench.await_progress("0.out", 0, 3);
     long.iter().for_each(|(drive, _)| drive.pass_time(HALF_AN_HOUR * 2));
     let (exit, fates) = bench.await_resumed(&drives);
     assert_eq!(exit, 7, "the gravest: {}", fates[0].said);
@@ -100,7 +90,7 @@ fn scsi_drives_whose_nodes_came_without_size_are_gone_on_with_in_one_sitting() {
     let drives = [Drive::scsi(spinning(taking(7, HOUR_MS))), Drive::scsi(spinning(odd))];
     let mut bench = Bench::new(&[], &[&drives[0], &drives[1]]);
     bench.begin(&[purge(&drives[0], ""), purge(&drives[1], "--known-content unreadable")]);
-    await_progress(&mut bench, "[01].out", 2);
+    bench.await_progress("[01].out", 0, 2);
     bench.power_cut();
     drives.iter().for_each(Drive::power_cycle);
     bench.boot(&[&drives[1], &drives[0]]);
@@ -112,7 +102,7 @@ fn scsi_drives_whose_nodes_came_without_size_are_gone_on_with_in_one_sitting() {
     let listed = bench.jobs();
     let names: Vec<&str> = listed.iter().filter_map(|job| job["job"].as_str()).collect();
     bench.begin_resume(&names);
-    await_progress(&mut bench, "0.out", 1);
+    bench.await_progress("0.out", 0, 1);
     drives[1].pass_time(HALF_AN_HOUR * 2);
     let (exit, fates) = bench.await_resumed(&[&drives[0], &drives[1]]);
     assert_eq!(exit, 0, "{}", fates[0].said);
@@ -124,17 +114,4 @@ fn scsi_drives_whose_nodes_came_without_size_are_gone_on_with_in_one_sitting() {
         assert_eq!(code, 0, "{text}");
     }
     assert_ne!(size(&mut bench), "0", "the kernel was told to look again");
-}
-
-/// Waits until so many commands in the answers are seen in progress, with a progress told.
-#[track_caller]
-fn await_progress(bench: &mut Bench, files: &str, count: usize) {
-    let seen = "sed -n 's/.*\"drive\":\"\\([^ ]*\\).*\"news\":{\"progress\":[0-9].*/\\1/p'";
-    let begin = Instant::now();
-    let line = format!("[ $(cd /tmp/fates && cat {files} | {seen} | sort -u | wc -l) = {count} ]");
-    while bench.machine().ask(&line).code != 0 {
-        let answers = "cd /tmp/fates; ls; tail -n 8 *.out *.err | cut -c1-2500";
-        assert!(begin.elapsed() < PATIENCE, "never in progress:\n{}", bench.machine().ask(answers).stdout);
-        thread::sleep(Duration::from_millis(250));
-    }
 }
