@@ -1,7 +1,7 @@
 //! The approval of a plan: `--plan DIGEST`. It says that this very plan was looked at, and is asked for where a drive
 //! is to be purged and nobody sits at a terminal who would see the plan.
 use super::args::SanitizeArgs;
-use super::confirm::is_attended;
+use super::confirm::{is_attended, unit_texts};
 use crate::device::DriveFacts;
 use crate::job::prepare::Ready;
 use crate::plan::command::command_line;
@@ -47,10 +47,10 @@ impl Approval {
 
     /// Why the plan of a drive is not approved. Where plans were given, that of every drive must be among them.
     pub fn missing(&self, request: &Request, ready: &Ready) -> Option<Reason> {
-        self.judge(request, ready.claimed.facts(), &ready.plan)
+        self.judge(request, ready.claimed.facts(), &unit_texts(ready), &ready.plan)
     }
 
-    fn judge(&self, request: &Request, facts: &DriveFacts, plan: &Plan) -> Option<Reason> {
+    fn judge(&self, request: &Request, facts: &DriveFacts, units: &[String], plan: &Plan) -> Option<Reason> {
         let today = plan.digest();
         if self.given.contains(&today) {
             return None;
@@ -68,7 +68,7 @@ impl Approval {
             return None;
         }
         let remedy = match self.named {
-            Named::ByName => command_line(request, facts, Some(&today)),
+            Named::ByName => command_line(request, facts, units, Some(&today)),
             Named::ByList => {
                 format!("look at the plan, then add, for this drive beside the others: --plan {today}")
             }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     fn code(approval: &Approval, request: &Request, facts: &DriveFacts) -> Option<ReasonCode> {
-        approval.judge(request, facts, &planned(request, facts)).map(|reason| reason.code)
+        approval.judge(request, facts, &[], &planned(request, facts)).map(|reason| reason.code)
     }
 
     #[test]
@@ -106,7 +106,7 @@ mod tests {
         let purge = Request { method: Some(Method::Purge), ..Request::default() };
         let plan = planned(&purge, &facts);
         let alone = approval(&[], Watched::ByNobody, Named::ByName);
-        let reason = alone.judge(&purge, &facts, &plan).unwrap();
+        let reason = alone.judge(&purge, &facts, &[], &plan).unwrap();
         assert_eq!(reason.code, ReasonCode::ConfirmationMissing);
         // The remedy is the command line that then works: it confirms the drive and names this plan.
         let end =
@@ -116,7 +116,13 @@ mod tests {
             "{}",
             reason.remedy
         );
-        let listed = approval(&[], Watched::ByNobody, Named::ByList).judge(&purge, &facts, &plan).unwrap();
+        // Other units that the command reaches are confirmed by the same line.
+        let units = ["S/nsid=2".to_owned()];
+        let reason = alone.judge(&purge, &facts, &units, &plan).unwrap();
+        let both = format!("--confirm {} --confirm S/nsid=2 --plan", facts.confirm_text().unwrap());
+        assert!(reason.remedy.contains(&both), "{}", reason.remedy);
+        let listed =
+            approval(&[], Watched::ByNobody, Named::ByList).judge(&purge, &facts, &[], &plan).unwrap();
         assert!(listed.remedy.ends_with(&format!("--plan {}", plan.digest())), "{}", listed.remedy);
         let watched = approval(&[], Watched::ByTerminal, Named::ByName);
         assert_eq!(code(&watched, &purge, &facts), None);

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use crate::device::{Claimed, DriveFacts};
-use crate::job::prepare::Prepared;
+use crate::job::prepare::{Prepared, Ready};
 use crate::unit::{Reason, ReasonCode};
 
 /// Where confirmations come from.
@@ -87,21 +87,28 @@ pub fn counted(prepared: &[Prepared], given: &[String]) -> Option<Reason> {
 /// its command reaches. Another path to a unit has its text too.
 fn ready_texts(prepared: &Prepared) -> Vec<(String, String)> {
     match prepared {
-        Prepared::Ready(ready) => {
-            let units = ready.claimed.units().iter().map(Claimed::facts);
-            let mut texts: Vec<(String, String)> = Vec::new();
-            for facts in std::iter::once(ready.claimed.facts()).chain(units) {
-                // A drive without identity was refused before; a unit without one is named by its node.
-                let own = || facts.node.display().to_string();
-                let text = facts.confirm_text().unwrap_or_else(own);
-                if texts.iter().all(|(_, known)| *known != text) {
-                    texts.push((facts.title(), text));
-                }
-            }
-            texts
-        }
+        Prepared::Ready(ready) => texts(ready),
         Prepared::Dead(_) | Prepared::Refused(_) => Vec::new(),
     }
+}
+
+fn texts(ready: &Ready) -> Vec<(String, String)> {
+    let units = ready.claimed.units().iter().map(Claimed::facts);
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for facts in std::iter::once(ready.claimed.facts()).chain(units) {
+        // A drive without identity was refused before; a unit without one is named by its node.
+        let own = || facts.node.display().to_string();
+        let text = facts.confirm_text().unwrap_or_else(own);
+        if texts.iter().all(|(_, known)| *known != text) {
+            texts.push((facts.title(), text));
+        }
+    }
+    texts
+}
+
+/// What confirms the other units of a drive, where its command reaches them.
+pub fn unit_texts(ready: &Ready) -> Vec<String> {
+    texts(ready).into_iter().skip(1).map(|(_, text)| text).collect()
 }
 
 /// Why texts that nobody said are missing; `None` when none is.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::args::PlanArgs;
 use super::complain;
+use super::confirm::unit_texts;
 use super::setup::under_policy;
 use crate::certificate::provenance::Given;
 use crate::certificate::show::{plain, plain_lines};
@@ -75,12 +76,12 @@ pub fn report_of(
     policy: &Policy,
 ) -> Option<(PlanReport, DriveFacts)> {
     let facts = prepared.facts()?.clone();
-    let decision = match prepared {
-        Prepared::Ready(ready) => Decision::Planned(Box::new(ready.plan.clone())),
-        Prepared::Dead(dead) => Decision::Unsanitizable(dead.reasons.clone()),
-        Prepared::Refused(refused) => Decision::Refused(refused.reasons.clone()),
+    let (decision, units) = match prepared {
+        Prepared::Ready(ready) => (Decision::Planned(Box::new(ready.plan.clone())), unit_texts(ready)),
+        Prepared::Dead(dead) => (Decision::Unsanitizable(dead.reasons.clone()), Vec::new()),
+        Prepared::Refused(refused) => (Decision::Refused(refused.reasons.clone()), Vec::new()),
     };
-    let report = report(&decision, request, &facts, policy, Rates::assumed(facts.kind));
+    let report = report(&decision, request, &facts, &units, policy, Rates::assumed(facts.kind));
     Some((report, facts))
 }
 

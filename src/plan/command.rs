@@ -6,9 +6,14 @@ use crate::device::{ContentType, DriveFacts};
 use crate::unit::Digest;
 use crate::unit::term::{DriveKind, Method, word};
 
-/// The command line that does what `request` asks with this drive. With a digest it refuses whatever has changed
-/// since.
-pub fn command_line(request: &Request, facts: &DriveFacts, digest: Option<&Digest>) -> String {
+/// The command line that does what `request` asks with this drive. `units` are the texts that confirm its other units
+/// where the command reaches them. With a digest it refuses whatever has changed since.
+pub fn command_line(
+    request: &Request,
+    facts: &DriveFacts,
+    units: &[String],
+    digest: Option<&Digest>,
+) -> String {
     let mut words =
         vec!["expunge".to_owned(), "sanitize".to_owned(), quoted(&facts.node.display().to_string())];
     let filled = request.profile.and_then(|profile| profile.fill_in(&Request::default()).ok());
@@ -37,9 +42,7 @@ pub fn command_line(request: &Request, facts: &DriveFacts, digest: Option<&Diges
         words.push(known_content_option(&request.known_content));
     }
     words.extend(request.rules.iter().map(|rule| format!("--rule {}", quoted(&rule.to_string()))));
-    if let Some(text) = facts.confirm_text() {
-        words.push(option("--confirm", &text));
-    }
+    words.extend(facts.confirm_text().iter().chain(units).map(|text| option("--confirm", text)));
     if let Some(digest) = digest {
         words.push(format!("--plan {digest}"));
     }

@@ -436,7 +436,7 @@ fn why_not(request: &Request, medium: Medium, policy: &Policy, method: Method) -
 
 fn method_required(request: &Request, facts: &DriveFacts, policy: &Policy) -> Reason {
     let medium = Medium::of(facts);
-    let line = |request: &Request, method| command_line(&completed(request, facts, method), facts, None);
+    let line = |request: &Request, method| command_line(&completed(request, facts, method), facts, &[], None);
     // The line for a purge is shown as it would have to be, with the scope that its command takes.
     let wide = Request { scope: Scope::Drive, ..request.clone() };
     let purge = match choose(&wide, facts, policy, Method::Purge) {

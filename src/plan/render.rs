@@ -49,11 +49,12 @@ pub struct PlanReport {
     pub command: Option<String>,
 }
 
-/// The report on a decision.
+/// The report on a decision. `units` are the texts that confirm other units of the drive which the plan reaches.
 pub fn report(
     decision: &Decision,
     request: &Request,
     facts: &DriveFacts,
+    units: &[String],
     policy: &Policy,
     rates: Rates,
 ) -> PlanReport {
@@ -70,7 +71,7 @@ pub fn report(
         decision: name.to_owned(),
         estimate: plan.as_ref().map(|plan| Estimate::new(plan, rates)),
         verification_text: plan.as_ref().map(|plan| describe(&plan.verification, &plan.geometry)),
-        command: command(digest.as_ref(), &reasons, request, facts),
+        command: command(digest.as_ref(), &reasons, request, facts, units),
         plan,
         digest,
         reasons,
@@ -85,15 +86,16 @@ fn command(
     reasons: &[Reason],
     request: &Request,
     facts: &DriveFacts,
+    units: &[String],
 ) -> Option<String> {
     if digest.is_some() {
-        return Some(command_line(request, facts, digest));
+        return Some(command_line(request, facts, units, digest));
     }
     let method = request.method.or(default_method(facts.kind))?;
     let only_to_repeat = reasons.iter().all(|reason| reason.code == ReasonCode::MemberContent);
     (only_to_repeat && !reasons.is_empty()).then(|| {
         let completed = Request { method: request.method, ..completed(request, facts, method) };
-        command_line(&completed, facts, None)
+        command_line(&completed, facts, units, None)
     })
 }
 

@@ -6,6 +6,8 @@ use std::process::Command;
 use expunge::sim::controller::nvme::Namespace;
 use expunge::sim::controller::{NvmeSpec, Shape, Work};
 
+use serde_json::Value;
+
 use crate::bench::Bench;
 use crate::drives::{Drive, shape};
 use crate::support::Ask as _;
@@ -43,8 +45,8 @@ fn the_other_namespace_is_guarded_and_looked_at_like_the_one_that_was_named() {
          echo kept >/mnt/file && sync"
     ));
     let flags = "--method purge --technique block-erase";
-    // The serial number alone is that of both, and each that dies is confirmed.
-    let confirmed = format!("--confirm {0}/nsid=1 --confirm {0}/nsid=2 --state /state", drive.serial);
+    // The serial number alone is that of both.
+    let confirmed = format!("--confirm {}/nsid=1 --state /state", drive.serial);
 
     // The scope has to be accepted first, and then the other one must be free.
     let refused = bench.machine().ask(&format!("expunge sanitize {named} {flags} {confirmed} 2>&1"));
@@ -61,16 +63,29 @@ fn the_other_namespace_is_guarded_and_looked_at_like_the_one_that_was_named() {
     let is_destructive = |command: &[u8]| matches!(command, [0x84 | 0x80, ..]);
     assert!(!drive.oracle().asked().iter().any(|asked| is_destructive(&asked.command)), "nothing was sent");
 
-    let ran = bench.machine().ask(&format!(
-        "umount /mnt
-         digest=$(expunge plan {named} {flags} --scope drive | sed -n 's/^digest  *//p')
-         expunge sanitize {named} {flags} {confirmed} --scope drive --plan $digest 2>&1"
-    ));
+    // Each is confirmed by its own text, and the line that the plan prints does it.
+    let plan =
+        bench.machine().tell(&format!("umount /mnt; expunge plan {named} {flags} --scope drive --json"));
+    let plan = serde_json::from_str::<Value>(plan.trim()).unwrap()["plans"][0].take();
+    let (command, digest) = (plan["command"].as_str().unwrap(), plan["digest"].as_str().unwrap());
+    let refused = format!("expunge sanitize {named} {flags} {confirmed} --scope drive --plan {digest} 2>&1");
+    let refused = bench.machine().ask(&refused);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    let missing = format!("--confirm {}/nsid=2", drive.serial);
+    says(&refused.stdout, &["[confirmation-missing]", &missing]);
+    assert!(!drive.oracle().asked().iter().any(|asked| is_destructive(&asked.command)), "nothing was sent");
+    let ran = bench.machine().ask(&format!("{command} --state /state 2>&1"));
     assert_eq!(ran.code, 0, "{}", ran.stdout);
     assert_eq!(drive.works(), [Work::CryptoErase, Work::BlockErase]);
     drive.expect_no_residue();
     let record = bench.machine().tell("ls /state/records/*.json");
     let (code, text) = bench.check(record.trim());
     assert_eq!(code, 0, "{text}");
-    println!("{text}");
+    // Canaries of both, before each of the two commands.
+    let gone = "afterwards 64 changed, 0 survived, 0 unreadable";
+    assert_eq!(
+        (text.matches("in namespace 2 64 canaries planted").count(), text.matches(gone).count()),
+        (2, 4)
+    );
+    says(&text, &["also reached other units: nvme1n2", "in: namespace 1, namespace 2"]);
 }

@@ -23,7 +23,7 @@ fn sixteen_terabytes() -> DriveFacts {
 }
 
 fn report_for(request: &Request, facts: &DriveFacts) -> PlanReport {
-    report(&decide(request, facts, &Policy::builtin()), request, facts, &Policy::builtin(), MEASURED)
+    report(&decide(request, facts, &Policy::builtin()), request, facts, &[], &Policy::builtin(), MEASURED)
 }
 
 #[test]

@@ -33,6 +33,13 @@ fuzz_target!(|bytes: &[u8]| {
             | Event::Waiting
             | Event::Heat { .. }
             | Event::Checkpoint { .. }
+            | Event::Restored { .. }
+            | Event::Looked { .. }
+            | Event::NotReady { .. }
+            | Event::News(_)
+            | Event::Commanded { .. }
+            | Event::Surveyed { .. }
+            | Event::Unlocked { .. }
             | Event::Broken { .. },
         )
         | Err(_) => {}
