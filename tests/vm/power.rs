@@ -2,7 +2,7 @@
 //! with, wherever the drive is then, and comes to the right end.
 use std::time::Duration;
 
-use expunge::sim::controller::{AtaTraits, NvmeSpec, ScsiSpec};
+use expunge::sim::controller::{AtaTraits, NvmeSpec, ScsiSpec, Shape};
 
 use crate::bench::{Bench, purge};
 use crate::drives::{Drive, dying, format_only, security_only, shape, spinning, taking};
