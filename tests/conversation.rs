@@ -32,6 +32,7 @@ fn plan(passes: usize) -> Plan {
         identity: expunge::device::Identity::default(),
         kind: DriveKind::TestObject,
         geometry: geometry(),
+        zones: None,
         method: Method::Clear,
         technique: Technique::Overwrite,
         policy: PolicyRow {

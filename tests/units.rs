@@ -206,6 +206,7 @@ fn facts(sim: &NvmeSim) -> DriveFacts {
         reach: Reach::Addressable(geometry),
         queue: QueueLimits::default(),
         zoned: Zoned::None,
+        zones: None,
         read_only: false,
         removable: false,
         other_units: vec!["nvme0n2".into()],

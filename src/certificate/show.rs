@@ -215,6 +215,9 @@ fn pass(number: usize, planned: usize, pass: &PassRecord, text: &mut Text) {
     let lost = format!("{} failed, {} unreached", tally.failed.count(), tally.unreached.count());
     let flush = word(tally.flush);
     text.row("", format!("{} blocks written, {lost}; flush {flush}", tally.written));
+    if !tally.absent.is_zero() {
+        text.row("", format!("{} addresses have no cells", tally.absent));
+    }
     if tally.flush_failures > 0 {
         let count = tally.flush_failures;
         text.row("", format!("{count} flushes failed; what each made doubtful was written again"));

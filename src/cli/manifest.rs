@@ -281,6 +281,7 @@ mod tests {
             reach: Reach::Dead(Reason::new(ReasonCode::NoCapacity, "not asked", "")),
             queue: QueueLimits::default(),
             zoned: Zoned::None,
+            zones: None,
             read_only: false,
             removable: false,
             other_units: Vec::new(),

@@ -386,6 +386,7 @@ mod tests {
             failed: crate::unit::RangeSet::new(),
             unreached: crate::unit::RangeSet::new(),
             flush: crate::engine::FlushState::Confirmed,
+            absent: BlockCount::ZERO,
             flush_failures: 0,
         };
         // Nobody draws: a listener that wrote by itself would fill a pipe and wait.

@@ -20,11 +20,11 @@ use super::{
     Capability, Content, DeviceNumber, DriveFacts, Identity, QueueLimits, Reach, Zoned, classify, format,
     gather, probe, rescan, source,
 };
-use crate::io::{Fault, FaultKind, channel};
+use crate::io::{Fault, FaultKind, channel, zone};
 use crate::sys::open::{self, Access, Direct};
 use crate::sys::{ioctl, stat};
 use crate::unit::term::DriveKind;
-use crate::unit::{Reason, ReasonCode};
+use crate::unit::{Reason, ReasonCode, ZoneMap};
 
 /// How long a passing opener, such as udev that looks at a new drive, is waited for in all.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -319,6 +319,10 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         Resolved::File { path } => file_facts(path, opened),
     };
     let (mut notes, mut questions, mut held_back) = (Vec::new(), None, None);
+    match zones_of(&opened.file, &facts) {
+        Ok(zones) => facts.zones = zones,
+        Err(error) => notes.push(format!("{} does not tell its zones: {error}", order.title())),
+    }
     if facts.device.is_some() {
         match ask(&opened.file) {
             Ok(None) => {}
@@ -354,6 +358,7 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
             )),
         }
     }
+    sources.extend(source::zones(&facts));
     sources.extend(source::own(&facts));
     let capacity_held_back = match &facts.reach {
         Reach::Dead(reason) if reason.code == ReasonCode::NoCapacity => {
@@ -376,6 +381,13 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         ));
     }
     Ok(Seen { facts, sources, blockers, notes, questions, held_back })
+}
+
+/// The zones of a drive that must be written in sequence; `None` for any other.
+fn zones_of(file: &File, facts: &DriveFacts) -> std::io::Result<Option<ZoneMap>> {
+    let (Zoned::HostManaged, Some(geometry)) = (facts.zoned, facts.geometry()) else { return Ok(None) };
+    let zones = zone::report_all(file.as_fd(), geometry)?;
+    ZoneMap::of(&zones).map(Some).map_err(std::io::Error::other)
 }
 
 /// What the drive says that it can do, and how it was asked; `None` when its driver takes no commands.
@@ -462,6 +474,7 @@ fn file_facts(path: &Path, opened: &Opened) -> (DriveFacts, Vec<super::Fact>) {
         reach: gather::reach(found.bytes, FILE_BLOCK, FILE_BLOCK),
         queue: QueueLimits::default(),
         zoned: Zoned::None,
+        zones: None,
         read_only: false,
         removable: false,
         other_units: Vec::new(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Capability, Content, Identity};
 use crate::unit::term::DriveKind;
-use crate::unit::{Geometry, Reason};
+use crate::unit::{Geometry, Reason, ZoneMap};
 
 /// Major and minor number of a device node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -98,8 +98,11 @@ pub struct DriveFacts {
     pub reach: Reach,
     /// Limits of its queue.
     pub queue: QueueLimits,
-    /// Zones.
+    /// Whether it has zones, as the kernel says.
     pub zoned: Zoned,
+    /// Its zones, where they must be written in sequence; `None` where there are none, or the drive was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zones: Option<ZoneMap>,
     /// Read-only by the drive or by its node.
     pub read_only: bool,
     /// Removable medium, such as a USB stick or a memory card.

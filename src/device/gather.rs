@@ -74,6 +74,7 @@ fn device_facts(root: &SysRoot, name: &str) -> Option<DriveFacts> {
             requests: u32::try_from(queue("nr_requests")).unwrap_or(u32::MAX),
         },
         zoned: sysfs::zoned(root.text(&folder.join("queue/zoned")).as_deref()),
+        zones: None,
         read_only: root.number(&folder.join("ro")) == Some(1),
         removable: root.number(&folder.join("removable")) == Some(1),
         other_units: Vec::new(),

@@ -2,11 +2,14 @@
 mod own;
 
 use super::root::SysRoot;
-use super::{DriveFacts, Fact, Reach, multipath};
-use crate::unit::Geometry;
+use super::{DriveFacts, Fact, Reach, Zoned, multipath};
 use crate::unit::term::word;
+use crate::unit::{Geometry, ZoneMap};
 
 pub use own::own;
+
+/// Runs of zones that are listed one by one.
+const ZONE_RUNS_SHOWN: usize = 16;
 
 /// Where the shape of the drive was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +63,11 @@ pub fn of_node(root: &SysRoot, facts: &DriveFacts, shape: Shape) -> Vec<Fact> {
     list.add("largest transfer", queue.max_transfer_bytes.to_string(), at("queue/max_sectors_kb"));
     list.add("preferred transfer", queue.optimal_transfer_bytes.to_string(), at("queue/optimal_io_size"));
     list.add("queued requests", queue.requests.to_string(), at("queue/nr_requests"));
-    list.add("zoned", word(facts.zoned), at("queue/zoned"));
+    let zoned = match facts.zoned {
+        Zoned::HostAware => "host-aware: takes writes anywhere, and is overwritten as any drive".to_owned(),
+        Zoned::None | Zoned::HostManaged => word(facts.zoned),
+    };
+    list.add("zoned", zoned, at("queue/zoned"));
     list.add("removable", yes_or_no(facts.removable), at("removable"));
     for name in &facts.other_paths {
         list.add("other path", name.as_str(), "same serial number and world wide name");
@@ -139,6 +146,32 @@ pub fn of_command_blocks(facts: &DriveFacts) -> Vec<Fact> {
 
 const fn yes_or_no(flag: bool) -> &'static str {
     if flag { "yes" } else { "no" }
+}
+
+/// The zones, one fact for each run of zones that are alike, so that those which cannot be written stand out.
+pub fn zones(facts: &DriveFacts) -> Vec<Fact> {
+    let mut list = Facts(Vec::new());
+    for run in facts.zones.iter().flat_map(ZoneMap::runs).take(ZONE_RUNS_SHOWN) {
+        let cells = if run.capacity < run.length {
+            format!(", {} of them with cells", run.capacity)
+        } else {
+            String::new()
+        };
+        let value = format!(
+            "{} from LBA {}, each of {} blocks{cells}: {}, {}",
+            run.zones,
+            run.first,
+            run.length,
+            word(run.kind),
+            word(run.access)
+        );
+        list.add("zones", value, "BLKREPORTZONE");
+    }
+    let more = facts.zones.as_ref().map_or(0, |zones| zones.runs().len().saturating_sub(ZONE_RUNS_SHOWN));
+    if more > 0 {
+        list.add("zones", format!("{more} more runs of zones"), "BLKREPORTZONE");
+    }
+    list.0
 }
 
 /// Facts of a plain file.

@@ -9,6 +9,7 @@ pub mod tally;
 pub mod throttle;
 pub mod watch;
 pub mod work;
+pub mod zones;
 
 pub use frontier::{Frontier, Settled};
 pub use governor::{Governor, HeatTally, Pace, SetPoint, SetPoints, SetPointsFault, Unreadable};

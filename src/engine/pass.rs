@@ -3,12 +3,12 @@ use std::io;
 
 use super::frontier::{Frontier, Grain, Settled, pieces};
 use super::observe::{Observer, Phase};
-use super::tally::PassTally;
+use super::tally::{FlushState, PassTally};
 use super::work::{Answer, Durable, Duty, Mover, work};
 use crate::io::{BlockWrite, Completion, Fault, Presence, Transfer};
 use crate::plan::{RuleName, Rules};
 use crate::sys::Buffer;
-use crate::unit::{BlockCount, Geometry, LbaRange, Pattern, RangeSet};
+use crate::unit::{BlockCount, Geometry, LbaRange, Pattern, RangeSet, Zone, ZoneMap};
 
 /// A pass to be written.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,8 @@ pub struct Pass<'a> {
     pub pattern: &'a Pattern,
     /// Blocks that an interrupted earlier sitting has written and made durable.
     pub written: &'a RangeSet,
+    /// The zones of a drive that must be written in sequence; `None` for one that takes writes anywhere.
+    pub zones: Option<&'a ZoneMap>,
     /// The rules of the job.
     pub rules: &'a Rules,
 }
@@ -43,42 +45,102 @@ pub fn write_pass(
     pass: &Pass<'_>,
     observer: &mut dyn Observer,
 ) -> io::Result<PassEnd> {
+    if let Some(zones) = pass.zones {
+        return super::zones::write_pass(port, buffers, pass, zones, observer);
+    }
     let geometry = port.geometry();
-    let grain = grain(&geometry, port.transfer_bytes());
     let missing = geometry.whole().map(|whole| pass.written.complement(whole)).unwrap_or_default();
-    let sweep = missing.ranges().iter().flat_map(|range| pieces(*range, grain.transfer));
-    let mut frontier =
-        Frontier::new(sweep, grain, leap(&geometry, pass.rules), pass.rules, pass.written.clone());
-    let duty = Duty {
-        phase: Phase::Writing { pass: pass.index },
-        total: geometry.capacity,
-        rules: pass.rules,
-        durable: Durable::Pass(pass.index),
-    };
-    let mut writer = Writer { port, buffers, index: pass.index, pattern: pass.pattern, geometry };
-    let flushes = work(&mut writer, &mut frontier, &duty, observer)?;
-    let settled = frontier.end().unwrap_or(Settled::Stopped);
-    let (written, failed) = (frontier.succeeded(), frontier.failed());
-    let mut tried = written.clone();
-    tried.extend(&failed);
-    let unreached = geometry.whole().map(|whole| tried.complement(whole)).unwrap_or_default();
-    let tally = PassTally {
-        index: pass.index,
-        written: written.count(),
-        failed,
-        unreached,
-        flush: flushes.last,
-        flush_failures: flushes.failed,
-    };
-    Ok(PassEnd { tally, settled })
+    let written = Written::before(pass.written.clone());
+    let mut writer = Writer::new(port, buffers, pass);
+    write_anywhere(&mut writer, &missing, written, pass, geometry.capacity, observer)
+        .map(|written| written.end(pass.index, &geometry, &RangeSet::new()))
 }
 
-struct Writer<'a> {
-    port: &'a mut dyn BlockWrite,
+/// Writes blocks of a drive that takes them in any order, and flushes. `total` is what the pass as a whole is to write.
+pub(super) fn write_anywhere(
+    writer: &mut Writer<'_>,
+    missing: &RangeSet,
+    before: Written,
+    pass: &Pass<'_>,
+    total: BlockCount,
+    observer: &mut dyn Observer,
+) -> io::Result<Written> {
+    let grain = grain(&writer.geometry, writer.port.transfer_bytes());
+    let sweep = missing.ranges().iter().flat_map(|range| pieces(*range, grain.transfer));
+    let leap = leap(&writer.geometry, pass.rules);
+    let mut frontier = Frontier::new(sweep, grain, leap, pass.rules, before.written);
+    let flushes = work(writer, &mut frontier, &duty(pass, total), observer)?;
+    Ok(Written {
+        written: frontier.succeeded(),
+        failed: frontier.failed(),
+        flush: flushes.last,
+        flush_failures: flushes.failed,
+        settled: frontier.end().unwrap_or(Settled::Stopped),
+    })
+}
+
+/// What the loop is to keep to in a pass.
+pub(super) const fn duty<'a>(pass: &Pass<'a>, total: BlockCount) -> Duty<'a> {
+    Duty {
+        phase: Phase::Writing { pass: pass.index },
+        total,
+        rules: pass.rules,
+        durable: Durable::Pass(pass.index),
+    }
+}
+
+/// What of a pass is done, and how far.
+pub(super) struct Written {
+    pub(super) written: RangeSet,
+    pub(super) failed: RangeSet,
+    pub(super) flush: FlushState,
+    pub(super) flush_failures: u32,
+    pub(super) settled: Settled,
+}
+
+impl Written {
+    /// What an earlier sitting has left.
+    pub(super) const fn before(written: RangeSet) -> Self {
+        Self {
+            written,
+            failed: RangeSet::new(),
+            flush: FlushState::NotAsked,
+            flush_failures: 0,
+            settled: Settled::Complete,
+        }
+    }
+
+    /// Every block counted once. `absent` are addresses without cells.
+    pub(super) fn end(self, index: u32, geometry: &Geometry, absent: &RangeSet) -> PassEnd {
+        let mut known = self.written.clone();
+        known.extend(&self.failed);
+        known.extend(absent);
+        let tally = PassTally {
+            index,
+            written: self.written.count(),
+            failed: self.failed,
+            unreached: geometry.whole().map(|whole| known.complement(whole)).unwrap_or_default(),
+            absent: absent.count(),
+            flush: self.flush,
+            flush_failures: self.flush_failures,
+        };
+        PassEnd { tally, settled: self.settled }
+    }
+}
+
+pub(super) struct Writer<'a> {
+    pub(super) port: &'a mut dyn BlockWrite,
     buffers: &'a mut Vec<Buffer>,
     index: u32,
     pattern: &'a Pattern,
-    geometry: Geometry,
+    pub(super) geometry: Geometry,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(port: &'a mut dyn BlockWrite, buffers: &'a mut Vec<Buffer>, pass: &Pass<'a>) -> Self {
+        let geometry = port.geometry();
+        Self { port, buffers, index: pass.index, pattern: pass.pattern, geometry }
+    }
 }
 
 impl Mover for Writer<'_> {
@@ -92,6 +154,10 @@ impl Mover for Writer<'_> {
         if self.port.submit_write(Transfer { range, buffer }).is_err() {
             unreachable!("a port takes as many transfers as it has buffers");
         }
+    }
+
+    fn ready(&mut self, zone: LbaRange) -> Result<Zone, Fault> {
+        super::zones::ready(self.port, zone)
     }
 
     fn reap(&mut self, done: &mut Vec<Answer>) -> io::Result<()> {
@@ -174,7 +240,7 @@ mod tests {
 
     fn write(disk: &mut MemoryDisk, index: u32, pattern: &Pattern, buffers: &mut Vec<Buffer>) {
         let rules = Rules::of_kind(DriveKind::TestObject);
-        let pass = Pass { index, pattern, written: &RangeSet::new(), rules: &rules };
+        let pass = Pass { index, pattern, written: &RangeSet::new(), zones: None, rules: &rules };
         let end = write_pass(disk, buffers, &pass, &mut Unobserved).unwrap();
         assert_eq!(end.settled, Settled::Complete);
         assert!(end.tally.is_complete());
@@ -223,7 +289,13 @@ mod tests {
         let mut disk = MemoryDisk::new(geometry(100, 512), 4096, 2);
         let mut buffers = disk.take_buffers();
         let rules = Rules::of_kind(DriveKind::TestObject);
-        let pass = Pass { index: 0, pattern: &Pattern::byte(0), written: &RangeSet::new(), rules: &rules };
+        let pass = Pass {
+            index: 0,
+            pattern: &Pattern::byte(0),
+            written: &RangeSet::new(),
+            zones: None,
+            rules: &rules,
+        };
         let end = write_pass(&mut disk, &mut buffers, &pass, &mut StopAfter(2));
         let PassEnd { tally, settled } = end.unwrap();
         assert_eq!(settled, Settled::Stopped);

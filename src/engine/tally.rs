@@ -15,6 +15,10 @@ pub struct PassTally {
     pub failed: RangeSet,
     /// Blocks that were never tried: the pass ended early.
     pub unreached: RangeSet,
+    /// Addresses without cells (the end of a zone whose capacity is smaller than its length): they hold nothing and are
+    /// neither written nor read.
+    #[serde(default, skip_serializing_if = "are_none")]
+    pub absent: BlockCount,
     /// Whether the drive confirmed after the pass that the data is durable.
     pub flush: FlushState,
     /// Flushes that failed; what each of them made doubtful was written again.
@@ -25,6 +29,11 @@ pub struct PassTally {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
 const fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+const fn are_none(count: &BlockCount) -> bool {
+    count.is_zero()
 }
 
 /// Whether the data of a pass is durable.
@@ -45,7 +54,7 @@ impl PassTally {
         self.failed.is_empty() && self.unreached.is_empty() && self.flush == FlushState::Confirmed
     }
 
-    /// P4: written + failed + unreached = capacity, each block once, none outside the drive.
+    /// P4: written + failed + unreached + absent = capacity, each block once, none outside the drive.
     pub fn accounts_for(&self, geometry: &Geometry) -> bool {
         let Some(whole) = geometry.whole() else { return false };
         let inside = |set: &RangeSet| set.last().is_none_or(|last| whole.contains(last));
@@ -57,6 +66,6 @@ impl PassTally {
         inside(&self.failed)
             && inside(&self.unreached)
             && disjoint
-            && self.written + self.failed.count() + self.unreached.count() == geometry.capacity
+            && self.written + self.failed.count() + self.unreached.count() + self.absent == geometry.capacity
     }
 }

@@ -2,13 +2,13 @@
 use std::io;
 use std::time::Duration;
 
-use super::frontier::{Frontier, Settled, Step};
+use super::frontier::{Settled, Step};
 use super::observe::{Admission, Observer, Phase, Progress};
 use super::tally::FlushState;
 use super::watch::Watch;
 use crate::io::{Fault, Presence};
 use crate::plan::{RuleName, Rules};
-use crate::unit::{BlockCount, LbaRange};
+use crate::unit::{BlockCount, LbaRange, RangeSet, Zone};
 
 /// A range that came back, and how.
 pub type Answer = (LbaRange, Result<(), Fault>);
@@ -20,6 +20,14 @@ pub trait Mover {
 
     /// Starts a transfer; the caller has seen that there is room.
     fn start(&mut self, range: LbaRange);
+
+    /// Makes a zone ready to be written from its beginning, with nothing in flight; what it is then.
+    ///
+    /// # Errors
+    /// What the drive answered; a mover that manages no zones refuses.
+    fn ready(&mut self, _zone: LbaRange) -> Result<Zone, Fault> {
+        Err(Fault::from_errno(libc::EOPNOTSUPP))
+    }
 
     /// Waits until at least one transfer has come back.
     ///
@@ -44,6 +52,49 @@ pub trait Mover {
 
     /// A reason of the mover's own to end.
     fn ends_by(&self) -> Option<RuleName>;
+}
+
+/// What comes next, and what came of it. Time comes from outside, as what has passed since some beginning.
+pub trait Scheduler {
+    /// What to do next. `now` never goes back.
+    fn advance(&mut self, now: Duration) -> Step;
+
+    /// Takes in the answer for a range that [`Self::advance`] gave.
+    fn apply(&mut self, range: LbaRange, result: Result<(), Fault>);
+
+    /// Takes in what became of the zone that [`Self::advance`] wanted to be made ready.
+    fn readied(&mut self, answer: Result<Zone, Fault>);
+
+    /// A range that [`Self::advance`] gave was not started after all.
+    fn withdraw(&mut self);
+
+    /// Nothing more, for a reason from outside; what is in flight still counts.
+    fn end_with(&mut self, settled: Settled);
+
+    /// The drive is known to be gone, whatever else was thought before.
+    fn gone(&mut self, fault: Fault);
+
+    /// Whether there is something that a flush would make durable.
+    fn has_fresh(&self) -> bool;
+
+    /// Everything transferred so far is durable now; what a later sitting can build on and could not before.
+    fn flushed(&mut self) -> RangeSet;
+
+    /// What was transferred since the last good flush is not known to be durable: it is done again. To be called with
+    /// nothing in flight.
+    fn flush_failed(&mut self);
+
+    /// Number of blocks transferred so far.
+    fn done(&self) -> BlockCount;
+
+    /// Number of blocks that failed so far.
+    fn errors(&self) -> BlockCount;
+
+    /// Whether everything healthy is still being taken: rates mean something only then.
+    fn is_sweeping(&self) -> bool;
+
+    /// How it ended, once [`Self::advance`] has said so.
+    fn end(&self) -> Option<Settled>;
 }
 
 /// What a loop is to keep to.
@@ -76,13 +127,13 @@ pub struct Flushes {
     pub failed: u32,
 }
 
-/// Carries a frontier to its end.
+/// Carries a schedule to its end.
 ///
 /// # Errors
-/// When the port itself cannot go on; a drive that fails is in the frontier, not an error.
-pub fn work<I: Iterator<Item = LbaRange>>(
+/// When the port itself cannot go on; a drive that fails is in the schedule, not an error.
+pub fn work(
     mover: &mut dyn Mover,
-    frontier: &mut Frontier<I>,
+    frontier: &mut dyn Scheduler,
     duty: &Duty<'_>,
     observer: &mut dyn Observer,
 ) -> io::Result<Flushes> {
@@ -123,9 +174,9 @@ enum Hold {
     End,
 }
 
-struct Loop<'a, 'd, I> {
+struct Loop<'a, 'd> {
     mover: &'a mut dyn Mover,
-    frontier: &'a mut Frontier<I>,
+    frontier: &'a mut dyn Scheduler,
     duty: &'a Duty<'d>,
     observer: &'a mut dyn Observer,
     watch: Watch,
@@ -140,7 +191,7 @@ struct Loop<'a, 'd, I> {
     flushes: Flushes,
 }
 
-impl<I: Iterator<Item = LbaRange>> Loop<'_, '_, I> {
+impl Loop<'_, '_> {
     fn turn(&mut self) -> io::Result<Turn> {
         if self.observer.should_stop() {
             self.frontier.end_with(Settled::Stopped);
@@ -179,6 +230,10 @@ impl<I: Iterator<Item = LbaRange>> Loop<'_, '_, I> {
                         self.rested += time;
                         return Hold::Wait(time);
                     }
+                    Step::Ready(zone) => {
+                        self.ready(zone);
+                        return Hold::Full;
+                    }
                     Step::End => return Hold::End,
                 }
             }
@@ -201,6 +256,23 @@ impl<I: Iterator<Item = LbaRange>> Loop<'_, '_, I> {
         }
     }
 
+    fn ready(&mut self, zone: LbaRange) {
+        let answer = self.mover.ready(zone);
+        self.frontier.readied(answer);
+        if let Err(fault) = answer {
+            self.watch.bad();
+            self.look_for_the_drive(fault);
+        }
+    }
+
+    /// A vanished drive answers as a bad block does: it is asked after every failure, before any dividing.
+    fn look_for_the_drive(&mut self, fault: Fault) {
+        match self.mover.presence() {
+            Presence::Here => {}
+            Presence::Gone | Presence::Another => self.frontier.gone(fault),
+        }
+    }
+
     fn reap(&mut self) -> io::Result<()> {
         let mut done = Vec::new();
         self.mover.reap(&mut done)?;
@@ -211,12 +283,8 @@ impl<I: Iterator<Item = LbaRange>> Loop<'_, '_, I> {
                 Err(_) => self.watch.bad(),
             }
             self.frontier.apply(range, result);
-            // A vanished drive answers as a bad block does: it is asked after every failure, before any dividing.
             if let Err(fault) = result {
-                match self.mover.presence() {
-                    Presence::Here => {}
-                    Presence::Gone | Presence::Another => self.frontier.gone(fault),
-                }
+                self.look_for_the_drive(fault);
             }
         }
         Ok(())

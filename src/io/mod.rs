@@ -12,6 +12,7 @@ mod property;
 pub mod scsi;
 mod sync;
 mod uring;
+pub mod zone;
 
 use crate::sys::Buffer;
 use crate::unit::{Geometry, LbaRange};
@@ -23,6 +24,7 @@ pub use fault::{Fault, FaultKind, Treatment};
 pub use memory::MemoryDisk;
 pub use nvme::NvmeDevice;
 pub use scsi::ScsiDevice;
+pub use zone::ZoneControl;
 
 /// One read or write of consecutive blocks. It owns its buffer from submission to completion.
 #[derive(Debug)]
@@ -110,4 +112,9 @@ pub trait BlockWrite: BlockRead {
     /// What the drive answered. After an error nothing written since the last good flush is known to be
     /// durable, even when a second flush succeeds (Linux reports such an error once).
     fn flush(&mut self) -> Result<(), Fault>;
+
+    /// The way to its zones; `None` where it has none that a host could manage.
+    fn zones(&mut self) -> Option<&mut dyn ZoneControl> {
+        None
+    }
 }

@@ -1,16 +1,16 @@
 //! The plain adapter: one `pread` or `pwrite` after the other. The reference that the ring is compared with,
 //! and the fallback where the kernel has no `io_uring`.
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::uio::{pread, pwrite};
 
 use super::disk::{flush, size_of};
 use super::presence::Sentry;
-use super::{BlockRead, BlockWrite, Completion, Fault, Presence, Transfer, Tuning};
+use super::{BlockRead, BlockWrite, Completion, Fault, Presence, Transfer, Tuning, ZoneControl, zone};
 use crate::sys::Buffer;
-use crate::unit::Geometry;
+use crate::unit::{Geometry, LbaRange, Zone};
 
 pub(super) struct SyncDisk {
     file: OwnedFd,
@@ -99,5 +99,19 @@ impl BlockWrite for SyncDisk {
 
     fn flush(&mut self) -> Result<(), Fault> {
         flush(&self.file)
+    }
+
+    fn zones(&mut self) -> Option<&mut dyn ZoneControl> {
+        Some(self)
+    }
+}
+
+impl ZoneControl for SyncDisk {
+    fn report(&mut self, range: LbaRange) -> Result<Vec<Zone>, Fault> {
+        zone::report(self.file.as_fd(), &self.geometry, range).map_err(|error| Fault::from_error(&error))
+    }
+
+    fn reset(&mut self, zone: LbaRange) -> Result<(), Fault> {
+        zone::reset(self.file.as_fd(), &self.geometry, zone).map_err(|error| Fault::from_error(&error))
     }
 }

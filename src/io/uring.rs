@@ -4,10 +4,10 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::disk::{flush, size_of};
 use super::presence::Sentry;
-use super::{BlockRead, BlockWrite, Completion, Fault, Presence, Transfer, Tuning};
+use super::{BlockRead, BlockWrite, Completion, Fault, Presence, Transfer, Tuning, ZoneControl, zone};
 use crate::sys::Buffer;
 use crate::sys::ring::{Access, Direction, Done, Ring};
-use crate::unit::{Geometry, Lba, LbaRange};
+use crate::unit::{Geometry, Lba, LbaRange, Zone};
 
 pub(super) struct UringDisk {
     ring: Ring,
@@ -109,5 +109,19 @@ impl BlockWrite for UringDisk {
 
     fn flush(&mut self) -> Result<(), Fault> {
         flush(&self.file)
+    }
+
+    fn zones(&mut self) -> Option<&mut dyn ZoneControl> {
+        Some(self)
+    }
+}
+
+impl ZoneControl for UringDisk {
+    fn report(&mut self, range: LbaRange) -> Result<Vec<Zone>, Fault> {
+        zone::report(self.file.as_fd(), &self.geometry, range).map_err(|error| Fault::from_error(&error))
+    }
+
+    fn reset(&mut self, zone: LbaRange) -> Result<(), Fault> {
+        zone::reset(self.file.as_fd(), &self.geometry, zone).map_err(|error| Fault::from_error(&error))
     }
 }

@@ -28,7 +28,7 @@ use crate::engine::{HeatTally, Pace, PassTally, Progress};
 use crate::io::Tuning;
 use crate::plan::{Plan, RuleName, Rules, VerificationPlan};
 use crate::unit::digest::{from_hex, to_hex};
-use crate::unit::{Digest, Geometry, Pattern, RangeSet};
+use crate::unit::{Digest, Geometry, Pattern, RangeSet, ZoneMap};
 use crate::verify::sample::Sample;
 use crate::verify::{Ending, RepairTally};
 use crate::worker::message::Ended;
@@ -77,6 +77,7 @@ pub fn carry_out_with<'a>(
 ) -> Run {
     let mut talk = Talk::new(plan.geometry, plan.rules(), course.spent, means);
     talk.units = units;
+    talk.zones.clone_from(&plan.zones);
     let slots = still_there(plan, &course);
     let mut run = Run {
         restores: course.restores,
@@ -138,6 +139,8 @@ struct Rest {
 pub(super) struct Talk<'a> {
     geometry: Geometry,
     pub(super) rules: Rules,
+    /// The zones of the drive, where they must be written in sequence.
+    zones: Option<ZoneMap>,
     spent: Duration,
     began: Instant,
     pub(super) means: Means<'a>,
@@ -160,6 +163,7 @@ impl<'a> Talk<'a> {
         Self {
             geometry,
             rules,
+            zones: None,
             spent,
             began: now,
             means,
@@ -214,6 +218,7 @@ impl Talk<'_> {
             rules: self.rules.clone(),
             spent_millis: u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
             thermometer: self.means.thermometer.clone(),
+            zones: self.zones.clone(),
         }
     }
 
@@ -240,6 +245,7 @@ impl Talk<'_> {
             let mut written = whole;
             written.subtract(&pass.tally.failed);
             written.subtract(&pass.tally.unreached);
+            written.subtract(&plan.absent());
             written
         });
         let (written_last, held, anew) = match (rest.written.is_empty(), last_whole) {
@@ -392,6 +398,7 @@ impl Talk<'_> {
             VerificationPlan::SampledR1 { .. } | VerificationPlan::Sampled { .. } => Some(to_hex(&seed)),
         };
         let mut wanted = sample.to_set();
+        wanted.subtract(&plan.absent());
         // What could not be written is known not to hold the pattern, and a dying drive is not asked for it again.
         if let Some(last) = run.passes.last() {
             wanted.subtract(&last.tally.failed);

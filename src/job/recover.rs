@@ -284,6 +284,7 @@ fn orders(locked: &Locked, aim: Aim) -> Vec<Order> {
         rules: Rules::of_kind(facts.kind),
         spent_millis: 0,
         thermometer: None,
+        zones: None,
     };
     orders_of(&terms, aim, locked.security.locked)
 }

@@ -50,6 +50,7 @@ fn disk(change: fn(&mut AtaSecurityFacts)) -> DriveFacts {
         reach: Reach::Addressable(geometry()),
         queue: QueueLimits::default(),
         zoned: Zoned::None,
+        zones: None,
         read_only: false,
         removable: false,
         other_units: Vec::new(),
@@ -113,7 +114,8 @@ fn both() -> Vec<Order> {
         &QueueLimits::default(),
         geometry().block_size,
     );
-    let terms = Terms { geometry: geometry(), tuning, rules, spent_millis: 0, thermometer: None };
+    let terms =
+        Terms { geometry: geometry(), tuning, rules, spent_millis: 0, thermometer: None, zones: None };
     orders_of(&terms, Aim::Erase { mode: EraseMode::Normal }, Support::Yes)
 }
 

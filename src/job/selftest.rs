@@ -107,7 +107,7 @@ fn finds_mismatch(place: Place) -> bool {
     let mut disk = MemoryDisk::new(geometry, 16 << 10, 2);
     let mut buffers = disk.take_buffers();
     let rules = Rules::of_kind(DriveKind::TestObject);
-    let pass = Pass { index: 0, pattern: &pattern, written: &RangeSet::new(), rules: &rules };
+    let pass = Pass { index: 0, pattern: &pattern, written: &RangeSet::new(), zones: None, rules: &rules };
     let written = write_pass(&mut disk, &mut buffers, &pass, &mut Unobserved);
     if !written.is_ok_and(|end| end.tally.is_complete()) {
         return false;

@@ -1,9 +1,9 @@
 //! The decision: from a request, the facts of a drive and a policy to a plan, or to every reason against it at
 //! once. Pure and total.
-mod against;
+pub(super) mod against;
 
 use against::{
-    BLOCKS_END, Sight, addressable, content_reasons, identity_reason, read_only_reason, zoned_reason,
+    BLOCKS_END, Sight, Writing, addressable, content_reasons, identity_reason, read_only_reason, zoned_reason,
 };
 
 use super::choose::{self, NoChoice, choose};
@@ -24,7 +24,7 @@ use super::technique::hinder;
 use super::{Candidate, Claim, PassPattern, PassSpec, Plan, PolicyRow, Rules, SchemeRef, VerificationPlan};
 use crate::device::DriveFacts;
 use crate::unit::term::{Basis, Method, Technique, word};
-use crate::unit::{Geometry, Reason, ReasonCode};
+use crate::unit::{Geometry, Reason, ReasonCode, ZoneMap};
 
 /// What came of a request for one drive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decisio
     let mut reasons = Vec::new();
     reasons.extend(identity_reason(facts));
     reasons.extend(read_only_reason(facts));
-    reasons.extend(zoned_reason(facts).filter(|_| writes(&way, request, facts)));
+    reasons.extend(zoned_reason(facts, &geometry, writing(&way, request, facts)));
     reasons.extend(content_reasons(request, facts, sight(&way, facts)));
     if let Ok(Way::Drive { candidate, .. }) = &way {
         reasons.extend(purge::unproven(candidate, request, facts));
@@ -94,17 +94,17 @@ pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decisio
     }
 }
 
-/// Whether this host writes to the drive on this way.
-fn writes(way: &Result<Way<'_>, NoWay>, request: &Request, facts: &DriveFacts) -> bool {
+/// What this host writes to the drive on this way.
+fn writing(way: &Result<Way<'_>, NoWay>, request: &Request, facts: &DriveFacts) -> Writing {
     match way {
-        Ok(Way::Overwrite { .. }) => true,
-        Ok(Way::Drive { candidate, .. }) => purge::writes(candidate, request, facts),
-        Err(NoWay::Unavailable(_)) => false,
-        Err(NoWay::Refused(_)) => {
-            request.method != Some(Method::Purge)
-                || request.canaries == CanaryChoice::Write
-                || request.afterwards == Afterwards::Overwrite
-        }
+        Ok(Way::Overwrite { .. }) => Writing::Passes,
+        Ok(Way::Drive { candidate, .. }) => purge::writing(candidate, request, facts),
+        Err(NoWay::Unavailable(_)) => Writing::Nothing,
+        Err(NoWay::Refused(_)) => match (request.method, request.canaries, request.afterwards) {
+            (Some(Method::Purge), CanaryChoice::Write, _) => Writing::Canaries,
+            (Some(Method::Purge), CanaryChoice::None, Afterwards::Nothing) => Writing::Nothing,
+            (_, _, _) => Writing::Passes,
+        },
     }
 }
 
@@ -201,6 +201,8 @@ fn plan(request: &Request, facts: &DriveFacts, policy: &Policy, parts: Parts<'_>
         }
     };
     let limits = limits(&Planned { request, facts, geometry: &geometry, done: &done.as_planned() });
+    // A drive that does everything by itself needs no zones, and they may be others afterwards.
+    let zones = facts.zones.as_ref().filter(|_| !done.passes.is_empty());
     let mut content = facts.content.clone();
     content.sort();
     content.dedup();
@@ -209,9 +211,10 @@ fn plan(request: &Request, facts: &DriveFacts, policy: &Policy, parts: Parts<'_>
         identity: facts.identity.stable(),
         kind: facts.kind,
         geometry,
+        zones: zones.cloned(),
         method: done.method,
         technique: done.technique,
-        claim: claim(&done, &geometry),
+        claim: claim(&done, &geometry, zones),
         policy: done.row,
         scheme,
         firmware: done.firmware,
@@ -271,7 +274,7 @@ fn no_row(request: &Request, policy: &Policy) -> PolicyRow {
     }
 }
 
-fn claim(done: &Done, geometry: &Geometry) -> Option<Claim> {
+fn claim(done: &Done, geometry: &Geometry, zones: Option<&ZoneMap>) -> Option<Claim> {
     match done.verification {
         VerificationPlan::None => None,
         VerificationPlan::Full { .. }
@@ -282,15 +285,19 @@ fn claim(done: &Done, geometry: &Geometry) -> Option<Claim> {
             technique: done.technique,
             standard: done.row.standard,
             basis: done.row.basis,
-            scope: claim_scope(geometry, done.firmware.as_ref()),
+            scope: claim_scope(geometry, zones, done.firmware.as_ref()),
         }),
     }
 }
 
 /// For what a claim stands: the blocks that the drive presents, and what commands of its own reached besides.
-pub fn claim_scope(geometry: &Geometry, firmware: Option<&FirmwarePlan>) -> String {
-    let blocks =
+pub fn claim_scope(geometry: &Geometry, zones: Option<&ZoneMap>, firmware: Option<&FirmwarePlan>) -> String {
+    let mut blocks =
         format!("the {} blocks of {} bytes that the drive presents", geometry.capacity, geometry.block_size);
+    let absent = zones.map(ZoneMap::absent_count).unwrap_or_default();
+    if !absent.is_zero() {
+        blocks += &format!(", without the {absent} addresses that have no cells");
+    }
     match firmware.filter(|firmware| !firmware.steps.is_empty()) {
         None => blocks,
         Some(firmware) => {

@@ -1,5 +1,6 @@
 //! What a plan does not reach or show, in words that stand on the record.
 mod own;
+mod zones;
 
 use super::firmware::{FirmwarePlan, Scope};
 use super::hidden::{Hidden, hidden, may_hide_more};
@@ -55,6 +56,8 @@ pub(super) fn limits(planned: &Planned<'_>) -> Vec<Limit> {
         (LimitCode::LowerMethod, own::lower(done)),
         (LimitCode::HiddenAreasLeft, hidden_areas_left(planned)),
         (LimitCode::UnitWithoutEvidence, own::unproven(done)),
+        (LimitCode::ZonesNotReached, zones::not_reached(planned)),
+        (LimitCode::AddressesWithoutCells, zones::without_cells(planned)),
     ];
     texts.into_iter().filter_map(|(code, text)| text.map(|text| Limit { code, text })).collect()
 }

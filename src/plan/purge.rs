@@ -1,4 +1,5 @@
 //! The part of a plan that the drive carries out itself.
+use super::decide::against::Writing;
 use super::firmware::{Expected, FirmwarePlan, Scope};
 use super::hidden::restore;
 use super::request::{Afterwards, CanaryChoice, HiddenChoice, Request, VerificationChoice};
@@ -150,9 +151,13 @@ fn is_overwritten(steps: &[DriveCommand], request: &Request, facts: &DriveFacts)
     request.afterwards == Afterwards::Overwrite || !readable
 }
 
-/// Whether this host writes anything beside the commands of a candidate.
-pub(super) fn writes(candidate: &Candidate, request: &Request, facts: &DriveFacts) -> bool {
-    request.canaries == CanaryChoice::Write || is_overwritten(&candidate.steps, request, facts)
+/// What this host writes beside the commands of a candidate.
+pub(super) fn writing(candidate: &Candidate, request: &Request, facts: &DriveFacts) -> Writing {
+    match request.canaries {
+        CanaryChoice::Write => Writing::Canaries,
+        CanaryChoice::None if is_overwritten(&candidate.steps, request, facts) => Writing::Passes,
+        CanaryChoice::None => Writing::Nothing,
+    }
 }
 
 /// Why the job could show nothing: without canaries something that the command itself leaves must be compared. A

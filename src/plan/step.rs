@@ -11,7 +11,7 @@ use crate::device::{Content, ContentType, Identity};
 use crate::unit::digest::{from_hex, to_hex};
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::{Basis, DriveKind, Method, Standard, Technique};
-use crate::unit::{BlockCount, Digest, Geometry};
+use crate::unit::{BlockCount, Digest, Geometry, RangeSet, ZoneMap};
 
 /// Schema name of a plan.
 pub const PLAN_SCHEMA: &str = "urn:expunge:plan:v1";
@@ -29,6 +29,9 @@ pub struct Plan {
     pub kind: DriveKind,
     /// Its shape.
     pub geometry: Geometry,
+    /// Its zones, where they must be written in sequence; `None` for a drive that takes writes anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zones: Option<ZoneMap>,
     /// Method of sanitization that the plan aims at.
     pub method: Method,
     /// How.
@@ -67,6 +70,16 @@ impl Plan {
     /// The commands that the drive carries out by itself.
     pub fn commands(&self) -> &[DriveCommand] {
         self.firmware.as_ref().map_or(&[], |firmware| &firmware.steps)
+    }
+
+    /// Addresses without cells, which are neither written nor read.
+    pub fn absent(&self) -> RangeSet {
+        self.zones.as_ref().map(ZoneMap::absent).unwrap_or_default()
+    }
+
+    /// Number of [`Self::absent`].
+    pub fn absent_count(&self) -> BlockCount {
+        self.zones.as_ref().map(ZoneMap::absent_count).unwrap_or_default()
     }
 
     /// SHA-256 of the canonical JSON of the plan.
@@ -330,6 +343,10 @@ pub enum LimitCode {
     HiddenAreasLeft,
     /// Units or places that the drive's command reaches or may, of which nothing was compared.
     UnitWithoutEvidence,
+    /// Zones are offline or read-only, and what lies in them is not written over.
+    ZonesNotReached,
+    /// Addresses at the ends of zones have no cells, and are neither written nor compared.
+    AddressesWithoutCells,
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod oracle;
 pub mod spec;
 mod state;
 pub mod store;
+pub mod zoned;
 
 pub use clock::SimClock;
 pub use dice::Dice;

@@ -16,5 +16,6 @@ pub mod process;
 pub mod ring;
 pub mod sg;
 pub mod stat;
+pub mod zone;
 
 pub use buffer::Buffer;

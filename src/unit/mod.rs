@@ -8,6 +8,7 @@ pub mod range;
 pub mod reason;
 pub mod temperature;
 pub mod term;
+pub mod zone;
 
 pub use digest::Digest;
 pub use geometry::Geometry;
@@ -16,3 +17,4 @@ pub use pattern::{Pattern, PatternKey, StampTag};
 pub use range::{LbaRange, RangeSet};
 pub use reason::{Reason, ReasonClass, ReasonCode};
 pub use temperature::Temperature;
+pub use zone::{MappedZone, Zone, ZoneAccess, ZoneCondition, ZoneKind, ZoneMap};

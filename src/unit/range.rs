@@ -196,6 +196,12 @@ impl RangeSet {
         after > 0 && self.ranges[after - 1].contains(lba)
     }
 
+    /// Whether the set holds every block of a range.
+    pub fn covers(&self, range: LbaRange) -> bool {
+        let after = self.ranges.partition_point(|held| held.first <= range.first);
+        after > 0 && self.ranges[after - 1].end() >= range.end()
+    }
+
     /// Number of blocks in the set.
     pub fn count(&self) -> BlockCount {
         self.ranges.iter().map(LbaRange::count).sum()
@@ -291,6 +297,12 @@ mod tests {
             let missing = set.complement(whole);
             for lba in 0..250 {
                 prop_assert_eq!(missing.contains(Lba(lba)), whole.contains(Lba(lba)) && !model.contains(&lba));
+            }
+            for &(first, count) in &pairs {
+                let wanted = range(first, count + 3);
+                let each = (wanted.first().0..wanted.end().0).all(|lba| model.contains(&lba));
+                prop_assert_eq!(set.covers(wanted), each);
+                prop_assert!(set.covers(range(first, count)));
             }
             let (one, other) = pairs.split_at(pairs.len() / 2);
             let part = |pairs: &[(u64, u64)]| -> RangeSet { pairs.iter().map(|&(a, n)| range(a, n)).collect() };

@@ -263,7 +263,7 @@ mod tests {
         let mut disk = MemoryDisk::new(geometry, 1 << 18, 2);
         let mut buffers = disk.take_buffers();
         let rules = rules();
-        let pass = Pass { index: 0, pattern, written: &RangeSet::new(), rules: &rules };
+        let pass = Pass { index: 0, pattern, written: &RangeSet::new(), zones: None, rules: &rules };
         write_pass(&mut disk, &mut buffers, &pass, &mut Unobserved).unwrap();
         disk
     }

@@ -236,6 +236,8 @@ fn judge_completed(
 ) -> Verdict {
     let accounted = passes.len() == plan.passes.len()
         && passes.iter().all(|pass| pass.accounts_for(&plan.geometry))
+        // A drive that is not divided so has cells behind every address.
+        && passes.iter().all(|pass| pass.absent == plan.absent_count())
         && verification.is_none_or(|tally| tally.accounts_for(&plan.geometry))
         && repair.is_none_or(|repair| verification.is_some_and(|tally| repair.accounts_for(tally)));
     // A tally is clean when all it wanted is right, so what it wanted has to be what the plan asks for.
@@ -281,7 +283,8 @@ fn wants_what_was_planned(plan: &Plan, passes: &[PassTally], tally: &Verificatio
         }
         VerificationPlan::Sampled { strata, .. } => u128::from(strata),
     };
-    let unwritten = passes.last().map_or(0, |pass| pass.failed.count().0 + pass.unreached.count().0);
+    let unwritten = passes.last().map_or(0, |pass| pass.failed.count().0 + pass.unreached.count().0)
+        + plan.absent_count().0;
     let ends = if matches!(plan.verification, VerificationPlan::Full { .. }) { 0 } else { 2 };
     let wanted = u128::from(tally.wanted.0);
     drawn > 0 && wanted <= drawn + ends && wanted + u128::from(unwritten) >= drawn

@@ -10,7 +10,7 @@ use crate::engine::firmware::{Before, CommandReport, News, Secret, Start};
 use crate::engine::{HeatTally, Pace, PassTally, Progress, Settled};
 use crate::io::{Adapter, Fault, Tuning};
 use crate::plan::{RuleName, Rules};
-use crate::unit::{BlockCount, Geometry, Pattern, RangeSet, Reason};
+use crate::unit::{BlockCount, Geometry, Pattern, RangeSet, Reason, ZoneMap};
 use crate::verify::{RepairTally, VerificationTally};
 
 /// Longest line either side accepts, in bytes. The longest is a tally of a drive with very many bad areas.
@@ -64,6 +64,9 @@ pub struct Terms {
     pub spent_millis: u64,
     /// Where the drive's temperature is to be read.
     pub thermometer: Option<Thermometer>,
+    /// The zones of a drive that must be written in sequence; `None` for one that takes writes anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zones: Option<ZoneMap>,
 }
 
 /// A job that writes.

@@ -126,7 +126,7 @@ fn write_passes(drive: &mut dyn Drive, begin: &Begin, teller: &mut dyn Teller) -
     let nothing = RangeSet::new();
     for (index, pattern) in (0u32..).zip(passes).filter(|(index, _)| index >= first) {
         let written = if index == *first { written } else { &nothing };
-        let pass = Pass { index, pattern, written, rules: &terms.rules };
+        let pass = Pass { index, pattern, written, zones: terms.zones.as_ref(), rules: &terms.rules };
         let end = write_pass(port.as_mut(), &mut buffers, &pass, teller.observer(terms))?;
         teller.tell(&Event::Pass { tally: end.tally, settled: end.settled.into() })?;
         if end.settled != Settled::Complete {
@@ -152,7 +152,18 @@ fn repair_drive(drive: &mut dyn Drive, order: &Repair, teller: &mut dyn Teller) 
     teller.tell(&Event::Ready { adapter, opened: Opened::Before })?;
     let mut buffers = port.take_buffers();
     let observer = teller.observer(terms);
-    let tally = repair(port.as_mut(), &mut buffers, pattern, wrong, &terms.rules, observer)?;
+    // In a zone that must be written in sequence no block can be written once more without all others.
+    let (single, fixed) = match &terms.zones {
+        None => (wrong.clone(), RangeSet::new()),
+        Some(zones) => {
+            let single = wrong.intersection(&zones.writable(false));
+            let mut fixed = wrong.clone();
+            fixed.subtract(&single);
+            (single, fixed)
+        }
+    };
+    let mut tally = repair(port.as_mut(), &mut buffers, pattern, &single, &terms.rules, observer)?;
+    tally.not_tried.extend(&fixed);
     teller.tell(&Event::Repaired { tally })
 }
 

@@ -131,6 +131,7 @@ fn facts(sim: &ScsiSim) -> DriveFacts {
         reach: Reach::Addressable(geometry),
         queue: QueueLimits::default(),
         zoned: Zoned::None,
+        zones: None,
         read_only: false,
         removable: false,
         other_units: Vec::new(),

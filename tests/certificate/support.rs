@@ -76,6 +76,7 @@ pub(crate) fn facts(kind: DriveKind) -> DriveFacts {
         reach: Reach::Addressable(geometry()),
         queue: QueueLimits::default(),
         zoned: Zoned::None,
+        zones: None,
         read_only: false,
         removable: false,
         other_units: Vec::new(),
@@ -127,6 +128,7 @@ pub(crate) fn plan(kind: DriveKind, passes: Vec<PassPattern>, verification: Veri
         identity: identity().stable(),
         kind,
         geometry: geometry(),
+        zones: None,
         method: Method::Clear,
         technique: Technique::Overwrite,
         policy: policy.reference(rule),
@@ -185,6 +187,7 @@ pub(crate) fn pass_tally(index: u32) -> PassTally {
         failed: RangeSet::new(),
         unreached: RangeSet::new(),
         flush: FlushState::Confirmed,
+        absent: BlockCount::ZERO,
         flush_failures: 0,
     }
 }

@@ -120,6 +120,7 @@ pub(crate) fn facts(drive: &SimIdentity, geometry: &Geometry) -> DriveFacts {
         reach: Reach::Addressable(Geometry { capacity: drive.capacity, ..*geometry }),
         queue: QueueLimits::default(),
         zoned: Zoned::None,
+        zones: None,
         read_only: false,
         removable: false,
         other_units: Vec::new(),

@@ -108,6 +108,7 @@ impl Fixture {
             }),
             queue: QueueLimits::default(),
             zoned: kernel.zoned,
+            zones: None,
             read_only: false,
             removable: kernel.removable,
             other_units: Vec::new(),

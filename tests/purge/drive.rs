@@ -234,6 +234,7 @@ impl Drive {
             },
             queue: QueueLimits::default(),
             zoned: Zoned::None,
+            zones: None,
             read_only: false,
             removable: false,
             other_units: self.others.clone(),

@@ -100,6 +100,7 @@ pub(crate) fn facts(spec: &DriveSpec, drive: &SimIdentity, dice: &mut Dice) -> D
         reach: Reach::Addressable(spec.geometry),
         queue: QueueLimits::default(),
         zoned: Zoned::None,
+        zones: None,
         read_only: false,
         removable: false,
         other_units: Vec::new(),

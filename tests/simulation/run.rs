@@ -267,7 +267,8 @@ impl Run {
         for (index, pattern) in (0..).zip(&self.patterns) {
             let from = self.oracle.log().entries.len();
             let pattern = defect.pattern(pattern);
-            let pass = Pass { index, pattern: &pattern, written: &RangeSet::new(), rules: &rules };
+            let pass =
+                Pass { index, pattern: &pattern, written: &RangeSet::new(), zones: None, rules: &rules };
             let end =
                 write_pass(port, &mut buffers, &pass, observer).expect("a simulated port always goes on");
             self.logged.push(from..self.oracle.log().entries.len());

@@ -24,7 +24,7 @@ fn rules() -> Rules {
 
 fn write(disk: &mut MemoryDisk, buffers: &mut Vec<Buffer>, index: u32, pattern: &Pattern) {
     let rules = rules();
-    let pass = Pass { index, pattern, written: &RangeSet::new(), rules: &rules };
+    let pass = Pass { index, pattern, written: &RangeSet::new(), zones: None, rules: &rules };
     write_pass(disk, buffers, &pass, &mut Unobserved).expect("memory");
 }
 

@@ -81,7 +81,7 @@ fn a_drive_of_20_tb_that_vanishes_at_one_hundredth_is_told_within_a_few_hundred_
         let node = node(fault);
         let mut port = node.open();
         let mut buffers = port.take_buffers();
-        let pass = Pass { index: 0, pattern: &pattern, written: &written, rules: &rules };
+        let pass = Pass { index: 0, pattern: &pattern, written: &written, zones: None, rules: &rules };
         let end = write_pass(&mut port, &mut buffers, &pass, &mut Patient(&node)).expect("simulated");
         assert!(is_told(fault, end.settled), "{fault:?}: {:?}", end.settled);
         assert!(requests(&node) < 100 + FEW, "{} requests, {fault:?}", requests(&node));

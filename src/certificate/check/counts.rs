@@ -26,8 +26,17 @@ pub(super) fn counts(record: &Record, out: &mut Vec<Finding>) {
             let text = format!("pass {} calls itself pass {}", index + 1, u64::from(tally.index) + 1);
             out.push(Finding { level, code: FindingCode::Passes, text });
         }
-        if let Some(why) = not_the_whole(tally.written.0, 0, &tally.failed, &tally.unreached, capacity) {
+        let (written, absent) = (tally.written.0, tally.absent.0);
+        if let Some(why) = not_the_whole(written, absent, &tally.failed, &tally.unreached, capacity) {
             let text = format!("pass {}: written, failed and unreached {why}", index + 1);
+            out.push(Finding { level, code: FindingCode::PassSum, text });
+        }
+        if absent != without_cells(record) {
+            let text = format!(
+                "pass {}: {absent} addresses are called absent, and by the zones of the plan {} are",
+                index + 1,
+                without_cells(record)
+            );
             out.push(Finding { level, code: FindingCode::PassSum, text });
         }
     }
@@ -46,6 +55,11 @@ pub(super) fn counts(record: &Record, out: &mut Vec<Finding>) {
         ));
     }
     outcome_fits(record, capacity, out);
+}
+
+/// Addresses behind which there are no cells, by the zones of the plan.
+fn without_cells(record: &Record) -> u64 {
+    record.plan.as_ref().map_or(0, |plan| plan.absent().count().0)
 }
 
 /// Counts of an inspection.
@@ -121,7 +135,8 @@ fn outcome_fits(record: &Record, capacity: u64, out: &mut Vec<Finding>) {
     };
     if claims_writing {
         for (index, pass) in record.passes.iter().enumerate() {
-            if pass.tally.written.0 != capacity || pass.tally.flush != FlushState::Confirmed {
+            let whole = capacity.saturating_sub(without_cells(record));
+            if pass.tally.written.0 != whole || pass.tally.flush != FlushState::Confirmed {
                 let text = format!(
                     "the outcome is {}, but pass {} wrote {} of {capacity} blocks, made durable: {}",
                     word(record.outcome),

@@ -5,6 +5,7 @@ use crate::device::capability::{Health, Interface, Support};
 use crate::plan::firmware::{FirmwarePlan, Scope};
 use crate::plan::{LimitCode, PassPattern, Plan, VerificationPlan};
 use crate::unit::term::{Basis, DriveKind, Technique};
+use crate::unit::zone::{ZoneAccess, ZoneMap, ZoneRun};
 
 /// Which limits follow from the drive, the plan and what was done.
 pub(super) fn due_limits(record: &Record, plan: &Plan) -> Vec<LimitCode> {
@@ -39,6 +40,7 @@ pub(super) fn due_limits(record: &Record, plan: &Plan) -> Vec<LimitCode> {
         due.push(LimitCode::BridgedIdentity);
     }
     due.extend(commands.into_iter().flat_map(|firmware| of_commands(plan, firmware)));
+    due.extend(plan.zones.iter().flat_map(of_zones));
     if let Some(told) = &record.firmware
         && let (Some(before), Some(after)) = (&told.before, &told.after)
         && has_worsened(&before.health, &after.health)
@@ -46,6 +48,17 @@ pub(super) fn due_limits(record: &Record, plan: &Plan) -> Vec<LimitCode> {
         due.push(LimitCode::SectorsGivenUp);
     }
     due
+}
+
+/// What of its zones a drive cannot write, or has no cells for.
+fn of_zones(zones: &ZoneMap) -> Vec<LimitCode> {
+    let shut = |run: &ZoneRun| run.access != ZoneAccess::Writable;
+    let short = |run: &ZoneRun| run.capacity < run.length;
+    let told = [
+        (LimitCode::ZonesNotReached, zones.runs().iter().any(shut)),
+        (LimitCode::AddressesWithoutCells, zones.runs().iter().any(short)),
+    ];
+    told.into_iter().filter(|(_, due)| *due).map(|(code, _)| code).collect()
 }
 
 /// Whether sectors were remapped, or began to wait for it, between two looks.

@@ -6,7 +6,7 @@ use super::sample::sample;
 use crate::certificate::provenance::Provenance;
 use crate::certificate::record::{Interruption, PassRecord, Record, VerificationRecord};
 use crate::certificate::time::UtcTime;
-use crate::plan::{PassPattern, VerificationPlan};
+use crate::plan::{PassPattern, Plan, VerificationPlan};
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::Outcome;
 use crate::unit::{Pattern, RangeSet, StampTag};
@@ -65,7 +65,7 @@ pub(super) fn steps(record: &Record, out: &mut Vec<Finding>) {
     }
 }
 
-/// Blocks that the last pass could not write: they are not read back. Plans without rules are of the first version,
+/// Blocks that the last pass could not write, and addresses without cells: they are not read back. Plans without rules are of the first version,
 /// which read them.
 fn unwritten(record: &Record) -> RangeSet {
     let mut unwritten = RangeSet::new();
@@ -75,6 +75,7 @@ fn unwritten(record: &Record) -> RangeSet {
         unwritten.extend(&last.tally.failed);
         unwritten.extend(&last.tally.unreached);
     }
+    unwritten.extend(&record.plan.as_ref().map(Plan::absent).unwrap_or_default());
     unwritten
 }
 

@@ -11,6 +11,7 @@ use crate::plan::policy::{Case, InterfaceKind, Medium, PassRule, Ruling};
 use crate::plan::scheme::Scheme;
 use crate::plan::step::PLAN_SCHEMA;
 use crate::plan::{Plan, Policy, Rules, VerificationPlan};
+use crate::unit::ZoneMap;
 use crate::unit::term::{DriveKind, word};
 
 /// Kernel names of drivers that only make things which are no drives, and the major number of loop devices.
@@ -59,6 +60,15 @@ fn scope(plan: &Plan, out: &mut Vec<Finding>) {
     let geometry = &plan.geometry;
     let mut expected =
         format!("the {} blocks of {} bytes that the drive presents", geometry.capacity, geometry.block_size);
+    let runs = plan.zones.iter().flat_map(ZoneMap::runs);
+    let absent: u64 = runs.map(|run| run.zones * (run.length.0 - run.capacity.0)).sum();
+    if absent > 0 {
+        expected += &format!(", without the {absent} addresses that have no cells");
+    }
+    if plan.zones.as_ref().is_some_and(|zones| !zones.covers(geometry)) {
+        let text = "the zones of the plan are not those of its drive";
+        out.push(Finding::error(FindingCode::Plan, text));
+    }
     if let Some(firmware) = plan.firmware.as_ref().filter(|firmware| !firmware.steps.is_empty()) {
         let CommandReach { units, not_reached, .. } = &firmware.reach;
         expected += ", and the other places of the same data that the drive's own command reaches, in: ";

@@ -23,10 +23,11 @@ pub use region::Grain;
 use stage::{Stage, Task};
 use sweep::Sweep;
 
+use super::work::Scheduler;
 use crate::io::{Fault, Treatment};
 use crate::plan::Rules;
 use crate::plan::rules::RuleName;
-use crate::unit::{BlockCount, LbaRange, RangeSet};
+use crate::unit::{BlockCount, LbaRange, RangeSet, Zone};
 
 /// Failures in a row, without one success between them, after which it is asked whether the drive answers
 /// anything at all: a range that worked before is tried again.
@@ -64,6 +65,8 @@ pub enum Step {
     Reap,
     /// Let time pass, then ask again; nothing is in flight.
     Rest(Duration),
+    /// Make this zone ready to be written from its beginning; nothing is in flight. Only the scheduler of zones says so.
+    Ready(LbaRange),
     /// The end is reached, and nothing is in flight.
     End,
 }
@@ -439,6 +442,60 @@ impl<I: Iterator<Item = LbaRange>> Frontier<I> {
 
     /// How it ended, once [`Self::advance`] has said so.
     pub const fn end(&self) -> Option<Settled> {
+        self.end
+    }
+}
+
+impl<I: Iterator<Item = LbaRange>> Scheduler for Frontier<I> {
+    fn advance(&mut self, now: Duration) -> Step {
+        Frontier::advance(self, now)
+    }
+
+    fn apply(&mut self, range: LbaRange, result: Result<(), Fault>) {
+        Frontier::apply(self, range, result);
+    }
+
+    fn readied(&mut self, answer: Result<Zone, Fault>) {
+        unreachable!("a frontier has no zones made ready: {answer:?}");
+    }
+
+    fn withdraw(&mut self) {
+        Frontier::withdraw(self);
+    }
+
+    fn end_with(&mut self, settled: Settled) {
+        Frontier::end_with(self, settled);
+    }
+
+    fn gone(&mut self, fault: Fault) {
+        Frontier::gone(self, fault);
+    }
+
+    fn has_fresh(&self) -> bool {
+        Frontier::has_fresh(self)
+    }
+
+    fn flushed(&mut self) -> RangeSet {
+        Frontier::flushed(self)
+    }
+
+    fn flush_failed(&mut self) {
+        Frontier::flush_failed(self);
+    }
+
+    fn done(&self) -> BlockCount {
+        self.done
+    }
+
+    fn errors(&self) -> BlockCount {
+        self.errors
+    }
+
+    fn is_sweeping(&self) -> bool {
+        Frontier::is_sweeping(self)
+    }
+
+    fn end(&self) -> Option<Settled> {
         self.end
     }
 }

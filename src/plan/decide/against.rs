@@ -73,16 +73,43 @@ pub(super) fn read_only_reason(facts: &DriveFacts) -> Option<Reason> {
     })
 }
 
+/// What this host writes to a drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::plan) enum Writing {
+    /// Nothing.
+    Nothing,
+    /// Every block of it.
+    Passes,
+    /// Single blocks here and there, and maybe every block afterwards.
+    Canaries,
+}
+
 /// Only what this host writes has to keep to the zones: a drive that sanitizes itself needs no sequence.
-pub(super) fn zoned_reason(facts: &DriveFacts) -> Option<Reason> {
+pub(super) fn zoned_reason(facts: &DriveFacts, geometry: &Geometry, writing: Writing) -> Option<Reason> {
     match facts.zoned {
-        Zoned::None | Zoned::HostAware => None,
-        Zoned::HostManaged => Some(Reason::new(
-            ReasonCode::Zoned,
-            format!("{} has zones that must be written in sequence (host-managed)", facts.title()),
-            "this version cannot write such a drive: use its own sanitize command with --method purge and \
+        Zoned::None | Zoned::HostAware => return None,
+        Zoned::HostManaged => {}
+    }
+    let title = facts.title();
+    let reason = |text: String, remedy: &str| Some(Reason::new(ReasonCode::Zoned, text, remedy));
+    match (writing, &facts.zones) {
+        (Writing::Nothing, _) => None,
+        (Writing::Canaries, _) => reason(
+            format!("canaries cannot be planted in the zones of {title}, which must be written in sequence"),
+            "use its own sanitize command with --no-canaries where that leaves something to compare, or --method clear",
+        ),
+        (Writing::Passes, None) => reason(
+            format!(
+                "{title} has zones that must be written in sequence (host-managed), and does not tell which"
+            ),
+            "see with expunge inspect why it does not; use its own sanitize command with --method purge and \
              --no-canaries where that leaves something to compare, or destroy it",
-        )),
+        ),
+        (Writing::Passes, Some(zones)) if !zones.covers(geometry) => reason(
+            format!("the zones that {title} reports are not those of its {} blocks", geometry.capacity),
+            "if hidden capacity was to be restored, leave it with --hidden-areas leave; else look at the kernel's log",
+        ),
+        (Writing::Passes, Some(_)) => None,
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn drive(kind: DriveKind) -> DriveFacts {
         reach: Reach::Addressable(Geometry { block_size: block, physical_block_size: block, capacity }),
         queue: QueueLimits::default(),
         zoned: Zoned::None,
+        zones: None,
         read_only: false,
         removable: false,
         other_units: Vec::new(),

@@ -1,0 +1,128 @@
+//! An overwrite pass over a drive whose zones must be written in sequence: first the zones that take writes anywhere, in
+//! the way of any drive, then each other zone from its beginning to the end of its cells.
+//!
+//! A reset is no sanitization: it takes a write pointer back, and a drive may answer reads beyond it with zeros while the
+//! old data is still in its cells. So each zone is written whole, and what could not be is counted as not reached.
+mod schedule;
+
+use std::collections::VecDeque;
+use std::io;
+
+use super::frontier::Settled;
+use super::observe::Observer;
+use super::pass::{Pass, PassEnd, Writer, Written, duty, grain, write_anywhere};
+use super::work::{Scheduler as _, work};
+use crate::io::{BlockWrite, Fault, ZoneControl};
+use crate::sys::Buffer;
+use crate::unit::{
+    BlockCount, Geometry, LbaRange, RangeSet, Zone, ZoneAccess, ZoneCondition, ZoneKind, ZoneMap,
+};
+use schedule::{Work, ZoneSchedule};
+
+/// Longest write into a zone, in bytes. The kernel divides a longer one where it has more pieces than a command can name
+/// (127 pages on many NVMe drives), and then it is the kernel that has to keep their order.
+const WRITE_BYTES_MAX: u64 = 256 << 10;
+
+/// Writes the pass to every block with cells that can be written and is not yet, and flushes.
+///
+/// # Errors
+/// When the port itself cannot go on; a drive that fails is in the tally.
+pub(super) fn write_pass(
+    port: &mut dyn BlockWrite,
+    buffers: &mut Vec<Buffer>,
+    pass: &Pass<'_>,
+    zones: &ZoneMap,
+    observer: &mut dyn Observer,
+) -> io::Result<PassEnd> {
+    let geometry = port.geometry();
+    let absent = zones.absent();
+    let total = zones.writable(true).count() + zones.writable(false).count();
+    let (todo, durable) = left(zones, pass.written);
+    release(port, &geometry, &todo);
+    let mut anywhere = zones.writable(false);
+    anywhere.subtract(pass.written);
+    let mut writer = Writer::new(port, buffers, pass);
+    let first = write_anywhere(&mut writer, &anywhere, Written::before(durable), pass, total, observer)?;
+    let done = match first.settled {
+        Settled::Complete => write_zones(&mut writer, todo, first, pass, total, observer)?,
+        Settled::Stopped | Settled::Gone(_) | Settled::GivenUp(_) | Settled::Refused(_) => first,
+    };
+    Ok(done.end(pass.index, &geometry, &absent))
+}
+
+/// Writes the zones that must be written in sequence.
+fn write_zones(
+    writer: &mut Writer<'_>,
+    todo: VecDeque<Work>,
+    before: Written,
+    pass: &Pass<'_>,
+    total: BlockCount,
+    observer: &mut dyn Observer,
+) -> io::Result<Written> {
+    let transfer_bytes = writer.port.transfer_bytes().min(WRITE_BYTES_MAX);
+    let transfer = grain(&writer.geometry, transfer_bytes).transfer;
+    let mut schedule = ZoneSchedule::new(todo, transfer, pass.rules, before.written);
+    let flushes = work(writer, &mut schedule, &duty(pass, total), observer)?;
+    let mut failed = before.failed;
+    failed.extend(schedule.failed());
+    Ok(Written {
+        written: schedule.succeeded(),
+        failed,
+        flush: flushes.last,
+        flush_failures: before.flush_failures + flushes.failed,
+        settled: schedule.end().unwrap_or(Settled::Stopped),
+    })
+}
+
+/// The sequential zones that are to be written, and what of `written` stays as it is: all but a part of such a zone.
+fn left(zones: &ZoneMap, written: &RangeSet) -> (VecDeque<Work>, RangeSet) {
+    let (mut todo, mut durable) = (VecDeque::new(), written.clone());
+    let sequential = zones
+        .zones()
+        .filter(|zone| zone.kind == ZoneKind::SequentialRequired && zone.access == ZoneAccess::Writable);
+    for zone in sequential {
+        let Some(cells) = zone.cells else { continue };
+        if !written.covers(cells) {
+            durable.remove(cells);
+            todo.push_back(Work { zone: zone.range, cells });
+        }
+    }
+    (todo, durable)
+}
+
+/// Resets zones that are to be written and that the drive holds open from former use: there is room for few such zones
+/// at a time, and without it none could be begun. What fails here is found out when their turn comes.
+fn release(port: &mut dyn BlockWrite, geometry: &Geometry, todo: &VecDeque<Work>) {
+    let (Some(zones), Some(whole)) = (port.zones(), geometry.whole()) else { return };
+    let Ok(told) = zones.report(whole) else { return };
+    let held = told.into_iter().filter(|zone| match zone.condition {
+        ZoneCondition::Open | ZoneCondition::Closed => {
+            todo.binary_search_by_key(&zone.range.first(), |work| work.zone.first()).is_ok()
+        }
+        ZoneCondition::NoPointer
+        | ZoneCondition::Empty
+        | ZoneCondition::Full
+        | ZoneCondition::ReadOnly
+        | ZoneCondition::Offline => false,
+    });
+    for zone in held {
+        let _told_again_when_it_is_written = zones.reset(zone.range);
+    }
+}
+
+/// Makes a zone ready to be written from its beginning, if it can be written at all; what it is then.
+pub(super) fn ready(port: &mut dyn BlockWrite, zone: LbaRange) -> Result<Zone, Fault> {
+    let zones = port.zones().ok_or(Fault::from_errno(libc::EOPNOTSUPP))?;
+    let now = look(zones, zone)?;
+    match now.access() {
+        ZoneAccess::Writable => {
+            zones.reset(zone)?;
+            look(zones, zone)
+        }
+        ZoneAccess::ReadOnly | ZoneAccess::Offline => Ok(now),
+    }
+}
+
+fn look(zones: &mut dyn ZoneControl, zone: LbaRange) -> Result<Zone, Fault> {
+    zones.report(zone)?.first().copied().ok_or(Fault::from_errno(libc::EINVAL))
+}

@@ -1,0 +1,315 @@
+//! In which order the zones of a drive are written that take writes only at their write pointer. It decides and does
+//! nothing.
+//!
+//! ```text
+//! zone by zone:  ready (reset) ─▶ write ─▶ write ─▶ … ─▶ whole
+//!                  ▲               │ failed for the first time
+//!                  └───────────────┘
+//!                  │ read-only or offline, or failed for the second time ─▶ the rest is left, next zone
+//! ```
+//!
+//! One transfer is in flight at any time: a zone takes them in one order only, and no layer below has to keep it. There is
+//! no going back into a zone: what a failure leaves behind it cannot be skipped, so there is no trimming and no scraping.
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::engine::frontier::{Settled, Step};
+use crate::engine::work::Scheduler;
+use crate::io::{Fault, Treatment};
+use crate::plan::{RuleName, Rules};
+use crate::unit::{BlockCount, Lba, LbaRange, RangeSet, Zone, ZoneAccess, ZoneCondition};
+
+/// How often a zone is begun: it is reset and written anew once after a failure.
+const ATTEMPTS: u32 = 2;
+
+/// Failures in a row, without one success between them, after which the drive is taken to answer nothing any more.
+const FAILURES_IN_A_ROW: u32 = 256;
+
+/// First rest after a failure of the path; each further one is twice as long, up to the longest.
+const REST_FIRST: Duration = Duration::from_secs(1);
+const REST_LONGEST: Duration = Duration::from_mins(1);
+
+/// A zone to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Work {
+    /// All of its addresses.
+    pub zone: LbaRange,
+    /// Those with cells.
+    pub cells: LbaRange,
+}
+
+impl Work {
+    /// Whether a zone as it is reported can be written from its beginning to the end that was planned.
+    fn is_ready(&self, zone: &Zone) -> bool {
+        zone.range == self.zone
+            && zone.capacity == self.cells.count()
+            && zone.condition == ZoneCondition::Empty
+    }
+}
+
+/// The zone that is being written.
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    work: Work,
+    /// What is written next; everything before it was, in this attempt.
+    next: Lba,
+    /// Attempts that failed.
+    failed: u32,
+    ready: bool,
+}
+
+impl Current {
+    fn written(&self) -> Option<LbaRange> {
+        LbaRange::between(self.work.cells.first(), self.next)
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct ZoneSchedule {
+    transfer: BlockCount,
+    rules: Rules,
+    waiting: VecDeque<Work>,
+    current: Option<Current>,
+    in_flight: Option<LbaRange>,
+    /// Zones that were settled since the last good flush.
+    unflushed: Vec<Work>,
+    /// Whole zones that are known to be durable, and what was so before.
+    durable: RangeSet,
+    /// Whole zones since the last good flush.
+    fresh: RangeSet,
+    /// What was written of zones that were left before their end. Nobody can build on it: such a zone is begun anew.
+    parts: RangeSet,
+    failed: RangeSet,
+    /// Blocks of `durable`, `fresh` and `parts` together, counted along.
+    settled: BlockCount,
+    failures: u32,
+    failures_in_a_row: u32,
+    patience: u32,
+    rest_due: bool,
+    end: Option<Settled>,
+}
+
+impl ZoneSchedule {
+    /// A schedule of `zones` in ascending order, in transfers of at most `transfer` blocks. `durable` was written before and
+    /// holds nothing of them.
+    pub(super) fn new(zones: VecDeque<Work>, transfer: BlockCount, rules: &Rules, durable: RangeSet) -> Self {
+        Self {
+            transfer,
+            rules: rules.clone(),
+            waiting: zones,
+            current: None,
+            in_flight: None,
+            unflushed: Vec::new(),
+            settled: durable.count(),
+            durable,
+            fresh: RangeSet::new(),
+            parts: RangeSet::new(),
+            failed: RangeSet::new(),
+            failures: 0,
+            failures_in_a_row: 0,
+            patience: rules.back_offs,
+            rest_due: false,
+            end: None,
+        }
+    }
+
+    /// Blocks written so far, with those of before.
+    pub(super) fn succeeded(&self) -> RangeSet {
+        let mut all = self.durable.clone();
+        all.extend(&self.fresh);
+        all.extend(&self.parts);
+        self.current.and_then(|current| current.written()).into_iter().for_each(|range| all.insert(range));
+        all
+    }
+
+    /// Blocks whose write failed, the zone begun anew in vain.
+    pub(super) fn failed(&self) -> &RangeSet {
+        &self.failed
+    }
+
+    fn finish(&mut self, settled: Settled) {
+        self.end.get_or_insert(settled);
+    }
+
+    /// The current zone is done with, for better or worse.
+    fn leave(&mut self) {
+        let Some(Current { work, next, .. }) = self.current.take() else { return };
+        let Some(written) = LbaRange::between(work.cells.first(), next) else { return };
+        self.settled += written.count();
+        self.unflushed.push(work);
+        if written == work.cells {
+            self.fresh.insert(written);
+        } else {
+            self.parts.insert(written);
+        }
+    }
+
+    /// A transfer or the reset of the current zone has failed.
+    fn fail(&mut self, fault: Fault, range: Option<LbaRange>) {
+        self.failures_in_a_row += 1;
+        match fault.kind.treatment() {
+            Treatment::Leave => return self.finish(Settled::Gone(fault)),
+            Treatment::EndJob => return self.finish(Settled::Refused(fault)),
+            Treatment::BackOff if self.patience > 0 => {
+                self.patience -= 1;
+                self.rest_due = true;
+                // What the drive has taken of it is not known: the zone is begun anew.
+                return self.begin_anew(0);
+            }
+            Treatment::BackOff | Treatment::Divide => {}
+        }
+        self.failures += 1;
+        self.begin_anew(1);
+        if self.failures >= self.rules.errors_max {
+            self.finish(Settled::GivenUp(RuleName::ErrorsMax));
+        } else if self.failures_in_a_row >= FAILURES_IN_A_ROW {
+            self.finish(Settled::GivenUp(RuleName::Silent));
+        }
+        if self.current.is_some_and(|current| current.failed >= ATTEMPTS) {
+            range.into_iter().for_each(|range| self.failed.insert(range));
+            self.leave();
+        }
+    }
+
+    /// The current zone could not be reset: what is left of what was written is not known.
+    fn not_ready(&mut self, fault: Fault) {
+        if let Some(current) = &mut self.current {
+            current.next = current.work.cells.first();
+        }
+        self.fail(fault, None);
+    }
+
+    /// The current zone is to be made ready once more, after so many further failed attempts.
+    fn begin_anew(&mut self, failed: u32) {
+        if let Some(current) = &mut self.current {
+            current.ready = false;
+            current.failed += failed;
+        }
+    }
+}
+
+impl Scheduler for ZoneSchedule {
+    fn advance(&mut self, _now: Duration) -> Step {
+        if self.in_flight.is_some() {
+            return Step::Reap;
+        }
+        if self.end.is_some() {
+            return Step::End;
+        }
+        if std::mem::take(&mut self.rest_due) {
+            let used = self.rules.back_offs.saturating_sub(self.patience).saturating_sub(1);
+            return Step::Rest(REST_FIRST.saturating_mul(1 << used.min(16)).min(REST_LONGEST));
+        }
+        let current = match self.current {
+            Some(current) => current,
+            None => match self.waiting.pop_front() {
+                Some(work) => Current { work, next: work.cells.first(), failed: 0, ready: false },
+                None => {
+                    self.finish(Settled::Complete);
+                    return Step::End;
+                }
+            },
+        };
+        self.current = Some(current);
+        if !current.ready {
+            return Step::Ready(current.work.zone);
+        }
+        let left = BlockCount(current.work.cells.end().0.saturating_sub(current.next.0));
+        // A zone is left with its last transfer, so something of the current one is left.
+        self.in_flight = LbaRange::new(current.next, left.min(self.transfer));
+        self.in_flight.map_or(Step::End, Step::Transfer)
+    }
+
+    fn apply(&mut self, range: LbaRange, result: Result<(), Fault>) {
+        self.in_flight = None;
+        if let Err(fault) = result {
+            return self.fail(fault, Some(range));
+        }
+        self.failures_in_a_row = 0;
+        self.patience = self.rules.back_offs;
+        let Some(current) = &mut self.current else { return };
+        current.next = range.end();
+        if current.next >= current.work.cells.end() {
+            self.leave();
+        }
+    }
+
+    fn readied(&mut self, answer: Result<Zone, Fault>) {
+        let Some(current) = &mut self.current else { return };
+        let work = current.work;
+        match answer.map(|zone| (zone.access(), work.is_ready(&zone))) {
+            Ok((ZoneAccess::Writable, true)) => {
+                current.ready = true;
+                current.next = work.cells.first();
+            }
+            // A reset that changed nothing, or that changed how much of the zone can be written.
+            Ok((ZoneAccess::Writable, false)) => self.not_ready(Fault::from_errno(libc::EINVAL)),
+            // What was written before it became so is still there.
+            Ok((ZoneAccess::ReadOnly, _)) => self.leave(),
+            Ok((ZoneAccess::Offline, _)) => {
+                current.next = work.cells.first();
+                self.leave();
+            }
+            Err(fault) => self.not_ready(fault),
+        }
+    }
+
+    fn withdraw(&mut self) {
+        self.in_flight = None;
+    }
+
+    fn end_with(&mut self, settled: Settled) {
+        self.finish(settled);
+    }
+
+    fn gone(&mut self, fault: Fault) {
+        self.end = Some(Settled::Gone(fault));
+    }
+
+    fn has_fresh(&self) -> bool {
+        !self.fresh.is_empty()
+    }
+
+    /// Whole zones only: of a zone that is cut off in the middle nothing stays, because it is reset first.
+    fn flushed(&mut self) -> RangeSet {
+        self.unflushed.clear();
+        let fresh = std::mem::take(&mut self.fresh);
+        self.durable.extend(&fresh);
+        fresh
+    }
+
+    fn flush_failed(&mut self) {
+        let doubtful = std::mem::take(&mut self.unflushed);
+        for work in &doubtful {
+            for set in [&mut self.fresh, &mut self.parts, &mut self.failed] {
+                set.remove(work.cells);
+            }
+        }
+        if let Some(current) = self.current.take() {
+            self.waiting.push_front(current.work);
+        }
+        doubtful.into_iter().rev().for_each(|work| self.waiting.push_front(work));
+        self.settled = self.durable.count() + self.fresh.count() + self.parts.count();
+        if self.end == Some(Settled::Complete) {
+            self.end = None;
+        }
+    }
+
+    fn done(&self) -> BlockCount {
+        let written = self.current.and_then(|current| current.written());
+        self.settled + written.map_or(BlockCount::ZERO, |range| range.count())
+    }
+
+    fn errors(&self) -> BlockCount {
+        self.failed.count()
+    }
+
+    fn is_sweeping(&self) -> bool {
+        true
+    }
+
+    fn end(&self) -> Option<Settled> {
+        self.end
+    }
+}

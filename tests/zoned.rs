@@ -1,0 +1,250 @@
+//! Whole jobs on simulated drives whose zones must be written in sequence: no old data stays in a zone that can be
+//! written, whatever fails, and what cannot be reached is told.
+#![allow(clippy::unwrap_used, reason = "in tests a panic is the answer")]
+
+#[path = "zoned/world.rs"]
+mod world;
+
+use expunge::job::replay::can_go_on;
+use expunge::plan::{LimitCode, PassChoice, PassPattern, Request};
+use expunge::sim::zoned::{ZonedDrive, ZonedFault, zones};
+use expunge::unit::term::Outcome;
+use expunge::unit::{BlockCount, RangeSet, Zone, ZoneCondition, ZoneKind};
+use world::{World, geometry, request};
+
+use ZoneCondition::{Closed, Empty, Full, NoPointer, Offline, Open, ReadOnly};
+use ZoneKind::{Conventional, SequentialPreferred, SequentialRequired};
+
+/// Addresses of each zone, and blocks with cells in each that must be written in sequence.
+const LENGTH: u64 = 64;
+const CELLS: u64 = 44;
+
+/// Two conventional zones, one that prefers a sequence, eight that need one, in all conditions, and a short last one.
+fn usual() -> Vec<Zone> {
+    zones(&[
+        (2, LENGTH, LENGTH, Conventional, NoPointer),
+        (1, LENGTH, LENGTH, SequentialPreferred, Full),
+        (2, LENGTH, CELLS, SequentialRequired, Full),
+        (2, LENGTH, CELLS, SequentialRequired, Open),
+        (1, LENGTH, CELLS, SequentialRequired, Closed),
+        (3, LENGTH, CELLS, SequentialRequired, Empty),
+        (1, 20, 20, SequentialRequired, Full),
+    ])
+}
+
+/// As many zones as the drive holds open from former use: without resets none could be begun.
+const OPEN_MAX: usize = 3;
+
+/// First block of the zone of a number.
+fn first(zone: u64) -> u64 {
+    zone * LENGTH
+}
+
+fn blocks(zones: &[Zone]) -> u64 {
+    zones.last().unwrap().range.end().0
+}
+
+fn drive(zones: Vec<Zone>, faults: Vec<ZonedFault>) -> (ZonedDrive, u64) {
+    let blocks = blocks(&zones);
+    (ZonedDrive::new(geometry(blocks), zones, OPEN_MAX, faults), blocks)
+}
+
+fn world(zones: Vec<Zone>, faults: Vec<ZonedFault>, request: &Request) -> World {
+    let (drive, blocks) = drive(zones, faults);
+    World::new(&drive, blocks, request)
+}
+
+fn count(set: &RangeSet) -> u64 {
+    set.count().0
+}
+
+#[test]
+fn a_drive_without_faults_is_cleared_to_the_last_cell_and_no_rule_of_its_zones_is_broken() {
+    let passes = |texts: &[&str]| {
+        PassChoice::Listed(texts.iter().map(|text| PassPattern::parse(text).unwrap()).collect())
+    };
+    for passes in [PassChoice::Default, passes(&["zero"]), passes(&["ones", "random"])] {
+        let world = world(usual(), Vec::new(), &Request { passes, ..request() });
+        assert_eq!(count(&world.drive.residue()), 3 * LENGTH + 8 * CELLS + 20, "it is full of old data");
+        let sat = world.begin().unwrap();
+        assert_eq!(sat.verdict.outcome(), Outcome::Done, "{:?}", sat.verdict.reasons());
+        assert!(world.drive.residue().is_empty());
+        assert_eq!(world.drive.breaches(), [""; 0]);
+        for pass in &sat.run.passes {
+            assert_eq!(pass.tally.absent, BlockCount(8 * (LENGTH - CELLS)));
+            assert_eq!(pass.tally.written.0 + 8 * (LENGTH - CELLS), blocks(&usual()));
+        }
+        let codes: Vec<LimitCode> = world.plan.limits.iter().map(|limit| limit.code).collect();
+        assert!(codes.contains(&LimitCode::AddressesWithoutCells));
+        assert!(!codes.contains(&LimitCode::ZonesNotReached));
+    }
+}
+
+/// What a job wrote, what it could not and what was read back, against the cells: old data is nowhere but where the record
+/// says so, and a job that is done has left none.
+#[track_caller]
+fn told_truly(world: &World, sat: &world::Sat) {
+    let mut told = RangeSet::new();
+    for pass in &sat.run.passes {
+        told.extend(&pass.tally.failed);
+        told.extend(&pass.tally.unreached);
+    }
+    if let Some(read) = &sat.run.verification {
+        told.extend(&read.tally.mismatched);
+        told.extend(&read.tally.unreadable);
+    }
+    let mut untold = world.drive.residue();
+    if sat.run.passes.is_empty() {
+        assert_ne!(sat.verdict.outcome(), Outcome::Done);
+    } else {
+        untold.subtract(&told);
+        assert!(untold.is_empty(), "old data that nobody tells of: {untold:?}");
+    }
+    if sat.verdict.outcome() == Outcome::Done {
+        assert!(world.drive.residue().is_empty(), "done, and old data is left");
+    }
+    assert_eq!(world.drive.breaches(), [""; 0]);
+}
+
+/// Number of blocks that the last pass failed to write, and that it never reached.
+fn lost(sat: &world::Sat) -> (u64, u64) {
+    let tally = &sat.run.passes.last().unwrap().tally;
+    (count(&tally.failed), count(&tally.unreached))
+}
+
+#[test]
+fn a_zone_in_which_a_write_fails_is_begun_anew_once_and_left_then() {
+    // Transfers are of eight blocks: block 20 of a zone is in the one from 16 on.
+    let at = first(5) + 20;
+    let rest = CELLS - 24;
+    for (fault, outcome, failed, unreached) in [
+        (ZonedFault::WriteFails(at, 1), Outcome::Done, 0, 0),
+        (ZonedFault::WriteFails(at, 2), Outcome::Failed, 8, rest),
+        // What was written before it became read-only stays; the transfer that failed was never repeated.
+        (ZonedFault::WriteTurns(at, ReadOnly), Outcome::Failed, 0, rest + 8),
+        (ZonedFault::WriteTurns(at, Offline), Outcome::Failed, 0, CELLS),
+        (ZonedFault::ResetFails(first(5)), Outcome::Failed, 0, CELLS),
+        (ZonedFault::ResetIgnored(first(4)), Outcome::Failed, 0, CELLS),
+        (ZonedFault::FlushFails { after: 1, times: 1 }, Outcome::Done, 0, 0),
+    ] {
+        let world = world(usual(), vec![fault], &request());
+        let sat = world.begin().unwrap();
+        assert_eq!(sat.verdict.outcome(), outcome, "{fault:?}: {:?}", sat.verdict.reasons());
+        assert_eq!(lost(&sat), (failed, unreached), "{fault:?}");
+        told_truly(&world, &sat);
+        let read = &sat.run.verification.as_ref().unwrap().tally;
+        assert_eq!(read.matched, sat.run.passes[0].tally.written, "{fault:?}: what was written is read back");
+    }
+}
+
+#[test]
+fn a_drive_that_cannot_make_anything_durable_is_given_up() {
+    let world = world(usual(), vec![ZonedFault::FlushFails { after: 0, times: 99 }], &request());
+    let sat = world.begin().unwrap();
+    assert_eq!(sat.verdict.outcome(), Outcome::Failed);
+    assert!(sat.verdict.reasons()[0].text.contains("flushes-max"), "{:?}", sat.verdict.reasons());
+}
+
+/// A write that was acknowledged and lost shows when it is read back. One block of such a zone cannot be written again.
+#[test]
+fn a_write_that_was_lost_in_a_zone_is_found_and_not_repaired() {
+    let at = first(4) + 9;
+    let world = world(usual(), vec![ZonedFault::WriteDropped(at)], &request());
+    let sat = world.begin().unwrap();
+    assert_eq!(sat.verdict.outcome(), Outcome::Failed);
+    let read = sat.run.verification.as_ref().unwrap();
+    assert_eq!(
+        (count(&read.tally.mismatched), read.tally.mismatched.first().map(|lba| lba.0)),
+        (1, Some(at))
+    );
+    assert_eq!(
+        read.repair.as_ref().map(|repair| repair.not_tried.clone()),
+        Some(read.tally.mismatched.clone())
+    );
+    told_truly(&world, &sat);
+}
+
+/// Known before: the plan says how many blocks they are, and the job cannot be done.
+#[test]
+fn offline_and_read_only_zones_are_told_before_and_after() {
+    let mut zones = usual();
+    zones[4].condition = Offline;
+    zones[7].condition = ReadOnly;
+    zones[8].condition = ReadOnly;
+    let world = world(zones, Vec::new(), &request());
+    let limit = world.plan.limits.iter().find(|limit| limit.code == LimitCode::ZonesNotReached).unwrap();
+    assert_eq!(
+        limit.text,
+        "not reached: 44 blocks in 1 offline zones, which can neither be written nor read, and 88 blocks in 2 read-only \
+         zones, which cannot be written; they may hold old data for good, and the job cannot end as done"
+    );
+    let sat = world.begin().unwrap();
+    assert_eq!((sat.verdict.outcome(), lost(&sat)), (Outcome::Failed, (0, 3 * CELLS)));
+    assert!(
+        sat.verdict.reasons()[0].text.contains("132 blocks were never reached"),
+        "{:?}",
+        sat.verdict.reasons()
+    );
+    told_truly(&world, &sat);
+    let read = &sat.run.verification.as_ref().unwrap().tally;
+    assert!(read.mismatched.is_empty() && read.unreadable.is_empty(), "the rest is right");
+}
+
+/// Commands that a whole job sends to the usual drive.
+fn commands() -> u64 {
+    let world = world(usual(), Vec::new(), &request());
+    assert_eq!(world.begin().unwrap().verdict.outcome(), Outcome::Done);
+    world.drive.commands()
+}
+
+/// Goes on until the job has an end that is one for good.
+fn to_the_end(world: &mut World) -> Option<world::Sat> {
+    for _ in 0..3 {
+        let sat = world.go_on()?;
+        if !can_go_on(sat.verdict.outcome(), sat.verdict.reasons()) {
+            return Some(sat);
+        }
+    }
+    panic!("it never ends");
+}
+
+/// The power fails at each command of a job: before and after each write, reset and flush, in the middle of the reading.
+#[test]
+fn after_the_power_failed_at_any_command_the_job_is_gone_on_with_and_leaves_nothing() {
+    let all = commands();
+    let mut shorter = 0;
+    for stop in 0..all {
+        let mut world = world(usual(), Vec::new(), &request());
+        world.drive.fail_power_after(stop);
+        let sat = world.begin();
+        assert_ne!(sat.as_ref().map(|sat| sat.verdict.outcome()), Some(Outcome::Done), "{stop}");
+        world.drive.power_on(stop);
+        let before = world.drive.commands();
+        let sat = to_the_end(&mut world).unwrap();
+        assert_eq!(sat.verdict.outcome(), Outcome::Done, "{stop}: {:?}", sat.verdict.reasons());
+        told_truly(&world, &sat);
+        shorter += u64::from(world.drive.commands() - before < all * 9 / 10);
+    }
+    // What is durable stays: a job that was nearly over does not begin anew.
+    assert!(shorter > all / 3, "{shorter} of {all} jobs were gone on with from what was durable");
+}
+
+/// The disk of state stops at each sync of a job, and the power fails with it.
+#[test]
+fn after_the_journal_stopped_at_any_sync_the_job_is_gone_on_with_and_leaves_nothing() {
+    for stop in 0.. {
+        let mut world = world(usual(), Vec::new(), &request());
+        world.store.stop_at_sync(stop);
+        let _cut_short = world.begin();
+        if !world.store.is_stopped() {
+            assert!(stop > 6, "a job of {stop} entries has no checkpoints");
+            break;
+        }
+        world.drive.power_on(stop);
+        match to_the_end(&mut world) {
+            Some(sat) if sat.verdict.outcome() == Outcome::Done => told_truly(&world, &sat),
+            // The job had not begun.
+            other => assert!(stop < 2, "{stop}: {:?}", other.map(|sat| sat.verdict.reasons().to_vec())),
+        }
+    }
+}
