@@ -42,3 +42,5 @@ mod purge;
 mod scsi;
 #[path = "vm/support.rs"]
 mod support;
+#[path = "vm/zoned.rs"]
+mod zoned;

@@ -49,10 +49,9 @@ pub(crate) fn purge<'a>(drive: &'a Drive, flags: &str) -> Job<'a> {
     Job { serial: &drive.serial, flags, more: String::new() }
 }
 
-/// `expunge sanitize --method clear --scope drive` with more flags.
-pub(crate) fn clear<'a>(drive: &'a Drive, flags: &str) -> Job<'a> {
-    let flags = format!("--method clear --scope drive {flags}");
-    Job { serial: &drive.serial, flags, more: String::new() }
+/// `expunge sanitize --method clear` with more flags, of any drive.
+pub(crate) fn clear<'a>(serial: &'a str, flags: &str) -> Job<'a> {
+    Job { serial, flags: format!("--method clear {flags}"), more: String::new() }
 }
 
 /// What became of one drive.

@@ -57,7 +57,7 @@ fn a_power_cut_in_every_erase_and_cryptographic_erase_is_gone_on_from() {
     let drives: Vec<&Drive> = long.iter().map(|row| &row.0).chain([&normal, &format]).collect();
     let mut bench = Bench::new(&[], &drives);
     let mut jobs: Vec<Job<'_>> = long.iter().map(|row| purge(&row.0, row.1)).collect();
-    jobs.push(clear(&normal, "--technique security-erase"));
+    jobs.push(clear(&normal.serial, "--scope drive --technique security-erase"));
     jobs.push(purge(&format, &format!("--standard nist-800-88r1 --technique format-crypto {DECLARED}")));
     bench.begin(&jobs);
     bench.await_progress("[024].out", 1, 3);

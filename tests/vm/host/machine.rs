@@ -73,6 +73,8 @@ pub(crate) struct Disk {
 pub(crate) enum Emulated {
     /// An NVMe drive in a slot.
     Nvme,
+    /// An NVMe drive with one namespace of zones: of 4 MiB, 3 MiB of them with cells, two of them open at a time.
+    Zoned,
     /// A SATA drive behind AHCI.
     Ata,
     /// A SCSI drive behind virtio-scsi.
@@ -85,16 +87,24 @@ impl Disk {
         Self { kind, file: file.to_owned(), serial: serial.to_owned() }
     }
 
-    fn arguments(&self, number: usize) -> [OsString; 4] {
+    fn arguments(&self, number: usize) -> Vec<OsString> {
         let serial = &self.serial;
-        let device = match self.kind {
-            Emulated::Nvme => format!("nvme,drive=d{number},serial={serial}"),
-            Emulated::Ata => format!("ide-hd,bus=ide.{number},drive=d{number},serial={serial}"),
-            Emulated::Scsi => format!("scsi-hd,bus=scsi.0,drive=d{number},serial={serial}"),
+        let devices = match self.kind {
+            Emulated::Nvme => vec![format!("nvme,drive=d{number},serial={serial}")],
+            Emulated::Zoned => vec![
+                format!("nvme,id=c{number},serial={serial}"),
+                format!(
+                    "nvme-ns,bus=c{number},drive=d{number},logical_block_size=4096,physical_block_size=4096,zoned=on,\
+                     zoned.zone_size=4M,zoned.zone_capacity=3M,zoned.max_open=2,zoned.max_active=2"
+                ),
+            ],
+            Emulated::Ata => vec![format!("ide-hd,bus=ide.{number},drive=d{number},serial={serial}")],
+            Emulated::Scsi => vec![format!("scsi-hd,bus=scsi.0,drive=d{number},serial={serial}")],
         };
         let mut drive = OsString::from(format!("if=none,format=raw,id=d{number},file="));
         drive.push(&self.file);
-        ["-drive".into(), drive, "-device".into(), device.into()]
+        let devices = devices.into_iter().flat_map(|device| ["-device".into(), device.into()]);
+        ["-drive".into(), drive].into_iter().chain(devices).collect()
     }
 }
 
