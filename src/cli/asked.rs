@@ -44,9 +44,13 @@ pub struct RequestArgs {
     /// After the drive's own command write one keyed pass and read every block back
     #[arg(long)]
     pub overwrite_after: bool,
-    /// Write nothing before the drive's own command: no blocks that must be gone after it; refused where nothing else
-    /// would be compared
-    #[arg(long)]
+    /// Blocks that must be gone after the drive's own command: planted (random data is written before it), fingerprints (of
+    /// what the drive holds; nothing is written before it) or none (refused where nothing else would be compared)
+    /// [default: planted]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub canaries: Option<CanariesArg>,
+    /// The same as --canaries none
+    #[arg(long, conflicts_with = "canaries")]
     pub no_canaries: bool,
     /// What to do about capacity that the drive hides (HPA, DCO, accessible maximum address): restore it first, for good,
     /// or leave it hidden and say so on the record
@@ -117,13 +121,22 @@ impl RequestArgs {
             fallback: if self.or_clear { Fallback::Clear } else { Fallback::None },
             profile: None,
             crypto: self.crypto()?,
-            canaries: if self.no_canaries { CanaryChoice::None } else { CanaryChoice::Write },
+            canaries: self.canaries(),
             afterwards: if self.overwrite_after { Afterwards::Overwrite } else { Afterwards::Nothing },
             hidden: self.hidden_areas.into(),
             // Whether it was given is asked where it is needed: a plan can be made without it.
             psid: PsidGiven::Yes,
             policy: self.policy_file(),
         })
+    }
+
+    const fn canaries(&self) -> CanaryChoice {
+        match self.canaries {
+            _ if self.no_canaries => CanaryChoice::None,
+            Some(CanariesArg::Planted) | None => CanaryChoice::Planted,
+            Some(CanariesArg::Fingerprints) => CanaryChoice::Fingerprints,
+            Some(CanariesArg::None) => CanaryChoice::None,
+        }
     }
 
     fn policy_file(&self) -> Option<PolicyFile> {
@@ -190,6 +203,17 @@ impl From<ScopeArg> for Scope {
             ScopeArg::Drive => Self::Drive,
         }
     }
+}
+
+/// `--canaries`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CanariesArg {
+    /// Random data is written before the drive's own command, and must be gone after it
+    Planted,
+    /// What the drive holds is fingerprinted before its own command, and must be gone after it; nothing is written before it
+    Fingerprints,
+    /// There are none
+    None,
 }
 
 /// What is done about capacity that a drive hides.

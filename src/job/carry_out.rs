@@ -351,6 +351,7 @@ impl Talk<'_> {
                 Event::Broken { text } => return Err(Broken(lost(text))),
                 Event::Verified { .. }
                 | Event::Repaired { .. }
+                | Event::Fingerprinted { .. }
                 | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
@@ -455,6 +456,7 @@ impl Talk<'_> {
                 Event::Pass { .. }
                 | Event::Checkpoint { .. }
                 | Event::Repaired { .. }
+                | Event::Fingerprinted { .. }
                 | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }
@@ -499,6 +501,7 @@ impl Talk<'_> {
                 Event::Pass { .. }
                 | Event::Checkpoint { .. }
                 | Event::Verified { .. }
+                | Event::Fingerprinted { .. }
                 | Event::Restored { .. }
                 | Event::Looked { .. }
                 | Event::NotReady { .. }

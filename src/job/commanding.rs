@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Planting ─▶ Planted ─▶ (look) ─▶ Commanding ─▶ Accepted ─▶ News* ─▶ Commanded ─▶ CanariesRead ─▶ next command
-//!                                      │ after an interruption: followed, never sent anew
+//! (or Fingerprinted)                   │ after an interruption: followed, never sent anew
 //! ```
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -16,7 +16,7 @@ use super::listen::Happening;
 use super::missing::without_command;
 use crate::command::DriveCommand;
 use crate::engine::firmware::{Before, CommandReport, Conclusion, News, Stage, Start};
-use crate::plan::firmware::{Expected, FirmwarePlan};
+use crate::plan::firmware::{CanaryKind, Expected, FirmwarePlan};
 use crate::plan::{Plan, Rules, VerificationPlan};
 use crate::unit::{BlockCount, Lba, LbaRange, Pattern, PatternKey, RangeSet, Reason, ReasonCode};
 use crate::verify::steps::{Compared, Demand, demand, step_word};
@@ -88,7 +88,8 @@ impl Talk<'_> {
     fn new_step(&self, command: &DriveCommand) -> StepRun {
         let tally =
             StepTally { command: command.clone(), before: Before::default(), report: None, canaries: None };
-        StepRun { tally, bytes: Vec::new(), started: self.now(), sent: None, accepted: None, ended: None }
+        let (marks, bytes) = (Vec::new(), Vec::new());
+        StepRun { tally, marks, bytes, started: self.now(), sent: None, accepted: None, ended: None }
     }
 
     fn step(
@@ -140,18 +141,42 @@ impl Talk<'_> {
         Ok(())
     }
 
-    /// Writes the canaries and reads them: only what is seen to be there can be seen to have gone.
+    /// Writes the canaries and reads them, or takes the fingerprints of what is there: only what is seen to be there can be
+    /// seen to have gone.
     fn plant(&mut self, plan: &FirmwarePlan, number: u32, step: &mut StepRun) -> Result<(), Broken> {
         if plan.canaries == 0 {
             return Ok(());
         }
+        match plan.canary_kind {
+            CanaryKind::Planted => self.plant_here(plan, number, step)?,
+            CanaryKind::Fingerprints => self.fingerprint_here(plan, number, step)?,
+        }
+        if self.stop_was_asked() { Err(Broken(Ending::Stopped)) } else { Ok(()) }
+    }
+
+    fn fingerprint_here(
+        &mut self,
+        plan: &FirmwarePlan,
+        number: u32,
+        step: &mut StepRun,
+    ) -> Result<(), Broken> {
+        let (marks, taken) = self.fingerprint(None, plan.canaries)?;
+        let (at, key, prints) = (self.now(), marks.key.clone(), marks.prints.clone());
+        self.keep(&Entry::Fingerprinted { at, step: number, key, prints, taken: taken.clone() })?;
+        step.tally.canaries = Some(Canaries::fingerprinted(marks.blocks(), taken));
+        // A key that a sitting before this one drew is not used any more.
+        step.marks = vec![marks];
+        Ok(())
+    }
+
+    fn plant_here(&mut self, plan: &FirmwarePlan, number: u32, step: &mut StepRun) -> Result<(), Broken> {
         let (pattern, blocks) = draw(self.geometry().capacity, plan.canaries)?;
         let at = self.now();
         self.keep(&Entry::Planting { at, step: number, pattern: pattern.clone(), blocks: blocks.clone() })?;
         let planted = self.write_canaries(&pattern, &blocks)?;
         self.keep(&Entry::Planted { at: self.now(), step: number, planted: planted.clone() })?;
-        step.tally.canaries = Some(Canaries { pattern, planted, after: None, others: Vec::new() });
-        if self.stop_was_asked() { Err(Broken(Ending::Stopped)) } else { Ok(()) }
+        step.tally.canaries = Some(Canaries::planted(pattern, planted));
+        Ok(())
     }
 
     /// Writes blocks and reads them; which of them hold the pattern then.
@@ -176,23 +201,15 @@ impl Talk<'_> {
 
     /// A command whose end nothing could prove is not begun: it would destroy everything and come to nothing.
     fn is_provable(&self, plan: &FirmwarePlan, compared: Compared, step: &StepRun) -> Result<(), Broken> {
-        let demand = Demand { canaries: plan.canaries, capacity: self.geometry().capacity };
-        let planted = step.tally.canaries.as_ref().map(|canaries| &canaries.planted);
-        let enough = planted.is_some_and(|planted| demand.is_met_by(planted));
+        let demand = demand_of(plan, self.geometry().capacity);
+        let canaries = step.tally.canaries.as_ref();
+        let enough = canaries.is_some_and(|canaries| canaries.are_enough(&demand));
         match compared {
             Compared::Blocks | Compared::Later => Ok(()),
             Compared::Rewritten | Compared::CanariesOnly if enough || plan.canaries == 0 => Ok(()),
             Compared::Rewritten | Compared::CanariesOnly => {
-                let count = planted.map_or(0, |planted| planted.count().0);
-                Err(Broken(Ending::CommandNotStarted(Reason::new(
-                    ReasonCode::WriteErrors,
-                    format!(
-                        "only {count} of {} canaries could be written, or not the first and the last block: what the \
-                         drive says of its command could not be shown to be true",
-                        plan.canaries
-                    ),
-                    "choose a --technique whose end can be read back (block-erase, sanitize-overwrite), or destroy the drive",
-                ))))
+                let count = canaries.map_or(0, |canaries| canaries.planted.count().0);
+                Err(Broken(Ending::CommandNotStarted(too_few(plan, count))))
             }
         }
     }
@@ -268,6 +285,7 @@ impl Talk<'_> {
             | Event::Checkpoint { .. }
             | Event::Verified { .. }
             | Event::Repaired { .. }
+            | Event::Fingerprinted { .. }
             | Event::Restored { .. }
             | Event::Looked { .. }
             | Event::NotReady { .. }
@@ -287,17 +305,18 @@ impl Talk<'_> {
             Some(Conclusion::Confirmed | Conclusion::Claimed)
         );
         let unread = |canaries: &&Canaries| canaries.after.is_none() && !canaries.planted.is_empty();
-        let Some(canaries) = step.tally.canaries.as_ref().filter(|_| done).filter(unread) else {
+        let Some(canaries) = step.tally.canaries.as_ref().filter(|_| done).filter(unread).cloned() else {
             return Ok(());
         };
-        let (read, settled) = self.read(&canaries.pattern, canaries.planted.clone(), None)?;
+        let pattern = canaries.pattern.as_ref();
+        let (tally, at, settled) = self.look_for(pattern, step.marks_of(None), &canaries.planted)?;
         // A reading that did not come to its end is done again; but a survivor is a survivor.
-        if read.tally.matched.is_zero() {
+        if tally.matched.is_zero() {
             self.settled(settled)?;
         }
-        let entry = Entry::CanariesRead { at: read.ended, step: number, tally: read.tally.clone() };
+        let entry = Entry::CanariesRead { at, step: number, tally: tally.clone() };
         if let Some(canaries) = step.tally.canaries.as_mut() {
-            canaries.after = Some(read.tally);
+            canaries.after = Some(tally);
         }
         self.keep(&entry)?;
         self.settled(settled)
@@ -373,6 +392,36 @@ pub(super) fn draw(capacity: BlockCount, wanted: u32) -> Result<(Pattern, RangeS
     let blocks = choose(capacity, wanted, &key);
     random(&mut key)?;
     Ok((Pattern::Keyed { key: PatternKey(key) }, blocks))
+}
+
+/// What a plan asks of the canaries of a unit.
+pub(super) const fn demand_of(plan: &FirmwarePlan, capacity: BlockCount) -> Demand {
+    Demand { canaries: plan.canaries, kind: plan.canary_kind, capacity }
+}
+
+/// Why a command is not begun of which only `count` canaries could tell.
+fn too_few(plan: &FirmwarePlan, count: u64) -> Reason {
+    let wanted = plan.canaries;
+    match plan.canary_kind {
+        CanaryKind::Planted => Reason::new(
+            ReasonCode::WriteErrors,
+            format!(
+                "only {count} of {wanted} canaries could be written, or not the first and the last block: what the drive says \
+                 of its command could not be shown to be true"
+            ),
+            "choose a --technique whose end can be read back (block-erase, sanitize-overwrite), or plan with --canaries \
+             fingerprints, which writes nothing, or destroy the drive",
+        ),
+        CanaryKind::Fingerprints => Reason::new(
+            ReasonCode::FirmwareUnknown,
+            format!(
+                "only {count} of {wanted} blocks hold something whose disappearance would tell anything, or the first or the \
+                 last block cannot be read: what the drive says of its command could not be shown to be true"
+            ),
+            "plan with --canaries planted, which writes blocks that tell; or choose a --technique whose end can be read back \
+             (block-erase, sanitize-overwrite)",
+        ),
+    }
 }
 
 fn unheld() -> Reason {

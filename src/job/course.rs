@@ -8,7 +8,7 @@ use crate::engine::PassTally;
 use crate::engine::firmware::areas::RestoreReport;
 use crate::io::Adapter;
 use crate::plan::RuleName;
-use crate::unit::{BlockCount, Pattern, RangeSet};
+use crate::unit::{BlockCount, FingerprintKey, LbaRange, Pattern, Print, RangeSet};
 use crate::verify::{Ending, RepairTally, StepTally, VerificationTally};
 use crate::worker::message::Opened;
 
@@ -30,6 +30,9 @@ pub struct PassRun {
 pub struct StepRun {
     /// What it came to.
     pub tally: StepTally,
+    /// What its canaries are known by where they are fingerprints, in this unit and in others. Kept until they were looked
+    /// for, and never on a record.
+    pub marks: Vec<Marks>,
     /// Its bytes, as they were to be sent: command descriptor blocks or submission queue entries, in order.
     pub bytes: Vec<String>,
     /// When its canaries were begun, or else when it was.
@@ -40,6 +43,31 @@ pub struct StepRun {
     pub accepted: Option<UtcTime>,
     /// When it was over, canaries read.
     pub ended: Option<UtcTime>,
+}
+
+/// Blocks of one unit and the fingerprints by which they are known again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Another unit of the drive; `None` for the one that was named.
+    pub unit: Option<String>,
+    /// The throw-away key.
+    pub key: FingerprintKey,
+    /// The blocks.
+    pub prints: Vec<Print>,
+}
+
+impl Marks {
+    /// The blocks.
+    pub fn blocks(&self) -> RangeSet {
+        self.prints.iter().filter_map(|print| LbaRange::single(print.lba)).collect()
+    }
+}
+
+impl StepRun {
+    /// The fingerprints of a unit; `None` stands for the one that was named.
+    pub fn marks_of(&self, unit: Option<&str>) -> Option<&Marks> {
+        self.marks.iter().find(|marks| marks.unit.as_deref() == unit)
+    }
 }
 
 /// One change of the drive's capacity as it was carried out.

@@ -17,8 +17,8 @@ use crate::journal::{Journal, Store};
 use crate::plan::Plan;
 use crate::plan::firmware::Restore;
 use crate::unit::term::Outcome;
-use crate::unit::{BlockCount, Digest, Geometry, Pattern, RangeSet, Reason};
-use crate::verify::{RepairTally, VerificationTally};
+use crate::unit::{BlockCount, Digest, FingerprintKey, Geometry, Pattern, Print, RangeSet, Reason};
+use crate::verify::{Fingerprints, RepairTally, VerificationTally};
 use crate::worker::message::{Ended, Opened};
 
 /// One entry. Names and fields are those of the file: entries are added, never renamed.
@@ -131,7 +131,39 @@ pub enum Entry {
         /// Those of the blocks that do.
         planted: RangeSet,
     },
-    /// The same is about to be done in another unit of the drive, which the command is to reach.
+    /// Blocks are known by their fingerprints, which a command of the drive must make vanish. Nothing was written. Key and
+    /// fingerprints stand here because a job that is gone on with has to compare still: whoever reads this entry can see
+    /// whether a guess of what such a block held is right.
+    Fingerprinted {
+        /// When.
+        at: UtcTime,
+        /// Number of the command, from 0.
+        step: u32,
+        /// The throw-away key.
+        key: FingerprintKey,
+        /// The blocks that tell something, and their fingerprints.
+        prints: Vec<Print>,
+        /// What was looked at.
+        taken: Fingerprints,
+    },
+    /// The same in another unit of the drive, which the command is to reach.
+    FingerprintedUnit {
+        /// When.
+        at: UtcTime,
+        /// Number of the command, from 0.
+        step: u32,
+        /// The unit, by the name that the plan has for it.
+        unit: String,
+        /// Its shape.
+        geometry: Geometry,
+        /// The throw-away key.
+        key: FingerprintKey,
+        /// The blocks that tell something, and their fingerprints.
+        prints: Vec<Print>,
+        /// What was looked at.
+        taken: Fingerprints,
+    },
+    /// The same as `planting` is about to be done in another unit of the drive, which the command is to reach.
     PlantingUnit {
         /// When.
         at: UtcTime,
@@ -322,6 +354,8 @@ impl Entry {
             | Self::KeySlotsOverwritten { at, .. }
             | Self::Planting { at, .. }
             | Self::Planted { at, .. }
+            | Self::Fingerprinted { at, .. }
+            | Self::FingerprintedUnit { at, .. }
             | Self::PlantingUnit { at, .. }
             | Self::PlantedUnit { at, .. }
             | Self::UnitCanariesRead { at, .. }

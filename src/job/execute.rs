@@ -446,6 +446,7 @@ impl Work<'_> {
             (Some(plan), Some(run)) => pass_records(plan, &run.passes),
             (None, _) | (_, None) => Vec::new(),
         };
+        let few = self.plan.zip(self.run).and_then(|(plan, run)| limits::few_fingerprints(plan, &run.steps));
         Ok(RecordInput {
             drive: self.drive.clone(),
             plan: self.plan.cloned(),
@@ -454,7 +455,7 @@ impl Work<'_> {
             verification,
             interruptions: self.interruptions.clone(),
             conduct: self.run.map(|run| run.conduct.clone()),
-            limits: self.limits.clone(),
+            limits: self.limits.iter().cloned().chain(few).collect(),
             provenance: circumstances.provenance()?,
         })
     }

@@ -1,9 +1,11 @@
 //! Limits that only a job that ran knows of, beyond those of its plan.
-use crate::certificate::check::limits::has_worsened;
+use super::course::StepRun;
+use crate::certificate::check::limits::{has_worsened, told_little};
 use crate::certificate::record::Interruption;
 use crate::device::Capability;
 use crate::plan::{Limit, LimitCode, Plan};
 use crate::unit::term::DriveKind;
+use crate::verify::StepTally;
 
 /// What could not be seen before the job, and what became of the drive while it ran.
 pub(super) fn of_job(
@@ -33,6 +35,14 @@ pub(super) fn unheld(plan: &Plan, interruptions: &[Interruption]) -> Option<Limi
     }
     let concerned = !plan.passes.is_empty() && !interruptions.is_empty();
     concerned.then_some(Limit { code: LimitCode::ObservationLimited, text })
+}
+
+/// Existing blocks did not tell enough, and what the drive did is shown by something else, or by nothing.
+pub(super) fn few_fingerprints(plan: &Plan, steps: &[StepRun]) -> Option<Limit> {
+    let tallies: Vec<StepTally> = steps.iter().map(|step| step.tally.clone()).collect();
+    let text = "too few existing blocks held anything whose disappearance would tell: what the drive did by its own command is \
+                judged as if there had been no canaries";
+    told_little(plan, &tallies).then(|| Limit { code: LimitCode::FewFingerprints, text: text.to_owned() })
 }
 
 /// What could not be seen belongs on the record: the job went on without it.

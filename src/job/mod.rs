@@ -18,6 +18,7 @@ pub mod dirs;
 mod ending;
 pub mod entry;
 pub mod execute;
+mod fingerprinting;
 pub mod host;
 mod identity;
 pub mod inspect;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::course::{Course, PassRun, Trust, VerificationRun};
+use super::course::{Course, Marks, PassRun, Trust, VerificationRun};
 use super::entry::Entry;
 use crate::certificate::provenance::{Given, SelfTest};
 use crate::certificate::record::{Interruption, InterruptionCause, WentOn};
@@ -234,8 +234,14 @@ impl Story {
             Entry::KeySlotsOverwritten { at, overwritten } => self.key_slots_overwritten(at, overwritten),
             Entry::Planting { at, step, pattern, blocks } => self.planting(at, step, pattern, blocks),
             Entry::Planted { step, planted, .. } => self.planted(step, planted),
-            Entry::PlantingUnit { step, unit, geometry, pattern, blocks: planted, .. } => {
-                self.planting_unit(step, UnitCanaries { unit, geometry, pattern, planted, after: None })
+            Entry::PlantingUnit { step, unit, geometry, pattern, blocks, .. } => {
+                self.planting_unit(step, (unit, geometry), pattern, blocks)
+            }
+            Entry::Fingerprinted { at, step, key, prints, taken } => {
+                self.fingerprinted(at, step, Marks { unit: None, key, prints }, taken)
+            }
+            Entry::FingerprintedUnit { step, unit, geometry, key, prints, taken, .. } => {
+                self.fingerprinted_unit(step, geometry, Marks { unit: Some(unit), key, prints }, taken)
             }
             Entry::PlantedUnit { step, unit, planted, .. } => self.planted_unit(step, &unit, planted),
             Entry::UnitCanariesRead { at, step, unit, tally } => self.unit_read(at, step, &unit, tally),

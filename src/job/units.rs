@@ -4,7 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use super::carry_out::{Broken, Means, Talk};
-use super::course::{Run, StepRun};
+use super::commanding::{demand_of, draw};
+use super::course::{Marks, Run, StepRun};
 use super::entry::{Entry, NotKept};
 use super::listen::Deaf;
 use super::tuning::{Wish, tuning};
@@ -13,9 +14,8 @@ use crate::device::{Claimed, DriveFacts, SysRoot};
 use crate::engine::firmware::Conclusion;
 use crate::io::Tuning;
 use crate::plan::Plan;
-use crate::plan::firmware::FirmwarePlan;
+use crate::plan::firmware::{CanaryKind, FirmwarePlan};
 use crate::unit::{Geometry, Reason, ReasonCode};
-use crate::verify::steps::Demand;
 use crate::verify::{Ending, UnitCanaries};
 use crate::worker::parent::{Farewell, Program};
 use crate::worker::{Link, Worker};
@@ -42,13 +42,13 @@ impl Talk<'_> {
     ) -> Result<(), Broken> {
         let absent = |name: &&String| self.units.iter().all(|means| means.unit != **name);
         if let Some(absent) = plan.compared_units().iter().find(absent) {
-            return Err(Broken(Ending::CommandNotStarted(unprovable(absent))));
+            return Err(Broken(Ending::CommandNotStarted(unprovable(absent, plan.canary_kind))));
         }
         let mut units = std::mem::take(&mut self.units);
         let compared = units.iter_mut().filter(|means| plan.compared_units().contains(&means.unit));
         let mut result = Ok(());
         for means in compared {
-            result = self.plant_other(plan.canaries, number, step, means);
+            result = self.know_other(plan, number, step, means);
             if result.is_err() {
                 break;
             }
@@ -57,14 +57,60 @@ impl Talk<'_> {
         result
     }
 
-    fn plant_other(
+    /// Canaries in one other unit, of the kind that is planned; enough of them, or the command is not begun.
+    fn know_other(
         &mut self,
-        wanted: u32,
+        plan: &FirmwarePlan,
         number: u32,
         step: &mut StepRun,
         means: &mut UnitMeans<'_>,
     ) -> Result<(), Broken> {
-        let (pattern, blocks) = super::commanding::draw(means.geometry.capacity, wanted)?;
+        let unit = match plan.canary_kind {
+            CanaryKind::Planted => self.plant_other(plan, number, means)?,
+            CanaryKind::Fingerprints => self.fingerprint_other(plan, number, step, means)?,
+        };
+        if !unit.are_enough(&demand_of(plan, means.geometry.capacity)) {
+            return Err(Broken(Ending::CommandNotStarted(unprovable(&unit.unit, plan.canary_kind))));
+        }
+        if let Some(canaries) = &mut step.tally.canaries {
+            canaries.others.push(unit);
+        }
+        Ok(())
+    }
+
+    fn fingerprint_other(
+        &mut self,
+        plan: &FirmwarePlan,
+        number: u32,
+        step: &mut StepRun,
+        means: &mut UnitMeans<'_>,
+    ) -> Result<UnitCanaries, Broken> {
+        let (unit, geometry) = (means.unit.clone(), means.geometry);
+        let (marks, taken) = self.with(means, |talk| {
+            let known = talk.fingerprint(Some(unit.clone()), plan.canaries)?;
+            if talk.stop_was_asked() { Err(Broken(Ending::Stopped)) } else { Ok(known) }
+        })?;
+        self.keep(&Entry::FingerprintedUnit {
+            at: self.now(),
+            step: number,
+            unit: unit.clone(),
+            geometry,
+            key: marks.key.clone(),
+            prints: marks.prints.clone(),
+            taken: taken.clone(),
+        })?;
+        let planted = marks.blocks();
+        step.marks.push(marks);
+        Ok(UnitCanaries { unit, geometry, pattern: None, fingerprints: Some(taken), planted, after: None })
+    }
+
+    fn plant_other(
+        &mut self,
+        plan: &FirmwarePlan,
+        number: u32,
+        means: &mut UnitMeans<'_>,
+    ) -> Result<UnitCanaries, Broken> {
+        let (pattern, blocks) = draw(means.geometry.capacity, plan.canaries)?;
         let (unit, geometry) = (means.unit.clone(), means.geometry);
         self.keep(&Entry::PlantingUnit {
             at: self.now(),
@@ -81,14 +127,8 @@ impl Talk<'_> {
         let entry =
             Entry::PlantedUnit { at: self.now(), step: number, unit: unit.clone(), planted: planted.clone() };
         self.keep(&entry)?;
-        let demand = Demand { canaries: wanted, capacity: geometry.capacity };
-        if !demand.is_met_by(&planted) {
-            return Err(Broken(Ending::CommandNotStarted(unprovable(&unit))));
-        }
-        if let Some(canaries) = &mut step.tally.canaries {
-            canaries.others.push(UnitCanaries { unit, geometry, pattern, planted, after: None });
-        }
-        Ok(())
+        let pattern = Some(pattern);
+        Ok(UnitCanaries { unit, geometry, pattern, fingerprints: None, planted, after: None })
     }
 
     /// Reads the canaries in the other units, if the command may have done something to them.
@@ -106,7 +146,8 @@ impl Talk<'_> {
             let means =
                 units.iter_mut().find(|one| one.unit == canaries.unit && one.geometry == canaries.geometry);
             if let Some(means) = means {
-                result = self.read_other(number, canaries, means);
+                let marks = step.marks.iter().find(|marks| marks.unit.as_ref() == Some(&canaries.unit));
+                result = self.read_other(number, canaries, marks, means);
             }
             if result.is_err() {
                 break;
@@ -120,18 +161,18 @@ impl Talk<'_> {
         &mut self,
         number: u32,
         canaries: &mut UnitCanaries,
+        marks: Option<&Marks>,
         means: &mut UnitMeans<'_>,
     ) -> Result<(), Broken> {
-        let (read, settled) =
-            self.with(means, |talk| talk.read(&canaries.pattern, canaries.planted.clone(), None))?;
-        let tally = read.tally;
+        let (tally, at, settled) =
+            self.with(means, |talk| talk.look_for(canaries.pattern.as_ref(), marks, &canaries.planted))?;
         // A reading that did not come to its end is done again; but a survivor is a survivor.
         if tally.matched.is_zero() {
             self.with(means, |talk| talk.settled(settled))?;
         }
         canaries.after = Some(tally.clone());
         let unit = canaries.unit.clone();
-        self.keep(&Entry::UnitCanariesRead { at: read.ended, step: number, unit, tally })?;
+        self.keep(&Entry::UnitCanariesRead { at, step: number, unit, tally })?;
         self.with(means, |talk| talk.settled(settled))
     }
 
@@ -164,14 +205,25 @@ impl Talk<'_> {
 }
 
 /// A command whose end nothing could prove in a unit is not begun.
-fn unprovable(unit: &str) -> Reason {
-    Reason::new(
-        ReasonCode::WriteErrors,
-        format!(
-            "canaries could not be written in {unit}, or too few, or not its first and last block: nothing could show there \
-             that the drive's command did what it says"
+fn unprovable(unit: &str, kind: CanaryKind) -> Reason {
+    let (code, what, instead) = match kind {
+        CanaryKind::Planted => (
+            ReasonCode::WriteErrors,
+            "canaries could not be written, or too few, or not the first and last block",
+            "plan with --canaries fingerprints, which writes nothing",
         ),
-        "plan without canaries, and without a claim for other units: --no-canaries; or destroy the drive",
+        CanaryKind::Fingerprints => (
+            ReasonCode::FirmwareUnknown,
+            "too few blocks hold something whose disappearance would tell anything, or the first or last block cannot be read",
+            "plan with --canaries planted, which writes blocks that tell",
+        ),
+    };
+    Reason::new(
+        code,
+        format!("in {unit} {what}: nothing could show there that the drive's command did what it says"),
+        format!(
+            "{instead}; or without canaries, and without a claim for other units: --no-canaries; or destroy the drive"
+        ),
     )
 }
 

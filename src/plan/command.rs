@@ -66,7 +66,8 @@ fn technique_words(request: &Request, usual: &Request) -> Vec<String> {
         words.push("--overwrite-after".to_owned());
     }
     match request.canaries {
-        CanaryChoice::Write => {}
+        CanaryChoice::Planted => {}
+        CanaryChoice::Fingerprints => words.push("--canaries fingerprints".to_owned()),
         CanaryChoice::None => words.push("--no-canaries".to_owned()),
     }
     match request.hidden {

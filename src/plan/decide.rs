@@ -8,7 +8,7 @@ use against::{
 
 use super::choose::{self, NoChoice, choose};
 use super::command::{command_line, completed, default_method, verification_words};
-use super::firmware::{CommandReach, Expected, FirmwarePlan, Scope};
+use super::firmware::{CanaryKind, CommandReach, Expected, FirmwarePlan, Scope};
 use super::hidden;
 use super::limit::{Planned, PlannedWork, limits, medium_words};
 use super::policy::{Medium, PassRule, Policy, Rule, Ruling};
@@ -101,8 +101,10 @@ fn writing(way: &Result<Way<'_>, NoWay>, request: &Request, facts: &DriveFacts) 
         Ok(Way::Drive { candidate, .. }) => purge::writing(candidate, request, facts),
         Err(NoWay::Unavailable(_)) => Writing::Nothing,
         Err(NoWay::Refused(_)) => match (request.method, request.canaries, request.afterwards) {
-            (Some(Method::Purge), CanaryChoice::Write, _) => Writing::Canaries,
-            (Some(Method::Purge), CanaryChoice::None, Afterwards::Nothing) => Writing::Nothing,
+            (Some(Method::Purge), CanaryChoice::Planted, _) => Writing::Canaries,
+            (Some(Method::Purge), CanaryChoice::Fingerprints | CanaryChoice::None, Afterwards::Nothing) => {
+                Writing::Nothing
+            }
             (_, _, _) => Writing::Passes,
         },
     }
@@ -250,6 +252,7 @@ fn only_restoring(request: &Request, facts: &DriveFacts) -> Option<FirmwarePlan>
     Some(FirmwarePlan {
         steps: Vec::new(),
         canaries: 0,
+        canary_kind: CanaryKind::Planted,
         expected: Expected::Changed,
         reach: CommandReach {
             scope: Scope::Drive,

@@ -15,8 +15,11 @@ pub struct FirmwarePlan {
     /// The commands, in their order; empty only where capacity is restored and nothing else is done. The first that
     /// does not end confirmed ends the job.
     pub steps: Vec<DriveCommand>,
-    /// Blocks that are written with unique random data before the first command and must be gone after each.
+    /// Blocks whose content is known before each command and must be gone after it.
     pub canaries: u32,
+    /// How their content is known; left out of the plan where they are planted.
+    #[serde(default, skip_serializing_if = "CanaryKind::is_planted")]
+    pub canary_kind: CanaryKind,
     /// What reading shows after the last command.
     pub expected: Expected,
     /// What the commands reach.
@@ -46,6 +49,28 @@ impl FirmwarePlan {
     pub fn compared_units(&self) -> &[String] {
         let planted = self.canaries > 0 && !self.steps.is_empty();
         self.reach.units.get(1..).filter(|_| planted).unwrap_or_default()
+    }
+}
+
+/// How the content of a block is known that must be gone after a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CanaryKind {
+    /// It is unique random data that was written right before.
+    #[default]
+    Planted,
+    /// It is what the drive held, of which a fingerprint under a throw-away key was taken right before. Nothing is
+    /// written.
+    Fingerprints,
+}
+
+impl CanaryKind {
+    /// Whether blocks are written.
+    pub const fn is_planted(&self) -> bool {
+        match self {
+            Self::Planted => true,
+            Self::Fingerprints => false,
+        }
     }
 }
 

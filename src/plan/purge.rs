@@ -1,6 +1,6 @@
 //! The part of a plan that the drive carries out itself.
 use super::decide::against::Writing;
-use super::firmware::{Expected, FirmwarePlan, Scope};
+use super::firmware::{CanaryKind, Expected, FirmwarePlan, Scope};
 use super::hidden::restore;
 use super::request::{Afterwards, CanaryChoice, HiddenChoice, Request, VerificationChoice};
 use super::technique::Candidate;
@@ -12,7 +12,7 @@ use crate::unit::pattern::FixedBytes;
 use crate::unit::term::{Technique, word};
 use crate::unit::{Geometry, Reason, ReasonCode};
 
-/// Blocks with canaries: the first, the last, and some between. So many that a drive that spares a quarter of itself
+/// Canaries: at the first block, the last, and some between. So many that a drive that spares a quarter of itself
 /// has no chance worth naming (0.75 to the 62nd) to spare none of them, and few enough to be written in a second.
 const CANARIES: u32 = 64;
 
@@ -33,9 +33,10 @@ pub(super) fn parts(
     let Candidate { steps, reach, technique, .. } = candidate;
     let expected = steps.last().map_or(Expected::Changed, |last| expected(last, facts));
     let overwrite = is_overwritten(&steps, request, facts);
-    let canaries = match request.canaries {
-        CanaryChoice::Write => CANARIES,
-        CanaryChoice::None => 0,
+    let (canaries, canary_kind) = match request.canaries {
+        CanaryChoice::Planted => (CANARIES, CanaryKind::Planted),
+        CanaryChoice::Fingerprints => (CANARIES, CanaryKind::Fingerprints),
+        CanaryChoice::None => (0, CanaryKind::Planted),
     };
     let verification = if overwrite {
         VerificationPlan::Full { instead_of_sample: None }
@@ -59,6 +60,7 @@ pub(super) fn parts(
     let firmware = FirmwarePlan {
         steps,
         canaries,
+        canary_kind,
         expected,
         reach,
         restore: match request.hidden {
@@ -154,9 +156,13 @@ fn is_overwritten(steps: &[DriveCommand], request: &Request, facts: &DriveFacts)
 /// What this host writes beside the commands of a candidate.
 pub(super) fn writing(candidate: &Candidate, request: &Request, facts: &DriveFacts) -> Writing {
     match request.canaries {
-        CanaryChoice::Write => Writing::Canaries,
-        CanaryChoice::None if is_overwritten(&candidate.steps, request, facts) => Writing::Passes,
-        CanaryChoice::None => Writing::Nothing,
+        CanaryChoice::Planted => Writing::Canaries,
+        CanaryChoice::Fingerprints | CanaryChoice::None
+            if is_overwritten(&candidate.steps, request, facts) =>
+        {
+            Writing::Passes
+        }
+        CanaryChoice::Fingerprints | CanaryChoice::None => Writing::Nothing,
     }
 }
 
@@ -164,7 +170,7 @@ pub(super) fn writing(candidate: &Candidate, request: &Request, facts: &DriveFac
 /// reading of our own pass after it says nothing about the command.
 pub(super) fn unproven(candidate: &Candidate, request: &Request, facts: &DriveFacts) -> Option<Reason> {
     match request.canaries {
-        CanaryChoice::Write => return None,
+        CanaryChoice::Planted | CanaryChoice::Fingerprints => return None,
         CanaryChoice::None => {}
     }
     let last = candidate.steps.last()?;
@@ -175,11 +181,11 @@ pub(super) fn unproven(candidate: &Candidate, request: &Request, facts: &DriveFa
         Reason::new(
             ReasonCode::BadRequest,
             format!(
-                "--no-canaries with {}: nothing that this command leaves would be compared, so nothing would show that \
+                "--canaries none with {}: nothing that this command leaves would be compared, so nothing would show that \
                  the drive did it",
                 word(last.technique())
             ),
-            "leave --no-canaries out",
+            "leave --no-canaries out; where nothing is to be written before the command: --canaries fingerprints",
         )
     })
 }

@@ -39,7 +39,7 @@ pub struct Request {
     pub profile: Option<Profile>,
     /// Who answers for the conditions of a cryptographic erase.
     pub crypto: Option<CryptoGiven>,
-    /// Whether random blocks are written before a command of the drive, which must be gone after it.
+    /// Which blocks must be gone after a command of the drive.
     pub canaries: CanaryChoice,
     /// What follows on a command of the drive.
     pub afterwards: Afterwards,
@@ -70,13 +70,15 @@ pub enum Fallback {
     Clear,
 }
 
-/// Whether canaries are written.
+/// Which canaries there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CanaryChoice {
-    /// Yes.
+    /// Blocks that are written with random data before the drive's own command.
     #[default]
-    Write,
-    /// No: nothing is written before the drive's own command.
+    Planted,
+    /// Blocks that the drive holds, known again by their fingerprints: nothing is written before its command.
+    Fingerprints,
+    /// None: nothing is written, and nothing is known again.
     None,
 }
 
@@ -149,7 +151,7 @@ impl Default for Request {
             fallback: Fallback::None,
             profile: None,
             crypto: None,
-            canaries: CanaryChoice::Write,
+            canaries: CanaryChoice::Planted,
             afterwards: Afterwards::Nothing,
             hidden: HiddenChoice::Restore,
             psid: PsidGiven::No,

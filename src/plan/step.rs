@@ -347,6 +347,8 @@ pub enum LimitCode {
     ZonesNotReached,
     /// Addresses at the ends of zones have no cells, and are neither written nor compared.
     AddressesWithoutCells,
+    /// Too few existing blocks held anything whose disappearance would tell: as if there had been no canaries.
+    FewFingerprints,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Vocabulary: blocks and ranges, patterns, and the standards' words. Pure; depends on nothing in the crate.
 
 pub mod digest;
+pub mod fingerprint;
 pub mod geometry;
 pub mod lba;
 pub mod pattern;
@@ -11,6 +12,7 @@ pub mod term;
 pub mod zone;
 
 pub use digest::Digest;
+pub use fingerprint::{Fingerprint, FingerprintKey, Print};
 pub use geometry::Geometry;
 pub use lba::{BlockCount, BlockSize, Lba};
 pub use pattern::{Pattern, PatternKey, StampTag};

@@ -1,6 +1,8 @@
 //! What to read back, how it compares, and the verdict. The verifier is given a reader: it cannot write. What it
 //! found wrong is written once more by [`repair()`], afterwards.
 
+pub mod canaries;
+pub mod fingerprint;
 pub mod read_back;
 pub mod repair;
 pub mod sample;
@@ -8,9 +10,11 @@ pub mod steps;
 pub mod tally;
 pub mod verdict;
 
+pub use canaries::{Canaries, Fingerprints, UnitCanaries};
+pub use fingerprint::{Prints, fingerprint};
 pub use read_back::{ReadBackEnd, read_back};
 pub use repair::{RepairTally, repair};
 pub use sample::{Sample, Seed};
-pub use steps::{Canaries, StepTally, UnitCanaries};
+pub use steps::StepTally;
 pub use tally::VerificationTally;
 pub use verdict::{Ending, Evidence, Verdict, judge};

@@ -2,44 +2,12 @@
 //! belongs to our command, and the canaries, which no word can replace.
 use serde::{Deserialize, Serialize};
 
-use super::VerificationTally;
+pub use super::canaries::{Canaries, CanaryWord, Demand, UnitCanaries, demand};
 use crate::command::DriveCommand;
 use crate::engine::firmware::{Before, CommandReport, Conclusion};
 use crate::plan::firmware::FirmwarePlan;
 use crate::plan::{Plan, VerificationPlan};
-use crate::unit::{BlockCount, Digest, Geometry, Pattern, RangeSet, Reason, ReasonCode};
-
-/// Blocks with unique data that must be gone after a command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Canaries {
-    /// What they held: a keyed stream with a key of its own, drawn for this command and used for nothing else.
-    pub pattern: Pattern,
-    /// Blocks that were written, flushed, and read back as written before the command.
-    pub planted: RangeSet,
-    /// Their reading after the command against the same pattern: what matches has survived. `None` when they were not
-    /// read.
-    pub after: Option<VerificationTally>,
-    /// Those in other units of the drive, where the command is to reach them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub others: Vec<UnitCanaries>,
-}
-
-/// Canaries in another unit of the drive. Nothing else is compared there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct UnitCanaries {
-    /// The unit, by the name that the plan has for it.
-    pub unit: String,
-    /// Its shape.
-    pub geometry: Geometry,
-    /// What they held: a keyed stream with a key of its own.
-    pub pattern: Pattern,
-    /// Blocks that were written, flushed, and read back as written before the command.
-    pub planted: RangeSet,
-    /// Their reading after the command; `None` when they were not read.
-    pub after: Option<VerificationTally>,
-}
+use crate::unit::{Geometry, Reason, ReasonCode};
 
 /// One command as it was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,96 +21,6 @@ pub struct StepTally {
     pub report: Option<CommandReport>,
     /// The canaries; `None` when none were planned.
     pub canaries: Option<Canaries>,
-}
-
-/// What the canaries tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CanaryWord {
-    /// Every one that was planted is readable and holds something else, and they were enough.
-    AllChanged,
-    /// Not one can be read any more, all could right before the command, and they were enough.
-    AllUnreadable,
-    /// None survived, but some could not be read.
-    NoneSeen,
-    /// At least one still holds what was planted.
-    Survived,
-    /// Too few were planted to tell anything, or not all were read.
-    Silent,
-}
-
-/// What the plan asks of the canaries of a drive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Demand {
-    /// How many were planned.
-    pub canaries: u32,
-    /// Blocks of the drive.
-    pub capacity: BlockCount,
-}
-
-impl Demand {
-    /// Whether so many blocks were planted that a command which spares part of the drive would hardly miss all of them:
-    /// the first block, the last, and three quarters of those that were planned.
-    pub fn is_met_by(&self, planted: &RangeSet) -> bool {
-        let wanted = u64::from(self.canaries).min(self.capacity.0);
-        let both_ends = planted.first().map(|lba| lba.0) == Some(0)
-            && planted.last().map(|lba| lba.0) == self.capacity.0.checked_sub(1);
-        wanted > 0 && both_ends && planted.count().0.saturating_mul(4) >= wanted.saturating_mul(3)
-    }
-}
-
-impl Canaries {
-    /// What those in this unit tell.
-    pub fn word(&self, demand: &Demand) -> CanaryWord {
-        word(&self.planted, self.after.as_ref(), demand)
-    }
-
-    /// Whether all that were planted were read, in every unit.
-    pub fn are_read(&self) -> bool {
-        let others = self.others.iter().map(|unit| (&unit.planted, &unit.after));
-        others.chain([(&self.planted, &self.after)]).all(|(set, after)| set.is_empty() || after.is_some())
-    }
-
-    /// Whether the counts are of this drive and these blocks.
-    fn accounts_for(&self, geometry: &Geometry) -> bool {
-        let others = self.others.iter().all(|unit| {
-            let these = |after: &VerificationTally| after.wanted_digest == Digest::of_json(&unit.planted);
-            account_for(&unit.planted, unit.after.as_ref(), &unit.geometry)
-                && unit.after.as_ref().is_none_or(these)
-        });
-        others && account_for(&self.planted, self.after.as_ref(), geometry)
-    }
-}
-
-impl UnitCanaries {
-    /// What they tell: as many as in the unit that was named are asked for.
-    pub fn word(&self, demand: &Demand) -> CanaryWord {
-        let own = Demand { capacity: self.geometry.capacity, ..*demand };
-        word(&self.planted, self.after.as_ref(), &own)
-    }
-}
-
-fn word(planted: &RangeSet, after: Option<&VerificationTally>, demand: &Demand) -> CanaryWord {
-    let Some(after) = after else { return CanaryWord::Silent };
-    if !after.matched.is_zero() {
-        return CanaryWord::Survived;
-    }
-    let read = after.mismatched.count() + after.unreadable.count();
-    if !demand.is_met_by(planted) || after.wanted != planted.count() || read != after.wanted {
-        return CanaryWord::Silent;
-    }
-    if after.mismatched == *planted {
-        CanaryWord::AllChanged
-    } else if after.unreadable == *planted {
-        CanaryWord::AllUnreadable
-    } else {
-        CanaryWord::NoneSeen
-    }
-}
-
-fn account_for(planted: &RangeSet, after: Option<&VerificationTally>, geometry: &Geometry) -> bool {
-    let whole = geometry.whole();
-    let inside = planted.last().is_none_or(|last| whole.is_some_and(|whole| whole.contains(last)));
-    inside && after.is_none_or(|after| after.accounts_for(geometry))
 }
 
 /// What one step proves.
@@ -170,12 +48,14 @@ pub fn step_word(step: &StepTally, compared: Compared, demand: &Demand) -> StepW
     {
         return word;
     }
-    let canaries = step.canaries.as_ref().map_or(CanaryWord::Silent, |canaries| canaries.word(demand));
-    match (&report.conclusion, canaries) {
+    let canaries = step.canaries.as_ref();
+    let word = canaries.map_or(CanaryWord::Silent, |canaries| canaries.word(demand));
+    match (&report.conclusion, word) {
         (Conclusion::NotStarted { reason }, _) => StepWord::NotStarted(reason.clone()),
         (Conclusion::Failed { reason }, _) => StepWord::Failed(reason.clone()),
         (Conclusion::Unknown { reason }, _) => StepWord::Unknown(reason.clone()),
-        (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::Survived) => StepWord::Failed(lied(step)),
+        (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::Survived) => canaries
+            .map_or_else(|| StepWord::Unknown(unknown(NOTHING_SEEN)), |one| StepWord::Failed(one.lies())),
         (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::AllChanged) => StepWord::Proven,
         (Conclusion::Confirmed, CanaryWord::AllUnreadable) => match compared {
             // Reads that fail until written are what some drives announce after an erase.
@@ -200,11 +80,7 @@ fn others_word(step: &StepTally, demand: &Demand) -> Option<StepWord> {
     let canaries = step.canaries.as_ref()?;
     let words = || canaries.others.iter().map(|unit| (unit, unit.word(demand)));
     if let Some((unit, _)) = words().find(|(_, word)| *word == CanaryWord::Survived) {
-        return Some(StepWord::Failed(lies(
-            &unit.planted,
-            unit.after.as_ref(),
-            &format!("in {} ", unit.unit),
-        )));
+        return Some(StepWord::Failed(unit.lies()));
     }
     if canaries.word(demand) == CanaryWord::Survived {
         return None;
@@ -263,12 +139,6 @@ impl Compared {
     }
 }
 
-/// What a plan asks of canaries.
-pub fn demand(plan: &Plan) -> Demand {
-    let canaries = plan.firmware.as_ref().map_or(0, |firmware| firmware.canaries);
-    Demand { canaries, capacity: plan.geometry.capacity }
-}
-
 /// Whether every count of a step fits the drive.
 pub fn accounts_for(step: &StepTally, geometry: &Geometry) -> bool {
     step.canaries.as_ref().is_none_or(|canaries| canaries.accounts_for(geometry))
@@ -279,32 +149,6 @@ fn unknown(text: &str) -> Reason {
         ReasonCode::FirmwareUnknown,
         text,
         "treat the drive as not sanitized; look at its state with expunge inspect, then sanitize it again or destroy it",
-    )
-}
-
-fn lied(step: &StepTally) -> Reason {
-    match &step.canaries {
-        Some(canaries) => lies(&canaries.planted, canaries.after.as_ref(), ""),
-        None => lies(&RangeSet::new(), None, ""),
-    }
-}
-
-/// `place` names another unit (`in namespace 2 `), or nothing.
-fn lies(planted: &RangeSet, after: Option<&VerificationTally>, place: &str) -> Reason {
-    let mut still = planted.clone();
-    if let Some(after) = after {
-        still.subtract(&after.mismatched);
-        still.subtract(&after.unreadable);
-    }
-    let count = still.count();
-    let first = still.first().map_or_else(String::new, |lba| format!(", first LBA {lba}"));
-    Reason::new(
-        ReasonCode::FirmwareLied,
-        format!(
-            "{place}the drive lies: it says that the command succeeded, and {count} blocks that were written right before it \
-             still hold what they held{first}"
-        ),
-        "destroy the drive: its firmware cannot be trusted to erase anything",
     )
 }
 

@@ -66,6 +66,7 @@ fn listen(socket: UnixStream, reins: Arc<Reins>) -> Receiver<Order> {
                 Order::Begin(_)
                 | Order::Verify(_)
                 | Order::Repair(_)
+                | Order::Fingerprint(_)
                 | Order::Restore(_)
                 | Order::Look(_)
                 | Order::Command(_)

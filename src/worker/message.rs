@@ -10,8 +10,8 @@ use crate::engine::firmware::{Before, CommandReport, News, Secret, Start};
 use crate::engine::{HeatTally, Pace, PassTally, Progress, Settled};
 use crate::io::{Adapter, Fault, Tuning};
 use crate::plan::{RuleName, Rules};
-use crate::unit::{BlockCount, Geometry, Pattern, RangeSet, Reason, ZoneMap};
-use crate::verify::{RepairTally, VerificationTally};
+use crate::unit::{BlockCount, FingerprintKey, Geometry, Pattern, RangeSet, Reason, ZoneMap};
+use crate::verify::{Prints, RepairTally, VerificationTally};
 
 /// Longest line either side accepts, in bytes. The longest is a tally of a drive with very many bad areas.
 pub const LINE_BYTES_MAX: usize = 64 << 20;
@@ -26,6 +26,8 @@ pub enum Order {
     Verify(Verify),
     /// Read, write and read once more what a reading found wrong.
     Repair(Repair),
+    /// Take the fingerprints of blocks, for reading only.
+    Fingerprint(TakePrints),
     /// Have the drive present all of its capacity, and the kernel see it.
     Restore(Restore),
     /// Look at what the drive is like right before this command.
@@ -105,6 +107,18 @@ pub struct Repair {
     pub pattern: Pattern,
     /// Blocks that do not.
     pub wrong: RangeSet,
+}
+
+/// A reading of fingerprints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TakePrints {
+    /// What to keep to.
+    pub terms: Terms,
+    /// The key. It passes between two processes of ours, and is kept in the journal only.
+    pub key: FingerprintKey,
+    /// Blocks to read.
+    pub wanted: RangeSet,
 }
 
 /// A change of the drive's capacity.
@@ -188,6 +202,13 @@ pub enum Event {
     Repaired {
         /// What it came to.
         tally: RepairTally,
+    },
+    /// Fingerprints were taken, well or badly.
+    Fingerprinted {
+        /// What they are.
+        prints: Prints,
+        /// How the reading ended.
+        settled: Ended,
     },
     /// The drive was told to present all of its capacity, well or badly.
     Restored {

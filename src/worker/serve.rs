@@ -2,7 +2,9 @@
 //! worked on by the same code.
 use std::io;
 
-use super::message::{Begin, Command, Event, Look, Opened, Order, Repair, Restore, Terms, Verify};
+use super::message::{
+    Begin, Command, Event, Look, Opened, Order, Repair, Restore, TakePrints, Terms, Verify,
+};
 use crate::device::survey::survey;
 use crate::engine::firmware::areas::{self, RestoreReport};
 use crate::engine::firmware::security::{RecoverReport, Recovered, Then, recover};
@@ -10,7 +12,7 @@ use crate::engine::firmware::{self, Watch};
 use crate::engine::{Observer, Pass, Settled, write_pass};
 use crate::io::{Adapter, BlockRead, BlockWrite, Channel, Route};
 use crate::unit::{BlockCount, RangeSet, Reason, ReasonCode};
-use crate::verify::{read_back, repair};
+use crate::verify::{fingerprint, read_back, repair};
 
 /// Opens ports to the one drive.
 pub trait Drive {
@@ -72,6 +74,7 @@ pub fn serve(
             Order::Begin(begin) => write_passes(drive, &begin, teller),
             Order::Verify(verify) => verify_drive(drive, &verify, teller),
             Order::Repair(order) => repair_drive(drive, &order, teller),
+            Order::Fingerprint(order) => take_prints(drive, &order, teller),
             Order::Restore(restore) => restore_capacity(drive, &restore, teller),
             Order::Look(look) => look_before(drive, &look, teller),
             Order::Command(command) => command_drive(drive, &command, teller),
@@ -165,6 +168,16 @@ fn repair_drive(drive: &mut dyn Drive, order: &Repair, teller: &mut dyn Teller) 
     let mut tally = repair(port.as_mut(), &mut buffers, pattern, &single, &terms.rules, observer)?;
     tally.not_tried.extend(&fixed);
     teller.tell(&Event::Repaired { tally })
+}
+
+fn take_prints(drive: &mut dyn Drive, order: &TakePrints, teller: &mut dyn Teller) -> io::Result<()> {
+    let TakePrints { terms, key, wanted } = order;
+    let (mut port, adapter, opened) = drive.reader(terms)?;
+    teller.tell(&Event::Ready { adapter, opened })?;
+    let mut buffers = port.take_buffers();
+    let observer = teller.observer(terms);
+    let (prints, settled) = fingerprint(port.as_mut(), &mut buffers, key, wanted, &terms.rules, observer)?;
+    teller.tell(&Event::Fingerprinted { prints, settled: settled.into() })
 }
 
 fn restore_capacity(drive: &mut dyn Drive, order: &Restore, teller: &mut dyn Teller) -> io::Result<()> {

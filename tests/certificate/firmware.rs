@@ -10,13 +10,14 @@ use expunge::plan::{Limit, LimitCode};
 use expunge::sim::controller::AtaTraits;
 use expunge::sim::controller::quirk::draw_menu;
 use expunge::sim::dice::Dice;
-use expunge::unit::BlockCount;
+use expunge::unit::term::Outcome;
+use expunge::unit::{BlockCount, RangeSet};
 use expunge::verify::Ending;
 
 use crate::contradictions::resigned;
 use crate::purges::{
-    ATA_BLOCK, Bench, NVME_BLOCK, NVME_FORMAT, SCSI_BLOCK, ata_sanitized, every_purge, nvme_formatted,
-    nvme_sanitized, only_asked, reverted, scsi_sanitized, unhappy_purges,
+    ATA_BLOCK, Bench, NVME_BLOCK, NVME_FORMAT, SCSI_BLOCK, ata_sanitized, by_fingerprints, every_purge,
+    nvme_formatted, nvme_sanitized, only_asked, reverted, scsi_sanitized, unhappy_purges,
 };
 use crate::support::{interrupted_job, statement, texts, time, verdict};
 
@@ -126,6 +127,26 @@ fn sectors_that_were_given_up_meanwhile_are_a_limit() {
     }
 }
 
+/// A drive that holds too little: what it says is believed where its blocks are read, and the record says what was missing.
+#[test]
+fn too_few_fingerprints_are_a_limit_where_blocks_are_compared_and_no_proof_elsewhere() {
+    let few = |job: RecordInput| {
+        let mut job = by_fingerprints(job);
+        let canaries = job.firmware.as_mut().unwrap().steps[0].tally.canaries.as_mut().unwrap();
+        (canaries.planted, canaries.after) = (RangeSet::new(), None);
+        canaries.fingerprints.as_mut().unwrap().blank = BlockCount(7);
+        job
+    };
+    let mut read = few(nvme_sanitized());
+    assert!(refused(&read).contains("few-fingerprints"), "{}", refused(&read));
+    read.limits.push(Limit { code: LimitCode::FewFingerprints, text: "nothing told".into() });
+    assert!(build(read.clone(), &verdict(&read, &Ending::Completed)).is_ok(), "{}", refused(&read));
+    let mut unread = few(reverted());
+    unread.limits.push(Limit { code: LimitCode::FewFingerprints, text: "nothing told".into() });
+    assert_eq!(verdict(&unread, &Ending::Completed).outcome(), Outcome::Unknown);
+    assert_eq!(verdict(&by_fingerprints(reverted()), &Ending::Completed).outcome(), Outcome::Done);
+}
+
 /// A record must be made of whatever a drive says of itself.
 #[test]
 fn numbers_that_no_record_can_hold_are_gaps() {
@@ -217,6 +238,10 @@ fn a_purge_in_words() {
         "keys-destroyed: a declaration of the organization",
         "limit CanariesOnly",
     ] {
+        assert!(text.contains(part), "{part:?} not in\n{text}");
+    }
+    let text = shown(by_fingerprints(reverted()));
+    for part in ["fingerprints of 5 blocks; of 9 that were looked at 2 were blank", "5 changed, 0 survived"] {
         assert!(text.contains(part), "{part:?} not in\n{text}");
     }
     let text = shown(only_asked());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::contradictions::resigned;
 use crate::purges::{
-    ata_sanitized, nvme_formatted, nvme_sanitized, reverted, scsi_sanitized, security_erased,
+    ata_sanitized, by_fingerprints, nvme_formatted, nvme_sanitized, reverted, scsi_sanitized, security_erased,
 };
 use crate::support::{statement, texts};
 
@@ -211,6 +211,42 @@ const STEPS_AND_CANARIES: &[Lie] = &[
 #[test]
 fn lies_about_steps_and_canaries() {
     lies(nvme_sanitized(), STEPS_AND_CANARIES);
+}
+
+/// The last block of the drives here (`CAPACITY - 1`) is a canary, so none of their ends is blank.
+const FINGERPRINTS: &[Lie] = &[
+    ("a block survived", "blocks that were read right before it still hold", |p| {
+        let after = &mut tally(p)["canaries"]["after"];
+        after["matched"] = json!(1);
+        after["mismatched"].as_array_mut().unwrap().remove(0);
+    }),
+    ("planted after all", "of another kind than was planned", |p| {
+        let canaries = tally(p)["canaries"].as_object_mut().unwrap();
+        canaries.remove("fingerprints");
+        canaries.insert("pattern".into(), json!({"type": "aes-256-ctr", "key": "ca".repeat(32)}));
+    }),
+    ("planted as well", "of another kind than was planned", |p| {
+        tally(p)["canaries"]["pattern"] = json!({"type": "aes-256-ctr", "key": "ca".repeat(32)});
+    }),
+    ("neither", "of another kind than was planned", |p| {
+        tally(p)["canaries"].as_object_mut().unwrap().remove("fingerprints");
+    }),
+    ("fewer were looked at", "do not add up", |p| tally(p)["canaries"]["fingerprints"]["looked"] = json!(8)),
+    ("a blank end that tells", "do not add up", |p| {
+        tally(p)["canaries"]["fingerprints"]["blankEnds"] = json!([{"first": 0, "count": 1}]);
+    }),
+    ("the first block was never looked at", "could not be compared before and after", |p| {
+        let canaries = &mut tally(p)["canaries"];
+        canaries["planted"][0]["first"] = json!(2);
+        let digest = Digest::of_json(&canaries["planted"]);
+        canaries["after"]["mismatched"][0]["first"] = json!(2);
+        canaries["after"]["wantedDigest"] = json!(digest);
+    }),
+];
+
+#[test]
+fn lies_about_fingerprints() {
+    lies(by_fingerprints(reverted()), FINGERPRINTS);
 }
 
 /// FPI is byte 32 of the namespace's data structure, NSZE bytes 0 to 7 (NVMe base specification, second-hand).

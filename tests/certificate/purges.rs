@@ -9,7 +9,7 @@ use expunge::device::{Capability, Identity, survey};
 use expunge::engine::firmware::{self, Before, CommandReport, News, Secret, Start, Watch};
 use expunge::io::{Channel, Route};
 use expunge::plan::crypto::CryptoBasis;
-use expunge::plan::firmware::{CommandReach, Expected, FirmwarePlan, Scope};
+use expunge::plan::firmware::{CanaryKind, CommandReach, Expected, FirmwarePlan, Scope};
 use expunge::plan::policy::{Case, InterfaceKind, Medium};
 use expunge::plan::{Claim, Limit, LimitCode, Plan, Policy, VerificationPlan};
 use expunge::sim::controller::opal::{SimTper, TperSpec};
@@ -17,7 +17,7 @@ use expunge::sim::controller::{AtaTraits, NvmeSim, NvmeSpec, Quirk, ScsiSim, Scs
 use expunge::unit::pattern::FixedBytes;
 use expunge::unit::term::{DriveKind, Method, Standard};
 use expunge::unit::{BlockCount, Digest, Pattern, PatternKey, Reason};
-use expunge::verify::{Canaries, StepTally, VerificationTally};
+use expunge::verify::{Canaries, Fingerprints, StepTally, VerificationTally};
 
 use crate::support::{CAPACITY, FULL, finished, plan, set, time};
 
@@ -203,6 +203,7 @@ impl Purge {
             alternatives: None,
             steps: vec![self.command.clone()],
             canaries: 6,
+            canary_kind: CanaryKind::Planted,
             expected: self.expected.clone(),
             reach: CommandReach {
                 unproven: Vec::new(),
@@ -271,7 +272,7 @@ pub(crate) fn step(command: DriveCommand, before: Before, report: CommandReport)
             command,
             before,
             report: Some(report),
-            canaries: Some(Canaries { pattern, planted, after: Some(after), others: Vec::new() }),
+            canaries: Some(Canaries { after: Some(after), ..Canaries::planted(pattern, planted) }),
         },
         started: time(1),
         sent: Some(time(2)),
@@ -310,6 +311,23 @@ pub(crate) fn scsi_sanitized() -> RecordInput {
 /// TCG Revert, only the canaries compared.
 pub(crate) fn reverted() -> RecordInput {
     Purge::new(Bench::opal(), DriveCommand::TcgRevert(REVERT), Expected::Changed).job()
+}
+
+/// The same job where nothing was written before the command: the same blocks are known by their fingerprints, among nine that
+/// were looked at.
+pub(crate) fn by_fingerprints(mut job: RecordInput) -> RecordInput {
+    let plan = job.plan.as_mut().unwrap().firmware.as_mut().unwrap();
+    plan.canary_kind = CanaryKind::Fingerprints;
+    let canaries = job.firmware.as_mut().unwrap().steps[0].tally.canaries.as_mut().unwrap();
+    canaries.pattern = None;
+    canaries.fingerprints = Some(Fingerprints {
+        looked: BlockCount(9),
+        blank: BlockCount(2),
+        blank_ends: set(&[]),
+        unreadable: BlockCount(1),
+        unsteady: BlockCount(1),
+    });
+    job
 }
 
 /// A purge by each interface and each kind of action, all of them done.
@@ -356,6 +374,7 @@ pub(crate) fn every_purge() -> Vec<(&'static str, RecordInput)> {
         ("ata security", security_erased()),
         ("scsi", scsi_sanitized()),
         ("tcg", reverted()),
+        ("fingerprints", by_fingerprints(reverted())),
     ];
     jobs.extend(more.into_iter().map(|(name, purge)| (name, purge.job())));
     jobs

@@ -276,6 +276,8 @@ impl Look<'_> {
                 | Entry::Restored { .. }
                 | Entry::Planting { .. }
                 | Entry::Planted { .. }
+                | Entry::Fingerprinted { .. }
+                | Entry::FingerprintedUnit { .. }
                 | Entry::Commanding { .. }
                 | Entry::Accepted { .. }
                 | Entry::Commanded { .. }

@@ -1,4 +1,6 @@
 //! The promises, as checks with names. What is on the drive is asked of the oracle, what was sent of the ledger.
+use std::sync::atomic::Ordering;
+
 use expunge::certificate::CheckStatus;
 use expunge::command::DriveCommand;
 use expunge::engine::firmware::{Conclusion, Proof};
@@ -6,14 +8,14 @@ use expunge::io::{BlockRead as _, Transfer};
 use expunge::job::entry::Entry;
 use expunge::job::replay::{State, Story};
 use expunge::journal::recover;
-use expunge::plan::firmware::Scope;
+use expunge::plan::firmware::{CanaryKind, Scope};
 use expunge::plan::{Decision, LimitCode, Plan, VerificationPlan};
 use expunge::sim::Residue;
 use expunge::sim::cells::holds_old_data;
 use expunge::sim::controller::quirk::{Quirk, QuirkName, Return};
 use expunge::sys::Buffer;
 use expunge::unit::term::{Exit, Method, Outcome, Technique};
-use expunge::unit::{Lba, LbaRange, ReasonCode};
+use expunge::unit::{Lba, LbaRange, Reason, ReasonCode};
 
 use crate::drive::{Model, NSID};
 use crate::ledger::{Destructive, Said, Sent};
@@ -25,6 +27,8 @@ use crate::world::{Filed, Over, World};
 pub(crate) enum Check {
     /// A job that was not begun, or whose command the drive did not take, destroyed nothing.
     P2NothingWasDestroyed,
+    /// Where fingerprints stand for canaries, and no pass is planned, nothing is written.
+    P2NothingWasWritten,
     /// Done only if no old data is left: for a purge in any cell that the technique is meant to reach, for a clear at
     /// any address. What nothing shows to a host is listed by name, and then the record says on what it rests.
     P3DoneIsTrue,
@@ -125,6 +129,7 @@ pub(crate) fn over(world: &World, over: &Over, out: &mut Vec<Violation>) {
     let Some(plan) = world.plan() else { return };
     table(over, plan, out);
     record(over, out);
+    unwritten(world, plan, out);
     sending(world, plan, out);
     ours(world, over, out);
     if over.verdict.outcome() == Outcome::Done {
@@ -134,10 +139,29 @@ pub(crate) fn over(world: &World, over: &Over, out: &mut Vec<Violation>) {
         let planted = over.run.steps.iter().filter_map(|step| step.tally.canaries.as_ref());
         // What was planted before an interruption too.
         let most = planted.map(|canaries| canaries.planted.count().0).sum::<u64>().max(64);
-        untouched(world, most * world.sittings as u64, out);
+        let most = if has_fingerprints(plan) { 0 } else { most * world.sittings as u64 };
+        untouched(world, most, out);
     }
     blame(world, over, out);
     honest(world, plan, over, out);
+}
+
+fn has_fingerprints(plan: &Plan) -> bool {
+    plan.firmware.as_ref().is_some_and(|plan| plan.canary_kind == CanaryKind::Fingerprints)
+}
+
+/// Whether a command was not begun because too few blocks hold anything that their fingerprints would miss.
+pub(crate) fn tells_too_little(reasons: &[Reason]) -> bool {
+    let text = "hold something whose disappearance would tell anything";
+    reasons.iter().any(|reason| reason.code == ReasonCode::FirmwareUnknown && reason.text.contains(text))
+}
+
+fn unwritten(world: &World, plan: &Plan, out: &mut Vec<Violation>) {
+    let writers = world.hooks.writers.load(Ordering::SeqCst);
+    if has_fingerprints(plan) && plan.passes.is_empty() && writers > 0 {
+        let text = format!("the drive was opened for writing {writers} times");
+        out.push(Violation { check: Check::P2NothingWasWritten, text });
+    }
 }
 
 /// A journal that is not gone on with must tell of an end.
@@ -385,6 +409,9 @@ fn honest(world: &World, plan: &Plan, over: &Over, out: &mut Vec<Violation>) {
     let due = if plan.claim.is_some() { Outcome::Done } else { Outcome::Written };
     // Without canaries and without blocks to compare there may be nothing that shows the end.
     let shown = plan.firmware.as_ref().is_none_or(|firmware| firmware.canaries > 0);
+    // What a first command left as zeros tells nothing of a second one.
+    let left_blank = plan.commands().len() > 1 && tells_too_little(over.verdict.reasons());
+    let shown = shown && !left_blank;
     if shown && over.verdict.outcome() != due {
         let steps: Vec<_> = plan.commands().iter().map(|step| step.technique()).collect();
         let text = format!("{steps:?} ended {:?}: {:?}", over.verdict.outcome(), over.verdict.reasons());

@@ -47,6 +47,11 @@ fn defect_canary_survivors_ignored() {
 }
 
 #[test]
+fn defect_fingerprints_invented() {
+    is_killed_on(QuirkName::ErasesNothing, Defect::PrintsInvented, Check::P3DoneIsTrue);
+}
+
+#[test]
 fn defect_full_progress_taken_for_success() {
     let quirk = QuirkName::ProgressFullWhileRunning;
     is_killed_on(quirk, Defect::FullTakenForSuccess, Check::HonestDrivesAreDone);

@@ -111,6 +111,28 @@ fn every_technique_on_every_interface_leaves_nothing_behind() {
     }
 }
 
+/// Drives that hold something everywhere need no canary that is written.
+#[test]
+fn fingerprints_are_as_good_on_an_honest_drive_that_holds_something() {
+    for (name, shape, _) in kinds() {
+        let request = Request { canaries: CanaryChoice::Fingerprints, ..shape.request.clone() };
+        let trail = run(&Shape { request, ..shape }, None, 4, Defect::None);
+        assert_done(name, &trail);
+        let steps = &trail.last.as_ref().expect("it was done").run.steps;
+        let known = steps[0].tally.canaries.as_ref().expect("canaries");
+        let locked = steps[0].tally.command.technique() == Technique::OpalRevert;
+        // What a lock keeps from being read tells nothing; the commands after the revert are proven by themselves.
+        assert_eq!(known.planted.count().0, if locked { 0 } else { 64 }, "{name}: {known:?}");
+        let record = trail.last.as_ref().and_then(|over| over.filed.as_ref()).expect("a record");
+        let text = serde_json::to_string(&record.record).expect("JSON");
+        for marks in steps.iter().flat_map(|step| &step.marks) {
+            assert!(!text.contains(&String::from(marks.key.clone())), "{name}: the key is on the record");
+            let prints = marks.prints.iter().map(|print| String::from(print.mac));
+            assert!(prints.into_iter().all(|mac| !text.contains(&mac)), "{name}: a fingerprint is");
+        }
+    }
+}
+
 #[test]
 fn a_pass_afterwards_and_no_canaries_are_as_good_on_an_honest_drive() {
     for (name, shape, _) in kinds() {

@@ -30,6 +30,8 @@ pub(crate) enum Defect {
     CanariesNotRead,
     /// Canaries that survived are counted as changed.
     SurvivorsIgnored,
+    /// Fingerprints are taken of something else than what the drive holds.
+    PrintsInvented,
     /// A progress of FFFFh is taken for a success.
     FullTakenForSuccess,
     /// A success that was there before is taken for one of the command.
@@ -70,6 +72,8 @@ pub(crate) struct Hooks {
     pub(crate) dead: AtomicBool,
     /// Rests so far, over all sittings.
     rests: AtomicU64,
+    /// How often the drive was opened for writing, over all sittings.
+    pub(crate) writers: AtomicU64,
 }
 
 /// The parent's end of a worker that works when it is told to.
@@ -91,7 +95,13 @@ impl SimLink {
         defect: Defect,
     ) -> Self {
         Self {
-            bay: Bay { drive: drive.clone(), node: drive.open(), ledger: ledger.clone(), defect },
+            bay: Bay {
+                drive: drive.clone(),
+                node: drive.open(),
+                ledger: ledger.clone(),
+                hooks: Arc::clone(hooks),
+                defect,
+            },
             speaker: Speaker {
                 drive: drive.clone(),
                 hooks: Arc::clone(hooks),
@@ -169,6 +179,18 @@ impl SimLink {
                     }
                 }
             }
+            Order::Fingerprint(order) if self.defect == Defect::PrintsInvented => {
+                for event in events.iter_mut() {
+                    if let Event::Fingerprinted { prints, .. } = event {
+                        // Twice the same before a command, and something else after it.
+                        let sent = self.bay.ledger.sent().len().to_be_bytes();
+                        for print in &mut prints.prints {
+                            print.mac = order.key.fingerprint(print.lba, &sent);
+                        }
+                        prints.blank = RangeSet::new();
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -241,6 +263,7 @@ struct Bay {
     drive: Drive,
     node: Option<SimBlockPort>,
     ledger: Ledger,
+    hooks: Arc<Hooks>,
     defect: Defect,
 }
 
@@ -264,6 +287,7 @@ impl Bay {
 
 impl serve::Drive for Bay {
     fn writer(&mut self, _terms: &Terms) -> io::Result<(Box<dyn BlockWrite>, Adapter)> {
+        self.hooks.writers.fetch_add(1, Ordering::SeqCst);
         Ok((self.opened()?, Adapter::Sync))
     }
 

@@ -276,7 +276,11 @@ fn request(dice: &mut Dice, speaks: Speaks, has_tper: bool) -> Request {
     request.fallback = if dice.chance(1, 4) { Fallback::Clear } else { Fallback::None };
     request.profile =
         [None, None, Some(Profile::Reuse), Some(Profile::Rma), Some(Profile::Retire)][dice.index(5)];
-    request.canaries = if dice.chance(1, 6) { CanaryChoice::None } else { CanaryChoice::Write };
+    request.canaries = match dice.below(6) {
+        0 => CanaryChoice::None,
+        1 | 2 => CanaryChoice::Fingerprints,
+        _ => CanaryChoice::Planted,
+    };
     request.afterwards = if dice.chance(1, 8) { Afterwards::Overwrite } else { Afterwards::Nothing };
     request.scope = if dice.chance(2, 3) { Scope::Drive } else { Scope::Unit };
     request.hidden = HiddenChoice::Leave;

@@ -93,6 +93,9 @@ fn steps(
         if !accounts_for(&step.tally, &plan.geometry) {
             say("its canaries are not blocks of the drive, or do not add up".to_owned());
         }
+        if step.tally.canaries.as_ref().is_some_and(|known| !known.are_of_kind(planned.canary_kind)) {
+            say("its canaries are of another kind than was planned".to_owned());
+        }
         let canaries = step.tally.canaries.as_ref().map_or(0, |canaries| canaries.planted.count().0);
         if canaries > u64::from(planned.canaries) {
             say(format!("{canaries} canaries, of {} that were planned", planned.canaries));
@@ -161,7 +164,7 @@ fn keys(record: &Record, done: &FirmwareRecord, out: &mut Vec<Finding>) {
     let patterns = canaries.flat_map(|canaries| {
         std::iter::once(&canaries.pattern).chain(canaries.others.iter().map(|unit| &unit.pattern))
     });
-    for pattern in patterns {
+    for pattern in patterns.flatten() {
         if !key(pattern).is_some_and(|key| seen.insert(key)) {
             let text = "canaries are not keyed, or have the key of a pass or of other canaries";
             out.push(Finding::error(FindingCode::Pattern, text));

@@ -2,10 +2,12 @@
 //! that makes plans.
 use crate::certificate::record::Record;
 use crate::device::capability::{Health, Interface, Support};
-use crate::plan::firmware::{FirmwarePlan, Scope};
+use crate::plan::firmware::{CanaryKind, FirmwarePlan, Scope};
 use crate::plan::{LimitCode, PassPattern, Plan, VerificationPlan};
 use crate::unit::term::{Basis, DriveKind, Technique};
 use crate::unit::zone::{ZoneAccess, ZoneMap, ZoneRun};
+use crate::verify::StepTally;
+use crate::verify::canaries::{Canaries, demand};
 
 /// Which limits follow from the drive, the plan and what was done.
 pub(super) fn due_limits(record: &Record, plan: &Plan) -> Vec<LimitCode> {
@@ -41,6 +43,10 @@ pub(super) fn due_limits(record: &Record, plan: &Plan) -> Vec<LimitCode> {
     }
     due.extend(commands.into_iter().flat_map(|firmware| of_commands(plan, firmware)));
     due.extend(plan.zones.iter().flat_map(of_zones));
+    if let Some(done) = &record.firmware {
+        let steps: Vec<StepTally> = done.steps.iter().map(|step| step.tally.clone()).collect();
+        due.extend(told_little(plan, &steps).then_some(LimitCode::FewFingerprints));
+    }
     if let Some(told) = &record.firmware
         && let (Some(before), Some(after)) = (&told.before, &told.after)
         && has_worsened(&before.health, &after.health)
@@ -59,6 +65,17 @@ fn of_zones(zones: &ZoneMap) -> Vec<LimitCode> {
         (LimitCode::AddressesWithoutCells, zones.runs().iter().any(short)),
     ];
     told.into_iter().filter(|(_, due)| *due).map(|(code, _)| code).collect()
+}
+
+/// Whether a command was sent of which too few existing blocks could tell anything by their fingerprints.
+pub fn told_little(plan: &Plan, steps: &[StepTally]) -> bool {
+    let demand = demand(plan);
+    let canaries =
+        steps.iter().filter(|step| step.report.is_some()).filter_map(|step| step.canaries.as_ref());
+    let few = |known: &Canaries| {
+        !known.are_enough(&demand) || known.others.iter().any(|unit| !unit.are_enough(&demand))
+    };
+    demand.kind == CanaryKind::Fingerprints && canaries.into_iter().any(few)
 }
 
 /// Whether sectors were remapped, or began to wait for it, between two looks.

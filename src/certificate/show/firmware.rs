@@ -7,7 +7,8 @@ use crate::engine::firmware::areas::Restored;
 use crate::engine::firmware::{CommandReport, Conclusion};
 use crate::plan::firmware::{Expected, FirmwarePlan, Restore, Scope};
 use crate::unit::term::word;
-use crate::verify::VerificationTally;
+use crate::unit::{BlockCount, Pattern};
+use crate::verify::{Fingerprints, VerificationTally};
 
 /// The commands, what they reach, what came of them, and the drive's health before and after.
 pub(super) fn firmware(plan: Option<&FirmwarePlan>, record: &FirmwareRecord, text: &mut Text) {
@@ -111,12 +112,34 @@ fn step(number: usize, step: &StepRecord, text: &mut Text) {
         text.row("", "no canaries");
         return;
     };
-    text.row("", format!("{} canaries planted, {}", canaries.planted.count(), pattern(&canaries.pattern)));
+    known(canaries.planted.count(), canaries.pattern.as_ref(), canaries.fingerprints.as_ref(), "", text);
     afterwards(canaries.after.as_ref(), text);
     for unit in &canaries.others {
-        let (count, what) = (unit.planted.count(), pattern(&unit.pattern));
-        text.row("", format!("in {} {count} canaries planted, {what}", unit.unit));
+        let place = format!("in {} ", unit.unit);
+        known(unit.planted.count(), unit.pattern.as_ref(), unit.fingerprints.as_ref(), &place, text);
         afterwards(unit.after.as_ref(), text);
+    }
+}
+
+/// How many blocks were known before a command, and how. `place` names another unit, or nothing.
+fn known(
+    count: BlockCount,
+    planted: Option<&Pattern>,
+    taken: Option<&Fingerprints>,
+    place: &str,
+    text: &mut Text,
+) {
+    if let Some(planted) = planted {
+        text.row("", format!("{place}{count} canaries planted, {}", pattern(planted)));
+    }
+    if let Some(Fingerprints { looked, blank, unreadable, unsteady, .. }) = taken {
+        text.row(
+            "",
+            format!(
+                "{place}fingerprints of {count} blocks; of {looked} that were looked at {blank} were blank, {unreadable} \
+                 unreadable, {unsteady} did not read the same twice"
+            ),
+        );
     }
 }
 

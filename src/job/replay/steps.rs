@@ -3,9 +3,10 @@ use super::{State, Story};
 use crate::certificate::time::UtcTime;
 use crate::command::DriveCommand;
 use crate::engine::firmware::{Before, CommandReport, Conclusion};
-use crate::job::course::StepRun;
-use crate::unit::{Pattern, RangeSet};
-use crate::verify::{Canaries, StepTally, UnitCanaries, VerificationTally};
+use crate::job::course::{Marks, StepRun};
+use crate::plan::firmware::CanaryKind;
+use crate::unit::{Geometry, Pattern, RangeSet};
+use crate::verify::{Canaries, Fingerprints, StepTally, UnitCanaries, VerificationTally};
 
 impl Story {
     /// The next command of the drive, or when all are over, the passes.
@@ -42,7 +43,39 @@ impl Story {
         pattern: Pattern,
         blocks: RangeSet,
     ) -> Result<(), String> {
+        // What was planted before an interruption may be gone: it is planted anew, with another key.
+        self.course.begun = Some(Box::new(self.canaries_begin(at, step, CanaryKind::Planted, &blocks)?));
+        self.planting = Some((pattern, blocks));
+        self.planting_unit = None;
+        Ok(())
+    }
+
+    /// Fingerprints that were taken before an interruption are taken anew, with another key.
+    pub(super) fn fingerprinted(
+        &mut self,
+        at: UtcTime,
+        step: u32,
+        marks: Marks,
+        taken: Fingerprints,
+    ) -> Result<(), String> {
+        let blocks = marks.blocks();
+        let mut begun = self.canaries_begin(at, step, CanaryKind::Fingerprints, &blocks)?;
+        begun.tally.canaries = Some(Canaries::fingerprinted(blocks, taken));
+        begun.marks = vec![marks];
+        self.course.begun = Some(Box::new(begun));
+        Ok(())
+    }
+
+    /// The step of canaries on these blocks, none of which has been sent yet.
+    fn canaries_begin(
+        &self,
+        at: UtcTime,
+        step: u32,
+        kind: CanaryKind,
+        blocks: &RangeSet,
+    ) -> Result<StepRun, String> {
         let step = self.step(step)?;
+        self.is_planned(kind)?;
         if self.course.begun.as_ref().is_some_and(|begun| begun.sent.is_some()) {
             return Err("canaries after the command was sent".to_owned());
         }
@@ -50,16 +83,55 @@ impl Story {
         if blocks.last().is_some_and(|last| last.0 >= capacity) {
             return Err("canaries on blocks that the drive does not have".to_owned());
         }
-        // What was planted before an interruption may be gone: it is planted anew, with another key.
-        self.course.begun = Some(Box::new(self.new_step(at, step)?));
-        self.planting = Some((pattern, blocks));
-        self.planting_unit = None;
+        self.new_step(at, step)
+    }
+
+    fn is_planned(&self, kind: CanaryKind) -> Result<(), String> {
+        let firmware = self.plan.as_ref().and_then(|plan| plan.firmware.as_ref());
+        match firmware {
+            Some(firmware) if firmware.canary_kind == kind => Ok(()),
+            Some(_) | None => Err("canaries of another kind than was planned".to_owned()),
+        }
+    }
+
+    pub(super) fn planting_unit(
+        &mut self,
+        step: u32,
+        (unit, geometry): (String, Geometry),
+        pattern: Pattern,
+        planted: RangeSet,
+    ) -> Result<(), String> {
+        let (pattern, fingerprints) = (Some(pattern), None);
+        let begun = UnitCanaries { unit, geometry, pattern, fingerprints, planted, after: None };
+        self.unit_begins(step, CanaryKind::Planted, &begun)?;
+        self.planting_unit = Some(begun);
         Ok(())
     }
 
-    /// `begun` has the blocks that are to be planted.
-    pub(super) fn planting_unit(&mut self, step: u32, begun: UnitCanaries) -> Result<(), String> {
+    pub(super) fn fingerprinted_unit(
+        &mut self,
+        step: u32,
+        geometry: Geometry,
+        marks: Marks,
+        taken: Fingerprints,
+    ) -> Result<(), String> {
+        let unit = marks.unit.clone().unwrap_or_default();
+        let (planted, fingerprints) = (marks.blocks(), Some(taken));
+        let known = UnitCanaries { unit, geometry, pattern: None, fingerprints, planted, after: None };
+        self.unit_begins(step, CanaryKind::Fingerprints, &known)?;
+        if let Some(begun) = &mut self.course.begun
+            && let Some(canaries) = &mut begun.tally.canaries
+        {
+            canaries.others.push(known);
+            begun.marks.push(marks);
+        }
+        Ok(())
+    }
+
+    /// `begun` has the blocks that are to be planted, or that tell by their fingerprints.
+    fn unit_begins(&self, step: u32, kind: CanaryKind, begun: &UnitCanaries) -> Result<(), String> {
         self.step(step)?;
+        self.is_planned(kind)?;
         let firmware = self.plan.as_ref().and_then(|plan| plan.firmware.as_ref());
         if !firmware.is_some_and(|firmware| firmware.compared_units().contains(&begun.unit)) {
             return Err("canaries in a unit that the plan does not compare".to_owned());
@@ -74,7 +146,6 @@ impl Story {
         if begun.planted.last().is_some_and(|last| last.0 >= begun.geometry.capacity.0) {
             return Err("canaries on blocks that the unit does not have".to_owned());
         }
-        self.planting_unit = Some(begun);
         Ok(())
     }
 
@@ -104,7 +175,7 @@ impl Story {
         if !foreign.is_empty() {
             return Err("canaries on other blocks than were begun".to_owned());
         }
-        begun.tally.canaries = Some(Canaries { pattern, planted, after: None, others: Vec::new() });
+        begun.tally.canaries = Some(Canaries::planted(pattern, planted));
         Ok(())
     }
 
@@ -235,6 +306,7 @@ impl Story {
         let command = self.plan.as_ref().and_then(|plan| plan.commands().get(step)).cloned();
         let command = command.ok_or_else(|| format!("command {step}, which is not planned"))?;
         let tally = StepTally { command, before: Before::default(), report: None, canaries: None };
-        Ok(StepRun { tally, bytes: Vec::new(), started: at, sent: None, accepted: None, ended: None })
+        let (marks, bytes) = (Vec::new(), Vec::new());
+        Ok(StepRun { tally, marks, bytes, started: at, sent: None, accepted: None, ended: None })
     }
 }

@@ -96,14 +96,15 @@ pub(super) fn zoned_reason(facts: &DriveFacts, geometry: &Geometry, writing: Wri
         (Writing::Nothing, _) => None,
         (Writing::Canaries, _) => reason(
             format!("canaries cannot be planted in the zones of {title}, which must be written in sequence"),
-            "use its own sanitize command with --no-canaries where that leaves something to compare, or --method clear",
+            "use its own sanitize command with --canaries fingerprints, or --canaries none where that leaves something to \
+             compare; or --method clear",
         ),
         (Writing::Passes, None) => reason(
             format!(
                 "{title} has zones that must be written in sequence (host-managed), and does not tell which"
             ),
             "see with expunge inspect why it does not; use its own sanitize command with --method purge and \
-             --no-canaries where that leaves something to compare, or destroy it",
+             --canaries fingerprints, or destroy it",
         ),
         (Writing::Passes, Some(zones)) if !zones.covers(geometry) => reason(
             format!("the zones that {title} reports are not those of its {} blocks", geometry.capacity),

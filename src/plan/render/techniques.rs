@@ -2,7 +2,7 @@
 use super::Page;
 use crate::command::{AfterFailure, DriveCommand, DriveOverwrite, Invert, ata, nvme, scsi, tcg};
 use crate::plan::estimate::duration_text;
-use crate::plan::firmware::{Expected, FirmwarePlan, Scope};
+use crate::plan::firmware::{CanaryKind, Expected, FirmwarePlan, Scope};
 use crate::plan::technique::{Candidate, TimeSource};
 use crate::unit::term::{Method, word};
 
@@ -88,10 +88,14 @@ pub(super) fn firmware_rows(page: &mut Page, firmware: &FirmwarePlan, techniques
     if !reach.not_reached.is_empty() {
         page.row("keeps", &format!("{} (not reached by the command)", reach.not_reached.join(", ")));
     }
-    let canaries = match firmware.canaries {
-        0 => "none: nothing is written before the command".to_owned(),
-        count => format!(
+    let canaries = match (firmware.canaries, firmware.canary_kind) {
+        (0, _) => "none: nothing is written before the command".to_owned(),
+        (count, CanaryKind::Planted) => format!(
             "{count} blocks are written with random data before it, and must be gone after each command"
+        ),
+        (count, CanaryKind::Fingerprints) => format!(
+            "fingerprints of up to {count} blocks that the drive holds, which must be gone after each command; nothing \
+             is written before it"
         ),
     };
     page.row("canaries", &canaries);

@@ -15,7 +15,7 @@ use crate::device::capability::nvme::{
 use crate::device::capability::scsi::{ScsiFacts, ScsiSanitizeFacts, ScsiState};
 use crate::device::capability::{Health, Interface, Support, TcgClass, TcgFacts};
 use crate::plan::decide::tests::drive;
-use crate::plan::firmware::Expected;
+use crate::plan::firmware::{CanaryKind, Expected};
 use crate::plan::request::{Afterwards, CanaryChoice, CryptoGiven, Fallback, HiddenChoice, PsidGiven};
 use crate::plan::{Decision, LimitCode, PassPattern, Plan, Profile, VerificationPlan, decide};
 use crate::unit::ReasonCode;

@@ -381,8 +381,9 @@ impl Core {
     fn lose_keys(&mut self) {
         if self.keys.generation() != self.keys_seen {
             self.keys_seen = self.keys.generation();
-            self.operations += 1;
+            // Counted after it, as by an operation: the next one leaves another noise.
             let noise = self.noise();
+            self.operations += 1;
             (0..self.media.cells()).for_each(|cell| self.media.fill(cell, noise));
         }
     }

@@ -1,7 +1,9 @@
 use super::*;
 use crate::command::ata::{Sanitize, SanitizeAction};
 use crate::command::{AfterFailure, DriveCommand};
-use crate::unit::{BlockCount, Lba, LbaRange, PatternKey};
+use crate::plan::firmware::CanaryKind;
+use crate::unit::{BlockCount, Digest, Lba, LbaRange, Pattern, PatternKey, RangeSet};
+use crate::verify::VerificationTally;
 
 fn set(ranges: &[(u64, u64)]) -> RangeSet {
     ranges.iter().filter_map(|&(first, count)| LbaRange::new(Lba(first), BlockCount(count))).collect()
@@ -19,13 +21,14 @@ fn canaries(matched: u64, mismatched: &[(u64, u64)], unreadable: &[(u64, u64)]) 
         wanted_digest: Digest::of_json(&planted),
     };
     let pattern = Pattern::Keyed { key: PatternKey([1; 32]) };
-    Canaries { pattern, planted, after: Some(after), others: Vec::new() }
+    Canaries { after: Some(after), ..Canaries::planted(pattern, planted) }
 }
 
 /// The same in another unit, beside canaries of this one that all changed.
 fn beside(other: Canaries) -> Canaries {
-    let Canaries { pattern, planted, after, .. } = other;
-    let unit = UnitCanaries { unit: "namespace 2".into(), geometry: geometry(100), pattern, planted, after };
+    let Canaries { pattern, fingerprints, planted, after, .. } = other;
+    let (unit, geometry) = ("namespace 2".to_owned(), geometry(100));
+    let unit = UnitCanaries { unit, geometry, pattern, fingerprints, planted, after };
     Canaries { others: vec![unit], ..all_changed() }
 }
 
@@ -45,7 +48,7 @@ fn step(conclusion: Conclusion, canaries: Option<Canaries>) -> StepTally {
     StepTally { command, before: Before::default(), report: Some(report), canaries }
 }
 
-const DEMAND: Demand = Demand { canaries: 3, capacity: BlockCount(100) };
+const DEMAND: Demand = Demand { canaries: 3, kind: CanaryKind::Planted, capacity: BlockCount(100) };
 
 fn code(word: &StepWord) -> Option<ReasonCode> {
     match word {
@@ -164,6 +167,7 @@ fn a_unit_that_the_plan_claims_must_have_had_canaries() {
         alternatives: None,
         steps: vec![step(Conclusion::Confirmed, None).command],
         canaries: 3,
+        canary_kind: CanaryKind::Planted,
         expected: crate::plan::firmware::Expected::Changed,
         reach: crate::plan::firmware::CommandReach {
             scope: crate::plan::firmware::Scope::Drive,
@@ -204,7 +208,8 @@ fn what_the_host_wrote_over_proves_nothing() {
 #[test]
 fn too_few_canaries_tell_nothing() {
     let word = |demand: Demand| all_changed().word(&demand);
-    let demand = |canaries, capacity| Demand { canaries, capacity: BlockCount(capacity) };
+    let demand =
+        |canaries, capacity| Demand { canaries, kind: CanaryKind::Planted, capacity: BlockCount(capacity) };
     assert_eq!(word(demand(3, 100)), CanaryWord::AllChanged);
     assert_eq!(word(demand(4, 100)), CanaryWord::AllChanged, "three quarters");
     assert_eq!(word(demand(5, 100)), CanaryWord::Silent, "fewer");

@@ -115,7 +115,7 @@ fn any_purge() -> impl Strategy<Value = Request> {
     let methods =
         prop::sample::select(vec![None, Some(Method::Clear), Some(Method::Purge), Some(Method::Purge)]);
     let techniques = prop::option::of(prop::sample::select(Technique::ALL.to_vec()));
-    (standards, methods, techniques, any::<[bool; 7]>()).prop_map(|(standard, method, technique, flags)| {
+    (standards, methods, techniques, any::<[bool; 8]>()).prop_map(|(standard, method, technique, flags)| {
         Request {
             method,
             standard,
@@ -126,7 +126,11 @@ fn any_purge() -> impl Strategy<Value = Request> {
             afterwards: if flags[3] { Afterwards::Overwrite } else { Afterwards::Nothing },
             hidden: if flags[4] { HiddenChoice::Restore } else { HiddenChoice::Leave },
             psid: if flags[5] { PsidGiven::Yes } else { PsidGiven::No },
-            canaries: if flags[6] { CanaryChoice::Write } else { CanaryChoice::None },
+            canaries: match (flags[6], flags[7]) {
+                (true, true) => CanaryChoice::Planted,
+                (true, false) => CanaryChoice::Fingerprints,
+                (false, _) => CanaryChoice::None,
+            },
             ..Request::default()
         }
     })
@@ -214,6 +218,8 @@ proptest! {
         let blind = plan.passes.is_empty() && firmware.expected == Expected::Changed;
         prop_assert_eq!(plan.verification == VerificationPlan::Canaries, blind);
         prop_assert!(firmware.canaries > 0 || (plan.passes.is_empty() && !blind));
+        let known = request.canaries == CanaryChoice::Fingerprints;
+        prop_assert_eq!(firmware.canary_kind == CanaryKind::Fingerprints, known);
         // Nothing weaker than the best was taken unasked.
         if request.technique.is_none() {
             let all = ranked(&request, &facts, policy);

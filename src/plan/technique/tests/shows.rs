@@ -5,6 +5,28 @@ fn bare(request: &Request) -> Request {
     Request { canaries: CanaryChoice::None, ..request.clone() }
 }
 
+fn known(request: &Request) -> Request {
+    Request { canaries: CanaryChoice::Fingerprints, ..request.clone() }
+}
+
+/// Where nothing is to be written, and nothing else can be compared, what the drive holds is what must be gone.
+#[test]
+fn fingerprints_are_canaries_that_nobody_writes() {
+    let keys = Request { technique: Some(Technique::CryptoErase), crypto: declared(), ..purge() };
+    let ssd = ata_drive(DriveKind::Flash, |_| {});
+    let (planted, print) = (planned(&keys, &ssd), planned(&known(&keys), &ssd));
+    assert_eq!(print.verification, VerificationPlan::Canaries);
+    let firmware = print.firmware.as_ref().unwrap();
+    assert_eq!((firmware.canaries, firmware.canary_kind), (64, CanaryKind::Fingerprints));
+    assert_ne!(planted.digest(), print.digest());
+    let json = |plan: &Plan| serde_json::to_string(plan).unwrap();
+    assert!(json(&print).contains(r#""canaryKind":"fingerprints""#));
+    assert!(!json(&planted).contains("canaryKind"), "plans of before keep their digests");
+    let line = |request: &Request| crate::plan::command_line(request, &ssd, &[], None);
+    assert!(line(&known(&keys)).contains(" --canaries fingerprints"));
+    assert!(!line(&keys).contains("canaries"));
+}
+
 #[test]
 fn without_canaries_something_that_the_command_leaves_is_compared() {
     let clear = |technique| Request { method: Some(Method::Clear), technique: Some(technique), ..purge() };
@@ -75,5 +97,8 @@ fn zones_matter_only_to_what_this_host_writes() {
         assert_eq!(refused(&request, &disk), [ReasonCode::Zoned]);
     }
     assert_eq!(techniques(&planned(&bare(&purge()), &disk)), [Technique::SanitizeOverwrite]);
+    assert_eq!(techniques(&planned(&known(&purge()), &disk)), [Technique::SanitizeOverwrite]);
+    let rewritten = Request { afterwards: Afterwards::Overwrite, ..known(&purge()) };
+    assert_eq!(refused(&rewritten, &disk), [ReasonCode::Zoned]);
     unavailable(&purge(), &zoned(ata_drive(DriveKind::Rotating, |facts| facts.sanitize = None)));
 }
