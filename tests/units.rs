@@ -24,7 +24,8 @@ use expunge::job::listen::Deaf;
 use expunge::job::replay::{Story, replay};
 use expunge::job::units::UnitMeans;
 use expunge::journal::{Journal, Store, recover};
-use expunge::plan::firmware::Scope;
+use expunge::plan::firmware::{CanaryKind, Scope};
+use expunge::plan::request::CanaryChoice;
 use expunge::plan::{Decision, Plan, Policy, Request, decide};
 use expunge::sim::SimStore;
 use expunge::sim::controller::nvme::Namespace;
@@ -85,7 +86,7 @@ struct World {
 impl World {
     fn new(quirks: &[Quirk], request: &Request) -> Self {
         let namespace = |nsid, blocks| Namespace { nsid, blocks, attached: true, write_protected: false };
-        let shape = Shape { quirks: quirks.to_vec(), ..Shape::small(512, 512) };
+        let shape = Shape { quirks: quirks.to_vec(), ..Shape::small(512, 512).used() };
         let spec = NvmeSpec::new(shape).namespaces(&[namespace(1, 256), namespace(2, 192)]);
         let sim = NvmeSim::new(spec);
         let facts = facts(&sim);
@@ -371,6 +372,56 @@ fn a_drive_that_spares_the_namespace_that_was_not_named_lies() {
         "the one that was named shows nothing of it"
     );
     assert_eq!(canaries.others[0].word(&demand(&world.plan)), CanaryWord::Survived);
+}
+
+fn by_fingerprints() -> Request {
+    Request { canaries: CanaryChoice::Fingerprints, ..request() }
+}
+
+#[test]
+fn fingerprints_of_each_namespace_vanish_and_are_known_again_after_an_interruption() {
+    for (quirks, outcome) in
+        [(&[][..], Outcome::Done), (&[Quirk::SkipsNamespace { nsid: 2 }][..], Outcome::Failed)]
+    {
+        let world = World::new(quirks, &by_fingerprints());
+        let (run, verdict) = world.begin(Other::HasAWorker, None);
+        assert_eq!(verdict.outcome(), outcome, "{:?}", verdict.reasons());
+        let all = ["fingerprinted", "fingerprinted-unit", "commanding", "commanded", "unit-canaries-read"];
+        assert_eq!(world.entries()[2..7], all.map(str::to_owned));
+        let canaries = run.steps[0].tally.canaries.as_ref().unwrap();
+        assert!(canaries.are_of_kind(CanaryKind::Fingerprints) && canaries.pattern.is_none());
+        assert_eq!(canaries.others[0].planted.count().0, 64);
+        let [own, other] = &run.steps[0].marks[..] else { panic!("marks of two namespaces") };
+        assert_ne!(own.key, other.key);
+        let is_failed = outcome == Outcome::Failed;
+        assert_eq!(canaries.others[0].word(&demand(&world.plan)) == CanaryWord::Survived, is_failed);
+        if is_failed {
+            assert!(verdict.reasons()[0].text.contains("in namespace 2 the drive lies"));
+        }
+        // What was kept before the host died is what the drive is compared with afterwards.
+        for word in ["fingerprinted", "fingerprinted-unit", "commanding", "commanded"] {
+            let mut world = World::new(quirks, &by_fingerprints());
+            let (before, verdict) = world.begin(Other::HasAWorker, Some(word));
+            assert_eq!(verdict.outcome(), Outcome::Unknown, "{word}");
+            let (after, verdict) = world.resume();
+            assert_eq!(verdict.outcome(), outcome, "{word}: {:?}", verdict.reasons());
+            let kept = before.steps[0].marks == after.steps[0].marks;
+            assert_eq!(kept, word == "commanded", "{word}: before the command they are taken anew");
+        }
+    }
+}
+
+/// A namespace that holds nothing tells nothing: the command is not sent, whatever the other one holds.
+#[test]
+fn a_blank_namespace_has_no_fingerprints_that_tell() {
+    let world = World::new(&[], &by_fingerprints());
+    let zeros = vec![0; 192 * 512];
+    assert_eq!(world.sim.write_blocks(2, 0, &zeros), 0);
+    let (run, verdict) = world.begin(Other::HasAWorker, None);
+    assert_eq!((verdict.outcome(), verdict.disposition()), (Outcome::Failed, Disposition::Quarantined));
+    let text = &verdict.reasons()[0].text;
+    assert!(text.contains("in namespace 2 too few blocks hold something"), "{text}");
+    assert!(run.steps.iter().all(|step| step.sent.is_none()) && world.sim.oracle().deeds().is_empty());
 }
 
 /// A command whose end nothing could show in one of its units is not sent.
