@@ -336,28 +336,8 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
             Err(text) => notes.push(format!("{} was not asked what it can do: {text}", order.title())),
         }
     }
-    let mut blockers = Vec::new();
-    let out_of_reach = facts.capability.as_ref().and_then(|capability| capability.out_of_reach());
-    if let Some(why) = out_of_reach {
-        // The kernel would try for minutes, and a drive at work on its own command must not be disturbed.
-        facts.content = vec![Content::unreadable(0)];
-        notes.push(format!("what {} carries was not looked at: {why}", order.title()));
-    } else if held_back.is_some() {
-        facts.content = vec![Content::unreadable(0)];
-    } else if let Reach::ByCommand(geometry) = &facts.reach {
-        let (content, why) = format::content(geometry);
-        facts.content = content;
-        notes.push(format!("what {} carries was not looked at: {why}", order.title()));
-    } else if let Reach::Addressable(geometry) = &facts.reach {
-        match probe::probe_file(&opened.file, geometry.bytes()) {
-            Ok(content) => facts.content = content,
-            Err(error) => blockers.push(Reason::new(
-                ReasonCode::ProbeFailed,
-                format!("what {} carries could not be found out: {error}", order.title()),
-                "see the kernel's log; what cannot be read must be taken to be in use",
-            )),
-        }
-    }
+    let seen = see_content(&order.title(), &opened.file, &mut facts, held_back.is_some(), &mut notes);
+    let mut blockers: Vec<Reason> = seen.err().into_iter().collect();
     sources.extend(source::zones(&facts));
     sources.extend(source::own(&facts));
     let capacity_held_back = match &facts.reach {
@@ -381,6 +361,40 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
         ));
     }
     Ok(Seen { facts, sources, blockers, notes, questions, held_back })
+}
+
+/// Sets what the drive carries: what was found on it, or that it could not be looked at, and says why.
+fn see_content(
+    title: &str,
+    file: &File,
+    facts: &mut DriveFacts,
+    has_no_size_now: bool,
+    notes: &mut Vec<String>,
+) -> Result<(), Reason> {
+    let out_of_reach = facts.capability.as_ref().and_then(|capability| capability.out_of_reach());
+    let (content, why_not) = match (out_of_reach, &facts.reach) {
+        // The kernel would try for minutes, and a drive at work on its own command must not be disturbed.
+        (Some(why), _) => (vec![Content::unreadable(0)], Some(why.to_string())),
+        (None, _) if has_no_size_now => (vec![Content::unreadable(0)], None),
+        (None, Reach::ByCommand(geometry)) => {
+            let (content, why) = format::content(geometry);
+            (content, Some(why))
+        }
+        (None, Reach::Addressable(geometry)) => {
+            let found = probe::probe_file(file, geometry.bytes()).map_err(|error| {
+                Reason::new(
+                    ReasonCode::ProbeFailed,
+                    format!("what {title} carries could not be found out: {error}"),
+                    "see the kernel's log; what cannot be read must be taken to be in use",
+                )
+            })?;
+            (found, None)
+        }
+        (None, Reach::Dead(_)) => return Ok(()),
+    };
+    facts.content = content;
+    notes.extend(why_not.map(|why| format!("what {title} carries was not looked at: {why}")));
+    Ok(())
 }
 
 /// The zones of a drive that must be written in sequence; `None` for any other.
