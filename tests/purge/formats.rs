@@ -1,16 +1,18 @@
 //! Drives with blocks that the kernel presents none of (520 or 528 bytes): purged by their own commands, with canaries
 //! and a read-back by READ(16) and WRITE(16).
+use expunge::device::format::{self, HeldBack};
 use expunge::device::{ContentType, Reach};
 use expunge::plan::request::Afterwards;
 use expunge::plan::{Decision, Request};
 use expunge::sim::Wear;
 use expunge::sim::controller::{Personality, Quirk, ScsiSpec, ScsiTraits, Shape as Cells};
-use expunge::unit::ReasonCode;
 use expunge::unit::term::{Method, Outcome, Standard, Technique};
+use expunge::unit::{Reason, ReasonCode};
 
 use crate::campaign::{Trail, run};
 use crate::check;
-use crate::drive::{DriveSpec, Model};
+use crate::drive::{Drive, DriveSpec, Model};
+use crate::foreign;
 use crate::link::Defect;
 use crate::shape::{Shape, purge};
 use crate::world::World;
@@ -129,4 +131,36 @@ fn what_such_a_drive_carries_is_not_known_and_has_to_be_named() {
     let Decision::Refused(reasons) = &world.decision else { panic!("{:?}", world.decision) };
     assert_eq!(reasons[0].code, ReasonCode::MemberContent);
     assert!(reasons[0].remedy.contains("--known-content unreadable"), "{reasons:?}");
+}
+
+/// The kernel gives a SCSI drive that sanitizes itself no capacity: only a job that knows the drive takes it up so, and only
+/// while that explains it.
+#[test]
+fn a_size_that_is_held_back_is_known_to_its_job_alone() {
+    for size in [512, 520] {
+        let drive = Drive::new(&drive(size, ScsiTraits::default(), &[]));
+        let before = drive.facts().expect("it is there").reach;
+        let none = Reach::Dead(Reason::new(ReasonCode::NoCapacity, "no capacity", "look again"));
+        let found = |known: Option<&Reach>| {
+            let mut facts = drive.facts().expect("it is there");
+            facts.reach = none.clone();
+            let held_back = format::held_back(&mut facts, known);
+            (held_back, facts.reach)
+        };
+        // Ready, and of the same size: the kernel did not ask again.
+        assert_eq!(found(Some(&before)), (Some(HeldBack::ByKernel), before.clone()), "{size}");
+        assert_eq!(found(None), (None, none.clone()), "{size}: a new job knows nothing");
+        let mut other = before.clone();
+        let (Reach::Addressable(geometry) | Reach::ByCommand(geometry)) = &mut other else { unreachable!() };
+        geometry.capacity.0 += 1;
+        assert_eq!(found(Some(&other)), (None, none.clone()), "{size}: of another size");
+        foreign::sanitize(&mut drive.route().channel);
+        assert_eq!(found(Some(&before)), (Some(HeldBack::ByDrive), before.clone()), "{size}");
+        assert_eq!(found(None), (None, none.clone()), "{size}");
+        // A drive that has a size is what it says, whatever is known.
+        let mut facts = drive.facts().expect("it is there");
+        facts.reach = other.clone();
+        assert_eq!(format::held_back(&mut facts, Some(&before)), None);
+        assert_eq!(facts.reach, other);
+    }
 }

@@ -1,6 +1,10 @@
 //! Drives with blocks of 520 and 4160 bytes behind the kernel's disk driver, which gives their nodes no capacity: purged
 //! through these nodes, and named by their pass-through nodes.
+use std::process::Command;
+
 use expunge::sim::controller::{Quirk, ScsiSpec, ScsiTraits, Shape, Work};
+
+use serde_json::Value;
 
 use crate::bench::{Bench, purge};
 use crate::drives::{Drive, shape, spinning};
@@ -42,7 +46,12 @@ fn drives_that_the_kernel_gives_no_capacity_are_purged_and_liars_are_found_out()
     assert_eq!(busy.code, 3, "{}", busy.stdout);
     assert!(busy.stdout.contains("pass-through node"), "{}", busy.stdout);
 
-    let jobs: Vec<_> = all.iter().map(|drive| purge(drive, KNOWN)).collect();
+    // One of them is written over besides, so that another program can read what is on it.
+    let flags = |drive: &Drive| match drive.serial == honest[1].serial {
+        true => format!("{KNOWN} --overwrite-after"),
+        false => KNOWN.to_owned(),
+    };
+    let jobs: Vec<_> = all.iter().map(|drive| purge(drive, &flags(drive))).collect();
     let fates = bench.sanitize(&jobs);
     let works = [&[Work::CryptoErase, Work::BlockErase][..], &[Work::Overwrite]];
     for ((drive, fate), works) in honest.iter().zip(&fates).zip(works) {
@@ -53,9 +62,35 @@ fn drives_that_the_kernel_gives_no_capacity_are_purged_and_liars_are_found_out()
         assert_eq!(code, 0, "{text}");
         assert!(text.contains("canaries planted") && text.contains("READ(16)"), "{text}");
     }
+    expect_keystream(&mut bench, &honest[1], fates[1].record());
     assert_eq!((fates[2].exit, fates[2].outcome()), (4, "failed"), "{}", fates[2].said);
     fates[2].expect_words("the drive lies");
     fates[3].expect(4, "unsanitizable", &["purge-unavailable"]);
     fates[3].expect_words("FORMAT UNIT");
     assert!(liar.has_residue() && without.has_residue());
+}
+
+/// What sg_dd reads from the middle of the drive through its pass-through node is what openssl makes of the key in the record.
+#[track_caller]
+fn expect_keystream(bench: &mut Bench, drive: &Drive, record: &str) {
+    const BLOCK: usize = 4160;
+    const FIRST: usize = 1_001;
+    let node = bench.node(&drive.serial);
+    let machine = bench.machine();
+    let shown = machine.tell(&format!("expunge certificate show {record} --json --keyring /state/keyring"));
+    let shown: Value = serde_json::from_str(shown.trim()).unwrap();
+    let pattern = &shown["predicate"]["passes"][0]["pattern"];
+    let key = pattern["key"].as_str().unwrap_or_else(|| panic!("{shown}"));
+    let name = &node["/dev/".len()..];
+    machine.tell(&format!(
+        "sg_dd if=/dev/$(ls /sys/block/{name}/device/scsi_generic) of=/tmp/read bs={BLOCK} skip={FIRST} count=4 2>&1"
+    ));
+    let read = machine.pull("/tmp/read").unwrap();
+    let head = format!(
+        "head -c {} /dev/zero | openssl enc -aes-256-ctr -nosalt -K {key} -iv 00000000000000000000000000000000 2>/dev/null",
+        (FIRST + 4) * BLOCK
+    );
+    let made = Command::new("sh").args(["-c", &head]).output().expect("this test needs openssl").stdout;
+    assert_eq!(read.len(), 4 * BLOCK);
+    assert!(read == made[FIRST * BLOCK..], "blocks are not where they belong");
 }
