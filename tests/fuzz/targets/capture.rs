@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 
 use expunge::device::capture::{Capture, Questions, Received, recording, redacted, replay};
 use expunge::device::survey::survey;
-use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned, source};
+use expunge::device::source;
+use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned};
 use expunge::io::{Channel, Route};
 use expunge::plan::{Policy, Request, ranked};
 use expunge::sim::controller::{AtaTraits, NvmeSim, NvmeSpec, ScsiSim, ScsiSpec, Shape};
