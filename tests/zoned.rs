@@ -5,12 +5,16 @@
 #[path = "zoned/world.rs"]
 mod world;
 
+use expunge::device::{DriveFacts, Reach, Zoned};
+use expunge::engine::PassTally;
 use expunge::job::replay::can_go_on;
-use expunge::plan::{LimitCode, PassChoice, PassPattern, Request};
+use expunge::plan::{Decision, LimitCode, PassChoice, PassPattern, Policy, Request, decide};
+use expunge::sim::Dice;
 use expunge::sim::zoned::{ZonedDrive, ZonedFault, zones};
 use expunge::unit::term::Outcome;
-use expunge::unit::{BlockCount, RangeSet, Zone, ZoneCondition, ZoneKind};
-use world::{World, geometry, request};
+use expunge::unit::{BlockCount, RangeSet, ReasonCode, Zone, ZoneCondition, ZoneKind};
+use expunge::verify::{Ending, judge};
+use world::{World, facts, geometry, request};
 
 use ZoneCondition::{Closed, Empty, Full, NoPointer, Offline, Open, ReadOnly};
 use ZoneKind::{Conventional, SequentialPreferred, SequentialRequired};
@@ -247,4 +251,108 @@ fn after_the_journal_stopped_at_any_sync_the_job_is_gone_on_with_and_leaves_noth
             other => assert!(stop < 2, "{stop}: {:?}", other.map(|sat| sat.verdict.reasons().to_vec())),
         }
     }
+}
+
+/// Zones and faults of a seed.
+fn draw(dice: &mut Dice) -> (Vec<Zone>, Vec<ZonedFault>) {
+    let mut runs = Vec::new();
+    for _ in 0..dice.between(0, 2) {
+        runs.push((1, LENGTH, LENGTH, Conventional, NoPointer));
+    }
+    let mut held = 0;
+    for _ in 0..dice.between(1, 8) {
+        let condition = match dice.below(12) {
+            0 => ReadOnly,
+            1 => Offline,
+            2..=4 => Empty,
+            5..=6 if held < OPEN_MAX => Open,
+            7 if held < OPEN_MAX => Closed,
+            _ => Full,
+        };
+        held += usize::from(matches!(condition, Open | Closed));
+        runs.push((1, LENGTH, dice.between(1, LENGTH), SequentialRequired, condition));
+    }
+    let zones = zones(&runs);
+    let end = blocks(&zones);
+    let start = |dice: &mut Dice| dice.below(end / LENGTH) * LENGTH;
+    let faults = (0..dice.below(3))
+        .map(|_| match dice.below(7) {
+            0 => ZonedFault::WriteFails(dice.below(end), 1),
+            1 => ZonedFault::WriteFails(dice.below(end), 50),
+            2 => ZonedFault::WriteTurns(dice.below(end), if dice.chance(1, 2) { ReadOnly } else { Offline }),
+            3 => ZonedFault::WriteDropped(dice.below(end)),
+            4 => ZonedFault::ResetFails(start(dice)),
+            5 => ZonedFault::ResetIgnored(start(dice)),
+            _ => ZonedFault::FlushFails { after: u32::try_from(dice.below(4)).unwrap(), times: 1 },
+        })
+        .collect();
+    (zones, faults)
+}
+
+#[test]
+fn whatever_is_wrong_with_a_zoned_drive_old_data_is_where_the_record_says_so_and_nowhere_else() {
+    let (mut done, mut failed) = (0, 0);
+    for seed in 0..400 {
+        let mut dice = Dice::new(seed);
+        let (zones, faults) = draw(&mut dice);
+        let broken = zones.iter().any(|zone| matches!(zone.condition, ReadOnly | Offline));
+        let honest = faults.is_empty() && !broken;
+        let mut world = world(zones, faults.clone(), &request());
+        let cut = dice.chance(1, 2);
+        if cut {
+            world.drive.fail_power_after(dice.below(120));
+        }
+        let mut sat = world.begin().unwrap();
+        if cut {
+            world.drive.power_on(seed);
+            if can_go_on(sat.verdict.outcome(), sat.verdict.reasons()) {
+                sat = to_the_end(&mut world).unwrap();
+            }
+        }
+        let outcome = sat.verdict.outcome();
+        assert!(!honest || outcome == Outcome::Done, "seed {seed}: {:?}", sat.verdict.reasons());
+        assert_ne!(outcome, Outcome::Unknown, "seed {seed}, {faults:?}: {:?}", sat.verdict.reasons());
+        told_truly(&world, &sat);
+        done += u32::from(outcome == Outcome::Done);
+        failed += u32::from(outcome == Outcome::Failed);
+    }
+    assert!(done > 100 && failed > 100, "{done} done, {failed} failed");
+}
+
+/// A worker that calls blocks absent which have cells is not believed.
+#[test]
+fn only_the_zones_say_which_addresses_have_no_cells() {
+    let world = world(usual(), Vec::new(), &request());
+    let sat = world.begin().unwrap();
+    let tally = sat.run.passes[0].tally.clone();
+    let read = sat.run.verification.map(|read| read.tally);
+    let judged =
+        |pass: PassTally| judge(&world.plan, &[], &[pass], read.as_ref(), None, &Ending::Completed).outcome();
+    let lying = PassTally {
+        written: BlockCount(tally.written.0 - 5),
+        absent: BlockCount(tally.absent.0 + 5),
+        ..tally.clone()
+    };
+    assert_eq!((judged(tally), judged(lying)), (Outcome::Done, Outcome::Unknown));
+}
+
+#[test]
+fn what_cannot_be_planned_on_zones_is_refused_with_its_reason() {
+    let (drive, blocks) = drive(usual(), Vec::new());
+    let known = facts(&drive, blocks);
+    let codes = |facts: &DriveFacts, request: &Request| match decide(request, facts, &Policy::builtin()) {
+        Decision::Planned(plan) => Ok(plan.zones.is_some()),
+        Decision::Refused(reasons) | Decision::Unsanitizable(reasons) => {
+            Err(reasons.iter().map(|reason| reason.code).collect::<Vec<_>>())
+        }
+    };
+    let zoned = Err(vec![ReasonCode::Zoned]);
+    assert_eq!(codes(&known, &request()), Ok(true));
+    let untold = DriveFacts { zones: None, ..known.clone() };
+    assert_eq!(codes(&untold, &request()), zoned);
+    let longer = DriveFacts { reach: Reach::Addressable(geometry(blocks + 1)), ..known.clone() };
+    assert_eq!(codes(&longer, &request()), zoned);
+    // One that takes writes anywhere is overwritten as any drive.
+    let aware = DriveFacts { zoned: Zoned::HostAware, zones: None, ..known };
+    assert_eq!(codes(&aware, &request()), Ok(false));
 }

@@ -92,7 +92,8 @@ pub struct Estimate {
 impl Estimate {
     /// The cost of `plan` at these rates.
     pub fn new(plan: &Plan, rates: Rates) -> Self {
-        let bytes_per_pass = plan.geometry.bytes();
+        let blocks = plan.geometry.capacity.saturating_sub(plan.absent_count());
+        let bytes_per_pass = plan.geometry.byte_length(blocks);
         let passes = plan.passes.len() as u64;
         let write_bytes = bytes_per_pass.saturating_mul(passes);
         let write_seconds = seconds(write_bytes, rates.write_bytes_per_second);

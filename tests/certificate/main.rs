@@ -14,3 +14,4 @@ mod purges;
 mod schema;
 mod support;
 mod vectors;
+mod zones;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned};
 use expunge::unit::term::DriveKind;
-use expunge::unit::{BlockCount, BlockSize, Geometry};
+use expunge::unit::{BlockCount, BlockSize, Geometry, Lba, LbaRange, Zone, ZoneCondition, ZoneKind, ZoneMap};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -60,6 +60,23 @@ pub(crate) fn name(file: &Path) -> String {
     file.file_stem().unwrap().to_str().unwrap().to_owned()
 }
 
+impl Kernel {
+    /// Zones of 256 MiB (the usual size) that must all be written in sequence: made up, as far as only their kind is known.
+    fn zones(&self) -> Option<ZoneMap> {
+        let length = (256 << 20) / u64::from(self.block_bytes);
+        let zones: Vec<Zone> = (0..self.blocks / length)
+            .filter_map(|number| LbaRange::new(Lba(number * length), BlockCount(length)))
+            .map(|range| Zone {
+                range,
+                capacity: range.count(),
+                kind: ZoneKind::SequentialRequired,
+                condition: ZoneCondition::Full,
+            })
+            .collect();
+        (self.zoned == Zoned::HostManaged).then(|| ZoneMap::of(&zones).unwrap())
+    }
+}
+
 impl Fixture {
     pub(crate) fn read(file: &Path) -> Self {
         let text = fs::read_to_string(file).unwrap();
@@ -108,7 +125,7 @@ impl Fixture {
             }),
             queue: QueueLimits::default(),
             zoned: kernel.zoned,
-            zones: None,
+            zones: kernel.zones(),
             read_only: false,
             removable: kernel.removable,
             other_units: Vec::new(),
