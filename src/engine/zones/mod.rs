@@ -126,3 +126,35 @@ pub(super) fn ready(port: &mut dyn BlockWrite, zone: LbaRange) -> Result<Zone, F
 fn look(zones: &mut dyn ZoneControl, zone: LbaRange) -> Result<Zone, Fault> {
     zones.report(zone)?.first().copied().ok_or(Fault::from_errno(libc::EINVAL))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::Lba;
+
+    fn range(first: u64, count: u64) -> LbaRange {
+        LbaRange::new(Lba(first), BlockCount(count)).unwrap()
+    }
+
+    /// Of a zone that was written in part nothing stays: it is reset.
+    #[test]
+    fn an_earlier_sitting_leaves_whole_zones_and_parts_of_those_that_take_writes_anywhere() {
+        let zone = |first, kind, condition| Zone {
+            range: range(first, 10),
+            capacity: BlockCount(8),
+            kind,
+            condition,
+        };
+        let zones = ZoneMap::of(&[
+            zone(0, ZoneKind::Conventional, ZoneCondition::NoPointer),
+            zone(10, ZoneKind::SequentialRequired, ZoneCondition::Full),
+            zone(20, ZoneKind::SequentialRequired, ZoneCondition::Open),
+            zone(30, ZoneKind::SequentialRequired, ZoneCondition::ReadOnly),
+        ])
+        .unwrap();
+        let written: RangeSet = [range(2, 3), range(10, 8), range(20, 7)].into_iter().collect();
+        let (todo, durable) = left(&zones, &written);
+        assert_eq!(todo, [Work { zone: range(20, 10), cells: range(20, 8) }]);
+        assert_eq!(durable, [range(2, 3), range(10, 8)].into_iter().collect());
+    }
+}

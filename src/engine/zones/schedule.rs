@@ -313,3 +313,99 @@ impl Scheduler for ZoneSchedule {
         self.end
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::ZoneKind;
+    use crate::unit::term::DriveKind;
+
+    const MEDIUM: Fault = Fault::from_errno(libc::EIO);
+
+    fn range(first: u64, count: u64) -> LbaRange {
+        LbaRange::new(Lba(first), BlockCount(count)).unwrap()
+    }
+
+    /// Two zones of ten blocks, eight of them with cells, in transfers of five.
+    fn schedule() -> ZoneSchedule {
+        let work = |first| Work { zone: range(first, 10), cells: range(first, 8) };
+        let rules = Rules::of_kind(DriveKind::TestObject);
+        ZoneSchedule::new([work(0), work(10)].into(), BlockCount(5), &rules, RangeSet::new())
+    }
+
+    fn ready(schedule: &mut ZoneSchedule, zone: LbaRange) {
+        assert_eq!(schedule.advance(Duration::ZERO), Step::Ready(zone));
+        schedule.readied(Ok(Zone {
+            range: zone,
+            capacity: BlockCount(8),
+            kind: ZoneKind::SequentialRequired,
+            condition: ZoneCondition::Empty,
+        }));
+    }
+
+    fn answer(schedule: &mut ZoneSchedule, expected: LbaRange, result: Result<(), Fault>) {
+        assert_eq!(schedule.advance(Duration::ZERO), Step::Transfer(expected));
+        assert_eq!(schedule.advance(Duration::ZERO), Step::Reap, "one at a time");
+        schedule.apply(expected, result);
+    }
+
+    fn set(ranges: &[LbaRange]) -> RangeSet {
+        ranges.iter().copied().collect()
+    }
+
+    /// A zone that is not whole is begun anew by a later sitting, so nothing of it is told as durable.
+    #[test]
+    fn only_whole_zones_are_told_as_durable() {
+        let mut schedule = schedule();
+        for _ in 0..ATTEMPTS {
+            ready(&mut schedule, range(0, 10));
+            answer(&mut schedule, range(0, 5), Ok(()));
+            answer(&mut schedule, range(5, 3), Err(MEDIUM));
+        }
+        assert!(!schedule.has_fresh());
+        ready(&mut schedule, range(10, 10));
+        answer(&mut schedule, range(10, 5), Ok(()));
+        assert!(schedule.flushed().is_empty(), "one part was left, the other is being written");
+        answer(&mut schedule, range(15, 3), Ok(()));
+        assert_eq!(schedule.flushed(), set(&[range(10, 8)]));
+        assert_eq!(schedule.advance(Duration::ZERO), Step::End);
+        assert_eq!((schedule.end(), schedule.done()), (Some(Settled::Complete), BlockCount(13)));
+        assert_eq!(schedule.succeeded(), set(&[range(0, 5), range(10, 8)]));
+        assert_eq!(schedule.failed(), &set(&[range(5, 3)]));
+    }
+
+    /// What was settled since the last good flush, whole or in part, and the zone at work are begun anew.
+    #[test]
+    fn after_a_flush_that_failed_zones_are_begun_anew() {
+        let mut schedule = schedule();
+        ready(&mut schedule, range(0, 10));
+        answer(&mut schedule, range(0, 5), Ok(()));
+        answer(&mut schedule, range(5, 3), Ok(()));
+        ready(&mut schedule, range(10, 10));
+        answer(&mut schedule, range(10, 5), Ok(()));
+        schedule.flush_failed();
+        assert_eq!((schedule.done(), schedule.has_fresh()), (BlockCount::ZERO, false));
+        for first in [0, 10] {
+            ready(&mut schedule, range(first, 10));
+            answer(&mut schedule, range(first, 5), Ok(()));
+            answer(&mut schedule, range(first + 5, 3), Ok(()));
+        }
+        assert_eq!(schedule.flushed(), set(&[range(0, 8), range(10, 8)]));
+        schedule.flush_failed();
+        assert_eq!(schedule.done(), BlockCount(16), "nothing was in doubt");
+    }
+
+    /// A path that failed is waited for, and does not count against the zone.
+    #[test]
+    fn after_a_failure_of_the_path_a_zone_is_begun_anew_when_it_has_rested() {
+        let mut schedule = schedule();
+        for _ in 0..ATTEMPTS + 1 {
+            ready(&mut schedule, range(0, 10));
+            answer(&mut schedule, range(0, 5), Err(Fault::from_errno(libc::ETIMEDOUT)));
+            assert!(matches!(schedule.advance(Duration::ZERO), Step::Rest(_)));
+        }
+        ready(&mut schedule, range(0, 10));
+        answer(&mut schedule, range(0, 5), Ok(()));
+        assert!(schedule.failed().is_empty());
+    }
+}
