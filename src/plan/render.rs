@@ -13,7 +13,7 @@ use super::{
 };
 use crate::device::{Content, DriveFacts};
 use crate::unit::term::{DriveKind, word};
-use crate::unit::{Digest, Reason, ReasonCode};
+use crate::unit::{Digest, Reason, ReasonCode, ZoneKind};
 
 /// Schema name of the JSON report of a plan.
 pub const PLAN_REPORT_SCHEMA: &str = "urn:expunge:plan-report:v1";
@@ -159,6 +159,17 @@ fn plan_rows(page: &mut Page, plan: &Plan, estimate: &Estimate, chosen: Option<&
     }
     if !plan.passes.is_empty() {
         page.row(&format!("passes {}", plan.passes.len()), &passes_text(&plan.passes));
+    }
+    if let Some(zones) = &plan.zones {
+        let sequential = zones.of_kind(ZoneKind::SequentialRequired);
+        let others = zones.zones().count() as u64 - sequential;
+        page.row(
+            "zones",
+            &format!(
+                "{sequential} written in sequence, each reset first and begun anew once after a failure; {others} that take \
+                 writes anywhere"
+            ),
+        );
     }
     page.row("verify", &describe(&plan.verification, &plan.geometry));
     if plan.verification != VerificationPlan::Canaries {

@@ -37,12 +37,12 @@ pub(super) fn write_pass(
     let geometry = port.geometry();
     let absent = zones.absent();
     let total = zones.writable(true).count() + zones.writable(false).count();
-    let (todo, durable) = left(zones, pass.written);
+    let Left { todo, whole, missing, before } = left(zones, pass.written);
     release(port, &geometry, &todo);
-    let mut anywhere = zones.writable(false);
-    anywhere.subtract(pass.written);
     let mut writer = Writer::new(port, buffers, pass);
-    let first = write_anywhere(&mut writer, &anywhere, Written::before(durable), pass, total, observer)?;
+    // A range that worked before may be tried again there, so no sequential zone is among what it is told of.
+    let mut first = write_anywhere(&mut writer, &missing, Written::before(before), pass, total, observer)?;
+    first.written.extend(&whole);
     let done = match first.settled {
         Settled::Complete => write_zones(&mut writer, todo, first, pass, total, observer)?,
         Settled::Stopped | Settled::Gone(_) | Settled::GivenUp(_) | Settled::Refused(_) => first,
@@ -74,20 +74,37 @@ fn write_zones(
     })
 }
 
-/// The sequential zones that are to be written, and what of `written` stays as it is: all but a part of such a zone.
-fn left(zones: &ZoneMap, written: &RangeSet) -> (VecDeque<Work>, RangeSet) {
-    let (mut todo, mut durable) = (VecDeque::new(), written.clone());
+/// What an earlier sitting has left to do, and what it has done.
+#[derive(Debug, PartialEq, Eq)]
+struct Left {
+    /// Sequential zones to be written: all but those that are whole. Of one that was written in part nothing stays.
+    todo: VecDeque<Work>,
+    /// Cells of sequential zones that are whole.
+    whole: RangeSet,
+    /// Of the zones that take writes anywhere: what is missing.
+    missing: RangeSet,
+    /// And what is there.
+    before: RangeSet,
+}
+
+fn left(zones: &ZoneMap, written: &RangeSet) -> Left {
+    let (mut todo, mut whole) = (VecDeque::new(), RangeSet::new());
     let sequential = zones
         .zones()
         .filter(|zone| zone.kind == ZoneKind::SequentialRequired && zone.access == ZoneAccess::Writable);
     for zone in sequential {
         let Some(cells) = zone.cells else { continue };
-        if !written.covers(cells) {
-            durable.remove(cells);
+        if written.covers(cells) {
+            whole.insert(cells);
+        } else {
             todo.push_back(Work { zone: zone.range, cells });
         }
     }
-    (todo, durable)
+    let mut before = zones.writable(false);
+    let mut missing = RangeSet::new();
+    before.ranges().iter().for_each(|range| missing.extend(&written.complement(*range)));
+    before.subtract(&missing);
+    Left { todo, whole, missing, before }
 }
 
 /// Resets zones that are to be written and that the drive holds open from former use: there is room for few such zones
@@ -153,8 +170,13 @@ mod tests {
         ])
         .unwrap();
         let written: RangeSet = [range(2, 3), range(10, 8), range(20, 7)].into_iter().collect();
-        let (todo, durable) = left(&zones, &written);
-        assert_eq!(todo, [Work { zone: range(20, 10), cells: range(20, 8) }]);
-        assert_eq!(durable, [range(2, 3), range(10, 8)].into_iter().collect());
+        let set = |ranges: &[LbaRange]| -> RangeSet { ranges.iter().copied().collect() };
+        let expected = Left {
+            todo: [Work { zone: range(20, 10), cells: range(20, 8) }].into(),
+            whole: set(&[range(10, 8)]),
+            missing: set(&[range(0, 2), range(5, 3)]),
+            before: set(&[range(2, 3)]),
+        };
+        assert_eq!(left(&zones, &written), expected);
     }
 }
