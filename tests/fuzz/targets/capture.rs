@@ -37,6 +37,7 @@ fn facts() -> DriveFacts {
         }),
         queue: QueueLimits::default(),
         zoned: Zoned::None,
+        zones: None,
         read_only: false,
         removable: false,
         other_units: Vec::new(),

@@ -33,6 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
             | Event::Waiting
             | Event::Heat { .. }
             | Event::Checkpoint { .. }
+            | Event::Fingerprinted { .. }
             | Event::Restored { .. }
             | Event::Looked { .. }
             | Event::NotReady { .. }
