@@ -367,7 +367,7 @@ fn long_lists_of_ranges_are_no_obstacle() {
     let failed: Vec<_> = (0..spots).map(|spot| range(spot * 4, 1)).collect();
     fail_to_write(&mut job, failed.into());
     let failed = statement(job);
-    let started = std::time::Instant::now();
+    let started = computed();
     let report = resigned(&failed, |_| {});
     assert_eq!(report.status, CheckStatus::AuthenticOther, "{}", texts(&report.findings));
     let list = |offset: u64| -> Value {
@@ -377,7 +377,15 @@ fn long_lists_of_ranges_are_no_obstacle() {
         *at(value, "/predicate/passes/0/tally/failed") = list(0);
         *at(value, "/predicate/passes/0/tally/unreached") = list(2);
     });
-    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    // Without a load on the machine it is a second or two; what grows with the square of the list takes minutes.
+    let spent = computed() - started;
+    assert!(spent.as_secs() < 30, "{spent:?}");
+}
+
+/// Time that this thread was computing: what else runs on the machine does not count.
+fn computed() -> std::time::Duration {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap();
+    std::time::Duration::from(now)
 }
 
 /// Both are genuine: what is changed in them below is all that is wrong.
