@@ -19,6 +19,8 @@ mod drive;
 mod foreign;
 #[path = "purge/formats.rs"]
 mod formats;
+#[path = "purge/growth.rs"]
+mod growth;
 #[path = "purge/honest.rs"]
 mod honest;
 #[path = "purge/ledger.rs"]

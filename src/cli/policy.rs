@@ -114,6 +114,9 @@ fn as_text(signed: &SignedPolicy, out: &mut dyn Write) -> io::Result<()> {
     for signer in &signed.signers {
         writeln!(out, "signed by {} ({})", signer.keyid.short(), signer.name)?;
     }
+    if let Some(rule) = policy.defect_growth {
+        writeln!(out, "defects that grow while a job runs: {}", rule.word())?;
+    }
     writeln!(out)?;
     table::render(&COLUMNS, &policy.rules, out)?;
     writeln!(out, "\nA case without a row is not accepted. Of several rows for one case the first holds.")

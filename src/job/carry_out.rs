@@ -106,7 +106,7 @@ pub fn carry_out_with<'a>(
     if let Err(Broken(ending)) = result {
         run.ending = ending;
     }
-    talk.look_after(plan, &mut run);
+    talk.look_after(plan, course.told, &mut run);
     run.left_at_work = talk.left_at_work;
     run.conduct = Conduct { key_slots: run.key_slots.clone(), ..talk.conduct };
     run

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use super::carry_out::{Broken, Talk};
-use super::course::{Run, StepRun, Trust};
+use super::course::{Run, StepRun, Told, Trust};
 use super::ending::{lost, step_ended};
 use super::entry::Entry;
 use super::listen::Happening;
@@ -322,8 +322,8 @@ impl Talk<'_> {
         self.settled(settled)
     }
 
-    /// Asks the drive once more what it says about itself, for the record. Nothing hangs on the answer.
-    pub(super) fn look_after(&mut self, plan: &Plan, run: &mut Run) {
+    /// Asks the drive once more what it says about itself, for the record, and for what the plan says of defects that grew.
+    pub(super) fn look_after(&mut self, plan: &Plan, told: Told, run: &mut Run) {
         let answers = match run.ending {
             Ending::Completed | Ending::CommandNotStarted(_) | Ending::CommandFailed(_) => true,
             Ending::Stopped
@@ -333,7 +333,11 @@ impl Talk<'_> {
             | Ending::Refused(_)
             | Ending::Lost(_) => false,
         };
-        if plan.firmware.is_none() || !answers || self.order(&Order::Survey).is_err() {
+        let asked = match told {
+            Told::OfItself => true,
+            Told::Nothing => plan.firmware.is_some(),
+        };
+        if !asked || !answers || self.order(&Order::Survey).is_err() {
             return;
         }
         while let Ok(event) = self.hear() {

@@ -141,6 +141,18 @@ pub struct Course {
     pub spent: Duration,
     /// Whether what was written must be looked at before going on.
     pub trust: Trust,
+    /// What the drive told before: one that told of itself is asked again at the end, whatever is done to it.
+    pub told: Told,
+}
+
+/// What a drive told before a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Told {
+    /// Nothing, or nobody asked.
+    #[default]
+    Nothing,
+    /// What it can do, and how it is.
+    OfItself,
 }
 
 /// Whether what was written before can be built on without a look.

@@ -12,7 +12,7 @@ use super::clock::Clock;
 use super::conclude::{
     Circumstances, RecordFault, Signer, firmware_record, pass_records, sign_and_store, verification_record,
 };
-use super::course::{Course, LeftAtWork, Run};
+use super::course::{Course, LeftAtWork, Run, Told};
 use super::entry::{Entry, Keeper as _};
 use super::identity::{expect_restored, identity_after};
 use super::limits;
@@ -35,7 +35,7 @@ use crate::journal::{Journal, Store};
 use crate::plan::{Limit, Plan};
 use crate::unit::term::Exit;
 use crate::unit::{Digest, Pattern, Reason, ReasonCode};
-use crate::verify::{Ending, Verdict, judge};
+use crate::verify::{Ending, Growth, Verdict, judge};
 use crate::worker::Worker;
 use crate::worker::parent::Farewell;
 
@@ -213,7 +213,8 @@ pub(super) fn sit(
     mut journal: Journal,
     listener: &mut dyn Listener,
 ) -> Finished {
-    let course = std::mem::take(&mut sitting.course);
+    let told = if sitting.facts.capability.is_some() { Told::OfItself } else { Told::Nothing };
+    let course = Course { told, ..std::mem::take(&mut sitting.course) };
     let mut run = drive(shared, &sitting, course, &mut journal, listener);
     expect_restored(&mut sitting.claimed, &run);
     let Sitting { job, facts, claimed, plan, given, notes, self_test, started, clock, .. } = sitting;
@@ -228,7 +229,10 @@ pub(super) fn sit(
     let read = run.verification.as_ref();
     let repair = read.and_then(|run| run.repair.as_ref());
     let steps: Vec<_> = run.steps.iter().map(|step| step.tally.clone()).collect();
-    let verdict = judge(&plan, &steps, &tallies, read.map(|run| &run.tally), repair, &run.ending);
+    let told = facts.capability.as_deref().zip(run.capability.as_deref());
+    let growth = told.and_then(|(before, after)| Growth::between(&before.health, &after.health));
+    let verdict = judge(&plan, &steps, &tallies, read.map(|run| &run.tally), repair, &run.ending)
+        .with_growth(&plan, &tallies, growth);
     let mut limits = limits::of_job(&notes, facts.capability.as_deref(), run.capability.as_deref());
     limits.extend(limits::unheld(&plan, &interruptions));
     let work = Work {

@@ -102,7 +102,7 @@ fn adopt(
     lines: &[Vec<u8>],
     journal: &mut Journal,
 ) -> Result<Option<Finished>, Reason> {
-    let (State::Judged, Some((outcome, _)), Some(plan), Some(facts)) =
+    let (State::Judged, Some((outcome, reasons)), Some(plan), Some(facts)) =
         (story.state, &story.verdict, &story.plan, &story.facts)
     else {
         return Ok(None);
@@ -124,7 +124,8 @@ fn adopt(
         .course
         .given_up
         .map_or(Ending::Completed, |rule| Ending::GivenUp(super::ending::given_up(rule, &plan.rules())));
-    let verdict = judge(plan, &steps, &tallies, read.map(|run| &run.tally), repair, &ending);
+    let verdict = judge(plan, &steps, &tallies, read.map(|run| &run.tally), repair, &ending)
+        .with_growth_of(plan, &tallies, reasons);
     let Some(record) = left.record.filter(|_| verdict.outcome() == *outcome) else { return Ok(None) };
     // The name of the record may be only in memory yet: the program may have been killed before it was durable.
     std::fs::File::open(&host.directories.records).and_then(|folder| folder.sync_all()).map_err(failed)?;

@@ -9,6 +9,7 @@ use against::{
 use super::choose::{self, NoChoice, choose};
 use super::command::{command_line, completed, default_method, verification_words};
 use super::firmware::{CanaryKind, CommandReach, Expected, FirmwarePlan, Scope};
+use super::growth::GrowthRule;
 use super::hidden;
 use super::limit::{Planned, PlannedWork, limits, medium_words};
 use super::policy::{Medium, PassRule, Policy, Rule, Ruling};
@@ -73,13 +74,16 @@ pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decisio
         }
     };
     let passes = passes.map_err(|reason| reasons.push(reason));
-    let rules = Rules::with(facts.kind, &request.rules).map_err(|fault| {
+    let defect_growth = GrowthRule::usual(policy.defect_growth, request.profile);
+    let usual = Rules { defect_growth, ..Rules::of_kind(facts.kind) };
+    let rules = usual.and(&request.rules).map_err(|fault| {
         reasons.push(Reason::new(
             ReasonCode::BadRequest,
             fault.to_string(),
             "give rules that agree with each other; expunge plan shows those of the drive",
         ));
     });
+    reasons.extend(rules.as_ref().ok().and_then(|rules| loosened(rules, policy)));
     // What can be mended comes first: only then is a drive to be given up.
     match (way, passes, rules, unavailable) {
         (Some(way), Ok(passes), Ok(rules), None) if reasons.is_empty() => {
@@ -92,6 +96,18 @@ pub fn decide(request: &Request, facts: &DriveFacts, policy: &Policy) -> Decisio
             Decision::Refused(reasons)
         }
     }
+}
+
+/// A request may be stricter than the policy about defects that grow, and never looser.
+fn loosened(rules: &Rules, policy: &Policy) -> Option<Reason> {
+    let loose = policy.defect_growth == Some(GrowthRule::Fail) && rules.defect_growth == GrowthRule::State;
+    loose.then(|| {
+        Reason::new(
+            ReasonCode::BadRequest,
+            format!("policy {} does not allow --rule defect-growth=state", policy.name),
+            "leave that rule out, or ask whoever signs the policy",
+        )
+    })
 }
 
 /// What this host writes to the drive on this way.

@@ -7,6 +7,7 @@ pub mod crypto;
 pub mod decide;
 pub mod estimate;
 pub mod firmware;
+pub mod growth;
 pub mod hidden;
 pub mod keys;
 pub mod limit;

@@ -6,6 +6,7 @@ mod overwrite;
 use serde::{Deserialize, Serialize};
 
 use super::PolicyRow;
+use super::growth::GrowthRule;
 use crate::command::DriveCommand;
 use crate::device::DriveFacts;
 use crate::device::capability::Interface;
@@ -176,6 +177,10 @@ pub struct Policy {
     pub schema: String,
     /// Name of the policy, printed on records.
     pub name: String,
+    /// What it says of defects that grow while a job runs; `None` leaves that to profile and request. *Fail* cannot be
+    /// loosened by a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defect_growth: Option<GrowthRule>,
     /// Its rows; of several for the same case the first holds.
     pub rules: Vec<Rule>,
 }
@@ -185,13 +190,18 @@ impl Policy {
     pub fn builtin() -> Self {
         let mut rules = overwrite::rows(&[Standard::NistR2, Standard::NistR1, Standard::Ieee2883]);
         rules.extend(drive::rows());
-        Self { schema: POLICY_SCHEMA.to_owned(), name: "builtin".to_owned(), rules }
+        Self::named_builtin(rules)
     }
 
     /// The policy of the versions before 1.2, which knew only overwriting. Their records name its digest.
     pub fn builtin_1() -> Self {
         let rules = overwrite::rows(&[Standard::NistR2, Standard::NistR1]);
-        Self { schema: POLICY_SCHEMA.to_owned(), name: "builtin".to_owned(), rules }
+        Self::named_builtin(rules)
+    }
+
+    fn named_builtin(rules: Vec<Rule>) -> Self {
+        let (schema, name) = (POLICY_SCHEMA.to_owned(), "builtin".to_owned());
+        Self { schema, name, defect_growth: None, rules }
     }
 
     /// The policy with this digest, if it is one that Expunge brings or brought along.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::growth::GrowthRule;
 use crate::unit::ReasonCode;
 use crate::unit::term::DriveKind;
 
@@ -54,6 +55,10 @@ pub struct Rules {
     pub flushes_max: u32,
     /// Most blocks that are written once more after the read-back found them wrong.
     pub repair_blocks: u64,
+    /// What becomes of a job during which the drive remapped sectors that its technique does not reach; left out of plans
+    /// where it is the usual one.
+    #[serde(default, skip_serializing_if = "GrowthRule::is_state")]
+    pub defect_growth: GrowthRule,
 }
 
 /// A rule that can end a job. Its word stands in records.
@@ -115,6 +120,7 @@ impl Rules {
             checkpoint_millis: 30_000,
             flushes_max: 3,
             repair_blocks: 65_536,
+            defect_growth: GrowthRule::State,
         }
     }
 
@@ -123,7 +129,15 @@ impl Rules {
     /// # Errors
     /// When together they contradict each other.
     pub fn with(kind: DriveKind, settings: &[RuleSetting]) -> Result<Self, NotARule> {
-        let mut rules = Self::of_kind(kind);
+        Self::of_kind(kind).and(settings)
+    }
+
+    /// These rules, with these set.
+    ///
+    /// # Errors
+    /// When together they contradict each other.
+    pub fn and(self, settings: &[RuleSetting]) -> Result<Self, NotARule> {
+        let mut rules = self;
         for setting in settings {
             rules.set(&setting.0)?;
         }
@@ -160,13 +174,14 @@ impl Rules {
             "checkpoint" => self.checkpoint_millis = value.scaled(MILLIS, 1, 86_400_000)?,
             "flushes-max" => self.flushes_max = value.count(1, 1000)?,
             "repair" => self.repair_blocks = u64::from(value.count(0, 1 << 20)?),
+            "defect-growth" => self.defect_growth = value.growth()?,
             _ => return Err(NotARule::unknown(name)),
         }
         Ok(())
     }
 
     /// Every rule as [`Self::set`] reads it: name and value.
-    pub fn settings(&self) -> [(&'static str, String); 20] {
+    pub fn settings(&self) -> [(&'static str, String); 21] {
         let or_off = |text: Option<String>| text.unwrap_or_else(|| OFF.to_owned());
         let celsius = |celsius: i16| format!("{celsius}C");
         [
@@ -190,6 +205,7 @@ impl Rules {
             ("checkpoint", scaled(self.checkpoint_millis, MILLIS)),
             ("flushes-max", self.flushes_max.to_string()),
             ("repair", self.repair_blocks.to_string()),
+            ("defect-growth", self.defect_growth.word().to_owned()),
         ]
     }
 
@@ -205,8 +221,8 @@ impl Rules {
     pub fn ender(&self, code: ReasonCode) -> Option<String> {
         let settings = self.settings();
         let names = ENDERS.into_iter().filter(|(ender, _)| *ender == code).map(|(_, name)| name);
-        let mut on =
-            names.filter_map(|name| settings.iter().find(|(rule, value)| *rule == name && value != OFF));
+        let mut on = names
+            .filter_map(|name| settings.iter().find(|(rule, value)| *rule == name && !ends_nothing(value)));
         on.next().map(|(name, value)| format!("{name}={value}"))
     }
 
@@ -253,14 +269,20 @@ impl fmt::Display for RuleSetting {
 const OFF: &str = "off";
 
 /// Codes of the rules that leave a job incomplete: a limit ended it, and not what the drive did.
-const ENDERS: [(ReasonCode, &str); 6] = [
+const ENDERS: [(ReasonCode, &str); 7] = [
     (ReasonCode::TooManyErrors, "errors-max"),
     (ReasonCode::ErrorShare, "errors-percent"),
     (ReasonCode::TooSlow, "floor"),
     (ReasonCode::TooLong, "time"),
     (ReasonCode::TooHot, "stop"),
     (ReasonCode::TooHot, "pause-time"),
+    (ReasonCode::DefectsGrew, "defect-growth"),
 ];
+
+/// Whether a rule with this value never leaves a job incomplete.
+fn ends_nothing(value: &str) -> bool {
+    value == OFF || value == GrowthRule::State.word()
+}
 
 const YEAR: u64 = 365 * 86_400;
 const MILLIS: Units = &[("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)];
@@ -308,6 +330,11 @@ impl Value<'_> {
         read.ok_or_else(|| self.wrong("degrees Celsius from -40 to 150, such as 60C"))
     }
 
+    fn growth(&self) -> Result<GrowthRule, NotARule> {
+        let all = [GrowthRule::Fail, GrowthRule::State];
+        all.into_iter().find(|rule| rule.word() == self.text).ok_or_else(|| self.wrong("fail or state"))
+    }
+
     /// A whole number with a unit, in the first of `units`.
     fn scaled(&self, units: Units, least: u64, most: u64) -> Result<u64, NotARule> {
         let end = self.text.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.text.len());
@@ -335,7 +362,7 @@ impl NotARule {
         Self(format!(
             "{name:?} is no rule; rules are NAME=VALUE with a name of: leap, back-offs, trim, scrape, retry, retries, \
              errors-max, errors-percent, floor, floor-time, time, slow, pause, resume, stop, pause-time, silence, checkpoint, \
-             flushes-max, repair"
+             flushes-max, repair, defect-growth"
         ))
     }
 }
@@ -395,6 +422,7 @@ mod tests {
             "checkpoint=1500ms",
             "flushes-max=1",
             "repair=0",
+            "defect-growth=fail",
         ] {
             odd.set(text).unwrap();
             assert!(odd.unusual(DriveKind::Flash).contains(&text.to_owned()), "{text}: {odd:?}");
@@ -417,6 +445,9 @@ mod tests {
         assert_eq!(rules.ender(ReasonCode::TooSlow), Some("floor=500kB/s".to_owned()));
         assert_eq!(rules.ender(ReasonCode::TooHot), Some("stop=70C".to_owned()));
         assert_eq!(rules.ender(ReasonCode::TooLong), None, "it is off");
+        assert_eq!(rules.ender(ReasonCode::DefectsGrew), None, "it only states");
+        let strict = with("defect-growth=fail").unwrap();
+        assert_eq!(strict.ender(ReasonCode::DefectsGrew), Some("defect-growth=fail".to_owned()));
         assert_eq!(rules.ender(ReasonCode::FlushFailed), None, "what the drive did is a failure");
     }
 
@@ -436,6 +467,7 @@ mod tests {
             ("floor=5", "kB/s, MB/s, GB/s"),
             ("pause=hot", "degrees Celsius"),
             ("back-offs=off", "a whole number"),
+            ("defect-growth=off", "fail or state"),
         ] {
             let error = with(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");

@@ -118,6 +118,8 @@ reason_codes! {
     TooLong => Medium,
     /// The drive became hotter than it may (rule stop).
     TooHot => Medium,
+    /// The drive remapped sectors, or more began to wait for it, while the job ran (rule defect-growth).
+    DefectsGrew => Medium,
     /// The drive, its node or its path refuses to be written.
     WriteRefused => Capability,
     /// Another host has reserved the drive.

@@ -3,6 +3,7 @@
 
 pub mod canaries;
 pub mod fingerprint;
+pub mod growth;
 pub mod read_back;
 pub mod repair;
 pub mod sample;
@@ -12,6 +13,7 @@ pub mod verdict;
 
 pub use canaries::{Canaries, Fingerprints, UnitCanaries};
 pub use fingerprint::{Prints, fingerprint};
+pub use growth::Growth;
 pub use read_back::{ReadBackEnd, read_back};
 pub use repair::{RepairTally, repair};
 pub use sample::{Sample, Seed};

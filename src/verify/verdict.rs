@@ -87,6 +87,13 @@ impl Verdict {
         Self::without_evidence(Outcome::Unsanitizable, reasons, Disposition::ToDestroy, Exit::Failed)
     }
 
+    /// A job that a rule of its plan ended, or that one calls incomplete after its end.
+    pub(super) fn incomplete(passes: &[PassTally], reason: Reason) -> Self {
+        let written = passes.iter().any(|pass| !pass.written.is_zero());
+        let outcome = if written { Outcome::Partial } else { Outcome::Failed };
+        Self::without_evidence(outcome, vec![reason], Disposition::ToDestroy, Exit::Failed)
+    }
+
     fn without_evidence(
         outcome: Outcome,
         reasons: Vec<Reason>,

@@ -6,13 +6,15 @@ use expunge::command::{DriveCommand, ata};
 use expunge::device::capability::Interface;
 use expunge::engine::firmware::audit::Contradiction;
 use expunge::engine::firmware::{Conclusion, Proof, audit};
-use expunge::plan::{Limit, LimitCode};
+use expunge::plan::growth::GrowthRule;
+use expunge::plan::{Limit, LimitCode, Rules};
 use expunge::sim::controller::AtaTraits;
 use expunge::sim::controller::quirk::draw_menu;
 use expunge::sim::dice::Dice;
-use expunge::unit::term::Outcome;
+use expunge::unit::term::{DriveKind, Outcome};
 use expunge::unit::{BlockCount, RangeSet};
-use expunge::verify::Ending;
+use expunge::verify::{Ending, Growth};
+use serde_json::{Value, json};
 
 use crate::contradictions::resigned;
 use crate::purges::{
@@ -124,6 +126,52 @@ fn sectors_that_were_given_up_meanwhile_are_a_limit() {
         assert!(refused(&job).contains("sectors-given-up"), "{grown}");
         job.limits.push(Limit { code: LimitCode::SectorsGivenUp, text: "four now".into() });
         assert!(build(job.clone(), &verdict(&job, &Ending::Completed)).is_ok(), "{grown}");
+    }
+}
+
+/// An overwrite of a drive that told of more remapped sectors afterwards, under this rule.
+fn grown(rule: GrowthRule) -> RecordInput {
+    let mut job = only_asked();
+    job.plan.as_mut().unwrap().rules =
+        Some(Rules { defect_growth: rule, ..Rules::of_kind(DriveKind::Rotating) });
+    let told = job.firmware.as_mut().unwrap();
+    told.before.as_mut().unwrap().health.reallocated = Some(3);
+    told.after.as_mut().unwrap().health.reallocated = Some(5);
+    job.limits.push(Limit { code: LimitCode::SectorsGivenUp, text: "two more".into() });
+    job
+}
+
+/// `judge` and the check of the record come to the same end, each by itself.
+#[test]
+fn growth_is_a_limit_or_the_end_of_a_success_as_the_rule_says() {
+    let stated = grown(GrowthRule::State);
+    assert!(build(stated.clone(), &verdict(&stated, &Ending::Completed)).is_ok(), "{}", refused(&stated));
+    let job = grown(GrowthRule::Fail);
+    assert!(refused(&job).contains("the plan says defect-growth=fail"), "{}", refused(&job));
+    let told = job.firmware.as_ref().unwrap();
+    let (before, after) = told.before.as_ref().zip(told.after.as_ref()).unwrap();
+    let growth = Growth::between(&before.health, &after.health);
+    let passes: Vec<_> = job.passes.iter().map(|pass| pass.tally.clone()).collect();
+    let judged = verdict(&job, &Ending::Completed).with_growth(job.plan.as_ref().unwrap(), &passes, growth);
+    assert_eq!(judged.outcome(), Outcome::Partial);
+    let statement = build(job, &judged).unwrap();
+    let report = resigned(&statement, |_| {});
+    assert_eq!(report.status, CheckStatus::AuthenticOther, "{}", texts(&report.findings));
+    let text = show::show(report.content.as_ref().unwrap());
+    assert!(
+        text.contains("defect-growth=fail") && text.contains("reallocated 3 before and 5 after"),
+        "{text}"
+    );
+    // The reason is borne out by the counters and by the rule, or it is none.
+    for (name, lie) in [
+        ("nothing grew", (|p| p["firmware"]["after"]["health"]["reallocated"] = json!(3)) as fn(&mut Value)),
+        ("another rule", |p| {
+            p["plan"]["rules"].as_object_mut().unwrap().remove("defectGrowth");
+        }),
+    ] {
+        let report = resigned(&statement, |value| lie(&mut value["predicate"]));
+        let text = texts(&report.findings);
+        assert!(text.contains("do not bear that out"), "{name}: {text}");
     }
 }
 

@@ -91,7 +91,7 @@ fn interruptions_heat_limits_and_rules_are_told_in_words() {
         &text,
         &[
             "disposition releasable: may be released at the level claimed\n",
-            "rules floor=2MB/s time=9d stop=65C; others as usual for this kind of drive\n",
+            "rules floor=2MB/s time=9d stop=65C defect-growth=fail; others as usual for this kind of drive\n",
             "1 flushes failed; what each made doubtful was written again\n",
             "interrupted 2026-11-22T04:10:00Z (crash: without a word)\n\
              gone on with 2026-11-22T04:13:00Z, after the host was started anew, drive at /dev/sdy\n\

@@ -111,7 +111,8 @@ fn what_the_schema_must_not_let_through() {
 fn is_optional(pointer: &str, field: &str) -> bool {
     match field {
         "interruptions" | "conduct" | "repair" | "flushFailures" => true,
-        "firmware" | "cryptoBasis" | "restore" | "tcg" | "canaryKind" | "firmwareWaits" | "kernel" => true,
+        "firmware" | "cryptoBasis" | "restore" | "tcg" | "canaryKind" | "defectGrowth" | "firmwareWaits"
+        | "kernel" => true,
         "expected" => pointer.ends_with("/verification"),
         "sent" | "received" => pointer.contains("/exchanges/"),
         _ => false,

@@ -322,7 +322,8 @@ pub(crate) fn set(ranges: &[(u64, u64)]) -> RangeSet {
 /// A job that did everything, in two sittings on a warm day and within a limit of bandwidth.
 pub(crate) fn interrupted_job() -> RecordInput {
     let mut plan = plan(DriveKind::Rotating, vec![PassPattern::Keyed, PassPattern::Keyed], FULL);
-    let settings = ["floor=2MB/s", "time=9d", "stop=65C"].map(|rule| rule.parse::<RuleSetting>().unwrap());
+    let settings = ["floor=2MB/s", "time=9d", "stop=65C", "defect-growth=fail"]
+        .map(|rule| rule.parse::<RuleSetting>().unwrap());
     plan.rules = Some(Rules::with(DriveKind::Rotating, &settings).unwrap());
     let mut job = finished(plan);
     job.passes[1].tally.flush_failures = 1;

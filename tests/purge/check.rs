@@ -392,7 +392,8 @@ fn blame(world: &World, over: &Over, out: &mut Vec<Violation>) {
 fn honest(world: &World, plan: &Plan, over: &Over, out: &mut Vec<Violation>) {
     let harmless = world.shape.drive.model.quirks().iter().all(|quirk| is_harmless(quirk.name()));
     let tper = world.shape.drive.tper.as_ref().is_none_or(|tper| tper.quirks.is_empty());
-    let undisturbed = world.shape.between == Between::Nothing && world.returns == Return::Same;
+    let grows = !world.shape.drive.model.shape().dying.is_empty();
+    let undisturbed = world.shape.between == Between::Nothing && world.returns == Return::Same && !grows;
     // The host's own writes do not open a drive that is locked, and a revert alone has nothing to compare on one that
     // could not be written before.
     let reverts_only = matches!(plan.commands(), [DriveCommand::TcgRevert(_)]);

@@ -32,6 +32,8 @@ pub(crate) enum Defect {
     SurvivorsIgnored,
     /// Fingerprints are taken of something else than what the drive holds.
     PrintsInvented,
+    /// What the drive says of its defects is not judged.
+    GrowthOverlooked,
     /// A progress of FFFFh is taken for a success.
     FullTakenForSuccess,
     /// A success that was there before is taken for one of the command.

@@ -81,7 +81,11 @@ impl Shape {
 
     fn speaking(speaks: Speaks, quirks: Vec<Quirk>, dice: &mut Dice) -> Self {
         let mut dice = Dice::new(dice.bits());
-        let cells = cells(&mut dice, quirks);
+        let mut cells = cells(&mut dice, quirks);
+        let growth = Dice::new(cells.seed).chance(1, 6);
+        if growth {
+            cells.dying = vec![0, cells.blocks - 1];
+        }
         let model = match speaks {
             Speaks::Nvme => Model::Nvme(nvme(&mut dice, cells)),
             Speaks::Ata => Model::Scsi(ata(&mut dice, cells)),
@@ -91,6 +95,9 @@ impl Shape {
         let mut request = request(&mut dice, speaks, tper.is_some());
         if !model.shape().block_bytes.is_power_of_two() {
             request.known_content.insert(ContentType::Unreadable);
+        }
+        if growth && dice.chance(1, 2) {
+            request.rules.extend("defect-growth=fail".parse());
         }
         let between = match dice.below(16) {
             0 => Between::Stop(dice.below(12)),

@@ -20,18 +20,18 @@ use expunge::job::arm::draw_patterns;
 use expunge::job::carry_out::{Means, carry_out};
 use expunge::job::clock::Clock;
 use expunge::job::conclude::{Circumstances, KeyPlace, RecordFault};
-use expunge::job::course::{Course, Run};
+use expunge::job::course::{Course, Run, Told};
 use expunge::job::entry::{Entry, Keeper};
 use expunge::job::execute::{Work, conclude};
 use expunge::job::listen::Deaf;
 use expunge::job::replay::{Story, replay};
 use expunge::job::{Directories, Signer};
 use expunge::journal::{Journal, Store, recover};
-use expunge::plan::{Decision, Plan, Policy, decide};
+use expunge::plan::{Decision, Limit, LimitCode, Plan, Policy, decide};
 use expunge::sim::controller::quirk::Return;
 use expunge::sim::{Residue, SimStore};
 use expunge::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
-use expunge::verify::{Ending, StepTally, Verdict, judge};
+use expunge::verify::{Ending, Growth, StepTally, Verdict, judge};
 
 use crate::drive::Drive;
 use crate::ledger::Ledger;
@@ -345,7 +345,8 @@ impl World {
             listener: &mut Deaf,
             keeper: &mut keeping,
         };
-        let mut run = carry_out(&plan, &patterns, course, means);
+        let told = if self.facts.capability.is_some() { Told::OfItself } else { Told::Nothing };
+        let mut run = carry_out(&plan, &patterns, Course { told, ..course }, means);
         if self.hooks.dead.load(Ordering::SeqCst) {
             return Sat::Stopped;
         }
@@ -354,14 +355,18 @@ impl World {
             gap.went_on = *went_on;
         }
         let after = self.identity_after(&mut link, &mut run);
-        let judged = verdict(&plan, &run);
+        let growth = self.growth(&run);
+        let passes: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
+        let seen = growth.filter(|_| self.defect != Defect::GrowthOverlooked);
+        let judged = verdict(&plan, &run).with_growth(&plan, &passes, seen);
+        let limit = Limit { code: LimitCode::SectorsGivenUp, text: "defects grew".into() };
         let work = Work {
             drive: DriveRecord::new(&self.facts, after),
             plan: Some(&plan),
             capability: self.facts.capability.clone(),
             run: Some(&run),
             interruptions,
-            limits: Vec::new(),
+            limits: growth.map(|_| limit).into_iter().collect(),
         };
         let circumstances = |journal: Option<Digest>| Circumstances {
             job: JOB,
@@ -380,6 +385,11 @@ impl World {
             return Sat::Stopped;
         }
         Sat::Over(Box::new(Over { verdict, judged, run, trouble, filed: filed.into_inner() }))
+    }
+
+    fn growth(&self, run: &Run) -> Option<Growth> {
+        let (before, after) = self.facts.capability.as_deref().zip(run.capability.as_deref())?;
+        Growth::between(&before.health, &after.health)
     }
 
     /// Who the drive is after the last step, if the node that was opened still leads to it.

@@ -9,6 +9,7 @@ mod conduct;
 mod counts;
 pub mod finding;
 mod firmware;
+mod growth;
 pub mod limits;
 mod needs;
 mod pattern;
@@ -192,6 +193,7 @@ pub fn recompute(record: &Record) -> Vec<Finding> {
     conduct::interruptions(record, &mut findings);
     conduct::conduct(record, &mut findings);
     conduct::ended_by_a_rule(record, &mut findings);
+    growth::growth(record, &mut findings);
     pattern::times(record, &mut findings);
     pattern::clocks(&record.provenance, &record.interruptions, &mut findings);
     pattern::speed(record, &mut findings);

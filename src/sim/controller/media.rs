@@ -1,7 +1,7 @@
 //! The medium of a simulated controller: cells, and which addresses lead to them. The difference between clear and
 //! purge is the cells that no address leads to: over-provisioned ones, retired ones, and those behind the end that
 //! the drive presents.
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::bytes::index;
 use crate::sim::cells::{holds_old_data, old_data};
@@ -54,6 +54,7 @@ pub(super) struct Media {
     cells: Vec<Content>,
     slots: Vec<Slot>,
     spare: VecDeque<u32>,
+    dying: BTreeSet<u64>,
     wear: Wear,
 }
 
@@ -71,6 +72,7 @@ impl Media {
             cells: vec![Content::Old; total],
             slots: (0..slots).map(|cell| Slot { cell: number(cell), mapped: true }).collect(),
             spare: (slots..slots + spare).map(number).collect(),
+            dying: shape.dying.iter().copied().collect(),
             wear: shape.wear,
         };
         for (position, lba) in shape.remapped.iter().enumerate() {
@@ -149,7 +151,11 @@ impl Media {
         let at = index(slot);
         let Some(held) = self.slots.get(at).copied() else { return };
         let mut cell = held.cell;
-        if self.wear == Wear::Moving
+        if self.dying.remove(&slot)
+            && let Some(fresh) = self.spare.pop_front()
+        {
+            cell = fresh;
+        } else if self.wear == Wear::Moving
             && let Some(fresh) = self.spare.pop_front()
         {
             self.spare.push_back(cell);
@@ -208,6 +214,19 @@ mod tests {
         assert_eq!(media.unaddressed(), [0, 1, 5]);
         assert!(media.is_old(0) && !media.is_old(4) && media.is_old(1));
         assert!(media.contains(4, &[7; 16]) && !media.contains(0, &[7; 16]));
+    }
+
+    #[test]
+    fn a_dying_cell_is_retired_with_what_it_holds_at_the_next_write() {
+        let shape = Shape { spare: 1, dying: vec![2, 3], ..Shape::small(512, 4) };
+        let mut media = Media::new(&shape);
+        assert!(media.retired().is_empty());
+        media.write(2, &[7; 512]);
+        assert_eq!((media.cell_of(2), media.retired()), (Some(4), vec![2]));
+        assert!(media.is_old(2) && !media.is_old(4));
+        media.write(2, &[8; 512]);
+        media.write(3, &[9; 512]);
+        assert_eq!(media.retired(), [2], "once, and only while there are spare ones");
     }
 
     #[test]

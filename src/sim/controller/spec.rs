@@ -17,6 +17,8 @@ pub struct Shape {
     pub spare: u64,
     /// Addresses whose first cell was retired, with old data in it.
     pub remapped: Vec<u64>,
+    /// Addresses whose cell is retired at the next write, with what it holds: a spare one takes its place.
+    pub dying: Vec<u64>,
     /// Where writes land.
     pub wear: Wear,
     /// Virtual milliseconds that each command takes.
@@ -42,6 +44,7 @@ impl Shape {
             blocks: blocks.max(1),
             spare: 0,
             remapped: Vec::new(),
+            dying: Vec::new(),
             wear: Wear::InPlace,
             command_ms: 1,
             erase_ms: 120_000,
