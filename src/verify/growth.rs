@@ -108,7 +108,15 @@ mod tests {
         let capacity = plan.geometry.capacity;
         let (failed, unreached) = (RangeSet::new(), RangeSet::new());
         let flush = FlushState::Confirmed;
-        let pass = PassTally { index: 0, written: capacity, failed, unreached, flush, flush_failures: 0 };
+        let pass = PassTally {
+            index: 0,
+            written: capacity,
+            failed,
+            unreached,
+            flush,
+            flush_failures: 0,
+            absent: BlockCount::ZERO,
+        };
         let whole: RangeSet = plan.geometry.whole().into_iter().collect();
         let read = VerificationTally {
             wanted: capacity,
