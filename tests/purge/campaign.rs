@@ -7,6 +7,7 @@ use expunge::sim::{Dice, UnsyncedTail};
 use expunge::unit::term::Outcome;
 
 use crate::check::{self, Violation};
+use crate::foreign;
 use crate::link::{Between, Defect};
 use crate::shape::Shape;
 use crate::world::{Found, Over, Sat, World};
@@ -70,6 +71,9 @@ pub(crate) fn run(shape: &Shape, crash: Option<Crash>, seed: u64, defect: Defect
             }
             Sat::Stopped => {
                 world.hooks.dead.store(false, Ordering::SeqCst);
+                if shape.between == Between::ForeignWhileDead {
+                    foreign::crypto_erase(&mut world.drive.route().channel);
+                }
                 let tail = crash.map_or(UnsyncedTail::Kept, |crash| crash.tail);
                 world.store.crash(tail, &mut dice)
             }

@@ -121,7 +121,10 @@ fn has(world: &World, name: QuirkName) -> bool {
 }
 
 fn is_foreign(world: &World) -> bool {
-    matches!(world.shape.between, Between::ForeignBeforeLook | Between::ForeignBeforeCommand)
+    matches!(
+        world.shape.between,
+        Between::ForeignBeforeLook | Between::ForeignBeforeCommand | Between::ForeignWhileDead
+    )
 }
 
 /// A sitting came to its own end.

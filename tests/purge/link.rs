@@ -63,6 +63,9 @@ pub(crate) enum Between {
     ForeignBeforeLook,
     /// Another program does so between the look and the command.
     ForeignBeforeCommand,
+    /// Another program starts the cryptographic erase that the job was about to, down to its last bit, after the host
+    /// has died.
+    ForeignWhileDead,
 }
 
 /// What link, keeper and world share.
@@ -331,7 +334,8 @@ impl Speaker {
             | Between::PowerFails(_)
             | Between::HostDiesWithDrive
             | Between::ForeignBeforeLook
-            | Between::ForeignBeforeCommand => {}
+            | Between::ForeignBeforeCommand
+            | Between::ForeignWhileDead => {}
         }
         self.drive.pass_time(time);
     }

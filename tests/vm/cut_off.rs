@@ -159,6 +159,45 @@ fn a_revert_that_was_cut_off_needs_its_psid_only_as_long_as_it_was_not_sent() {
     assert_eq!(code, 0, "{text}");
 }
 
+/// The command was announced in the journal and never came to the drive; what runs afterwards is the same operation, told
+/// by somebody else, down to its last bit.
+#[test]
+fn what_another_program_began_after_the_power_cut_is_never_ours() {
+    const NVME_SANITIZE: u8 = 0x84;
+    const SCSI_SANITIZE: u8 = 0x48;
+    let nvme = Drive::nvme_that_stops(NvmeSpec::new(taking(41, 20_000)), Stop::Before(NVME_SANITIZE));
+    let scsi = Drive::scsi_that_stops(ScsiSpec::scsi(taking(42, 20_000)), Stop::Before(SCSI_SANITIZE));
+    let drives = [&nvme, &scsi];
+    let mut bench = Bench::new(&[], &drives);
+    let crypto = format!("--technique crypto-erase {DECLARED}");
+    bench.begin(&drives.map(|drive| purge(drive, &crypto)));
+    drives.iter().for_each(|drive| drive.gate.await_held());
+    bench.power_cut();
+    for drive in &drives {
+        drive.gate.remove();
+        drive.power_cycle();
+        assert!(drive.works().is_empty());
+    }
+    bench.boot(&drives);
+    let nodes = drives.map(|drive| bench.node(&drive.serial));
+    bench.machine().tell(&format!(
+        "nvme sanitize {} -a 4 -u && sg_sanitize --crypto --ause --quick --early {}",
+        nodes[0].trim_end_matches("n1"),
+        nodes[1]
+    ));
+    let listed = bench.jobs();
+    let names = drives.map(|drive| job_of(&listed, drive));
+    bench.begin_resume(&[&names[0], &names[1]]);
+    let (_, fates) = bench.await_resumed(&drives);
+    for (drive, fate) in drives.iter().zip(&fates) {
+        fate.expect(7, "unknown", &["firmware-unknown"]);
+        fate.expect_words("interrupted before");
+        assert_eq!(drive.works(), [Work::CryptoErase], "the other program's: {}", drive.serial);
+        let (code, text) = bench.check(fate.record());
+        assert_eq!(code, 7, "authentic, and no certificate: {text}");
+    }
+}
+
 #[test]
 fn a_drive_that_was_left_locked_is_recovered_where_nobody_knows_the_job() {
     const SECURITY_ERASE_UNIT: u8 = 0xF4;

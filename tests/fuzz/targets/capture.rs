@@ -2,7 +2,7 @@
 //! what we write of it we can read. The first byte chooses the text itself, or changes to a capture of a simulated drive:
 //! few mutations of a text would get behind its form.
 #![no_main]
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use expunge::device::capture::{Capture, Questions, Received, recording, redacted, replay};
 use expunge::device::survey::survey;
@@ -67,6 +67,11 @@ fn captures() -> &'static [Capture; 3] {
     })
 }
 
+fn policy() -> &'static Policy {
+    static POLICY: LazyLock<Policy> = LazyLock::new(Policy::builtin);
+    &POLICY
+}
+
 /// Changes, four bytes each: which answer, where (two bytes), and to what.
 fn changed(capture: &Capture, changes: &[u8]) -> Capture {
     let mut capture = capture.clone();
@@ -98,7 +103,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let _sources = source::of_capture(&facts);
     let request = Request { method: Some(Method::Purge), ..Request::default() };
-    let _ranked = ranked(&request, &facts, &Policy::builtin());
+    let _ranked = ranked(&request, &facts, policy());
     if let Ok(redacted) = redacted(capture) {
         let again = serde_json::to_string(&redacted).expect("a capture can be written");
         assert_eq!(Capture::parse(&again).as_ref(), Ok(&redacted));

@@ -2,11 +2,20 @@
 //! it says. What was signed is parsed as well: it comes back as it was, and every case has one answer at most.
 //! Pieces of the input replace pieces of a policy that is good: few mutations of a text would get behind its form.
 #![no_main]
+use std::sync::LazyLock;
+
 use expunge::certificate::keyring::Keyring;
 use expunge::cli::policy_file::{policy_of, read};
 use expunge::plan::Policy;
 use expunge::unit::digest::canonical_json;
 use libfuzzer_sys::fuzz_target;
+
+fn good() -> &'static [u8] {
+    static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        canonical_json(&Policy { name: "a site's own".to_owned(), ..Policy::builtin() })
+    });
+    &GOOD
+}
 
 /// Splices: where (two bytes), how many bytes are taken out, how many come in, and these.
 fn spliced(mut text: Vec<u8>, mut splices: &[u8]) -> Vec<u8> {
@@ -22,12 +31,11 @@ fn spliced(mut text: Vec<u8>, mut splices: &[u8]) -> Vec<u8> {
 
 fuzz_target!(|bytes: &[u8]| {
     assert!(read(bytes, &Keyring::empty()).is_err(), "nobody is trusted");
-    let own = Policy { name: "a site's own".to_owned(), ..Policy::builtin() };
-    for text in [bytes.to_vec(), spliced(canonical_json(&own), bytes)] {
+    for text in [bytes.to_vec(), spliced(good().to_vec(), bytes)] {
         if let Ok(policy) = policy_of(&text) {
             let again = policy_of(&canonical_json(&policy)).expect("what we write we can read");
             assert_eq!(again.digest(), policy.digest());
-            assert_ne!(policy.name, Policy::builtin().name);
+            assert!(!policy.name.trim().is_empty());
         }
     }
 });

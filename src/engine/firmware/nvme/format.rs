@@ -110,7 +110,7 @@ pub(super) fn run(talk: &mut Talk<'_>, format: &Format, start: Start, before: &B
     }
     note_scope(talk, format, &old);
     if start != Start::Send {
-        return follow(talk, format, dword, &old, before);
+        return follow(talk, format, start, dword, &old, before);
     }
     talk.tell_quiet("Format NVM runs; the drive answers when it is finished", SEND_PATIENCE);
     let doubt = match talk.send("nvme format", &entry, SEND_PATIENCE) {
@@ -122,7 +122,7 @@ pub(super) fn run(talk: &mut Talk<'_>, format: &Format, start: Start, before: &B
         NvmeAnswer::NotCompleted { errno } => format!("errno {errno}"),
     };
     talk.note(format!("whether the drive carried the format out is not known: {doubt}"));
-    follow(talk, format, dword, &old, before)
+    follow(talk, format, start, dword, &old, before)
 }
 
 /// What a format would change besides the content: it names the format that the namespace has, or is not sent.
@@ -169,10 +169,12 @@ fn after_good(talk: &mut Talk<'_>, old: &[(u32, IdentifyNamespace)]) -> End {
     }
 }
 
-/// A format whose completion was not seen: only the drive's own events can show that it was carried out.
+/// A format whose completion was not seen: only the drive's own events can show that it was carried out. After an
+/// interruption they may be those of another program, which gave the same command.
 fn follow(
     talk: &mut Talk<'_>,
     format: &Format,
+    start: Start,
     dword: u32,
     old: &[(u32, IdentifyNamespace)],
     before: &Before,
@@ -182,6 +184,7 @@ fn follow(
         Ok(change) => {
             let witnessed = is_in_new_events(talk, format, dword, before);
             match (change, witnessed) {
+                (None, true) if start == Start::Follow => sanitize::nobodys(),
                 (None, true) => {
                     talk.note("the completion of the command itself was not seen; its events were");
                     return (Conclusion::Confirmed, vec![Proof::PersistentEvent]);

@@ -108,7 +108,7 @@ pub(super) fn run(talk: &mut Talk<'_>, sanitize: &Sanitize, start: Start, before
         return (no_snapshot(start), Vec::new());
     };
     let accepted = match start {
-        Start::Follow => Accepted::NotSeen,
+        Start::Follow => Accepted::NotKnown,
         Start::FollowAccepted => Accepted::Good,
         Start::Send => match send(talk, &entry) {
             Ok(accepted) => accepted,
@@ -137,7 +137,11 @@ fn no_snapshot(start: Start) -> Conclusion {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Accepted {
     Good,
+    /// It was sent just now, and its completion did not come.
     NotSeen,
+    /// It was announced before an interruption, and whether the drive got it is not known. Since then nobody held the
+    /// drive: the same operation may be that of another program, whose command dword 10 is the same.
+    NotKnown,
 }
 
 /// Whether the drive said, after our command, that it works on it.
@@ -367,7 +371,7 @@ impl Following<'_, '_> {
         if ours && status.state == SanitizeState::Failed {
             let conclusion = match self.accepted {
                 Accepted::Good => Conclusion::Failed { reason: failed(status) },
-                Accepted::NotSeen => Conclusion::Unknown { reason: unchanged() },
+                Accepted::NotSeen | Accepted::NotKnown => Conclusion::Unknown { reason: unchanged() },
             };
             return (conclusion, Vec::new());
         }
@@ -379,14 +383,17 @@ impl Following<'_, '_> {
         proof.sort_unstable();
         self.note_the_end(status);
         let changed = self.has_changed(status);
+        if self.accepted == Accepted::NotKnown {
+            let reason = if proof.is_empty() && !changed { unchanged() } else { nobodys() };
+            return (Conclusion::Unknown { reason }, Vec::new());
+        }
         let conclusion = match (proof.is_empty(), self.accepted) {
             (true, Accepted::NotSeen) if !changed => Conclusion::Unknown { reason: unchanged() },
             _ if succeeded && self.sanitize.purge == PurgeRequest::Asked && !status.purged => {
                 return (Conclusion::Failed { reason: only_cleared() }, Vec::new());
             }
             (false, _) => Conclusion::Confirmed,
-            (true, Accepted::Good) => Conclusion::Claimed,
-            (true, Accepted::NotSeen) => Conclusion::Claimed,
+            (true, Accepted::Good | Accepted::NotSeen | Accepted::NotKnown) => Conclusion::Claimed,
         };
         (conclusion, proof)
     }
@@ -399,7 +406,7 @@ impl Following<'_, '_> {
     }
 
     fn note_the_end(&mut self, status: &SanitizeStatus) {
-        if self.accepted == Accepted::NotSeen {
+        if self.accepted != Accepted::Good {
             self.talk.note("the completion of the command itself was not seen; its operation was");
         }
         if status.state == SanitizeState::SucceededDeallocated {
@@ -488,6 +495,16 @@ fn unchanged() -> Reason {
         ReasonCode::FirmwareUnknown,
         "the drive's status is the same as before the command: nothing shows that it ever took it",
         "run the job again",
+    )
+}
+
+/// What was done is what was asked for, and by whom nobody knows.
+pub(super) fn nobodys() -> Reason {
+    Reason::new(
+        ReasonCode::FirmwareUnknown,
+        "the drive carried out such a command, but the job was interrupted before it was known to have taken this one, and \
+         it does not say whose it was",
+        "sanitize the drive again with a new job",
     )
 }
 

@@ -125,7 +125,7 @@ fn a_sanitize_is_followed_over_a_loss_of_power() {
     sim.pass_time(Duration::from_secs(30));
     sim.power_cut();
     sim.power_on();
-    let report = run(&mut sim.port(), &command, Start::Follow, &before, &mut watch);
+    let report = run(&mut sim.port(), &command, Start::FollowAccepted, &before, &mut watch);
     assert_eq!(report.conclusion, Conclusion::Confirmed, "{report:?}");
     assert!(report.proof.contains(&Proof::InProgressSeen) && is_clean(&sim));
     let sanitizes = sim.oracle().asked().iter().filter(|asked| asked.command.first() == Some(&0x84)).count();

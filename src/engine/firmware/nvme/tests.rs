@@ -40,6 +40,7 @@ const GOOD: NvmeAnswer = NvmeAnswer::Completed { result: 0 };
 type Page = Result<Vec<u8>, NvmeAnswer>;
 
 /// A controller. Each list gives its answers in turn and repeats its last one.
+#[derive(Clone)]
 struct Drive {
     send: NvmeAnswer,
     status: Vec<Page>,
@@ -440,15 +441,24 @@ fn a_followed_command_is_never_sent_again() {
         (never(), vec![log(0xFFFF, 0x101, 4, 0)], None),
     ];
     for (old, polls, proof) in rows {
-        let (report, drive, _) = told(BLOCK, Start::Follow, old, GOOD, polls);
+        let (report, drive, _) = told(BLOCK, Start::FollowAccepted, old.clone(), GOOD, polls.clone());
         assert!(drive.sent.is_empty());
-        match proof {
-            Some(proof) => is_confirmed(&report, &proof),
+        match &proof {
+            Some(proof) => is_confirmed(&report, proof),
+            // The drive took it, and says that it was done; what it left has to show that.
+            None if old == done => assert_eq!(report.conclusion, Conclusion::Claimed, "{report:?}"),
             None => assert!(matches!(report.conclusion, Conclusion::Unknown { .. }), "{report:?}"),
         }
+        // Where it is not known to have taken it, the same command of somebody else looks the same.
+        let (report, drive, _) = told(BLOCK, Start::Follow, old, GOOD, polls);
+        assert!(drive.sent.is_empty() && report.proof.is_empty());
+        is_unknown(&report, ReasonCode::FirmwareUnknown, if proof.is_some() { "whose it was" } else { "" });
     }
-    let (report, _, _) = told(BLOCK, Start::Follow, never(), GOOD, vec![log(0xFFFF, 1, 2, 0)]);
+    let changed = vec![log(0xFFFF, 1, 2, 0)];
+    let (report, _, _) = told(BLOCK, Start::FollowAccepted, never(), GOOD, changed.clone());
     assert_eq!(report.conclusion, Conclusion::Claimed, "the log changed, but nothing more");
+    let (report, _, _) = told(BLOCK, Start::Follow, never(), GOOD, changed);
+    is_unknown(&report, ReasonCode::FirmwareUnknown, "whose it was");
 }
 
 #[test]

@@ -70,10 +70,14 @@ fn a_format_without_its_completion_is_unknown_unless_its_events_are_there() {
     let began = event(0x07, 3, &[1, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x02, 0, 0]);
     let ended = event(0x08, 4, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     for (events, confirmed) in [(vec![began.clone(), ended], true), (vec![began], false)] {
-        let mut drive = Drive::new(vec![never()]);
+        let mut drive = Drive { send: NvmeAnswer::NotCompleted { errno: 110 }, ..Drive::new(vec![never()]) };
         drive.logs = vec![event_log(&[]), event_log(&events)];
-        let (report, _) = formatted(Start::Follow, drive, same());
+        let (report, _) = formatted(Start::Send, drive.clone(), same());
         assert_eq!(report.conclusion == Conclusion::Confirmed, confirmed, "{report:?}");
+        // After an interruption they may be those of somebody else's format.
+        let (report, _) = formatted(Start::Follow, drive, same());
+        let why = if confirmed { "whose it was" } else { "nothing shows" };
+        is_unknown(&report, ReasonCode::FirmwareUnknown, why);
     }
 }
 
