@@ -1,5 +1,6 @@
 //! What is compared after a command, and that something is.
 use super::*;
+use crate::unit::{Lba, LbaRange, Zone, ZoneCondition, ZoneKind, ZoneMap};
 
 fn bare(request: &Request) -> Request {
     Request { canaries: CanaryChoice::None, ..request.clone() }
@@ -101,4 +102,18 @@ fn zones_matter_only_to_what_this_host_writes() {
     let rewritten = Request { afterwards: Afterwards::Overwrite, ..known(&purge()) };
     assert_eq!(refused(&rewritten, &disk), [ReasonCode::Zoned]);
     unavailable(&purge(), &zoned(ata_drive(DriveKind::Rotating, |facts| facts.sanitize = None)));
+    // Where the zones are known, what is written whole goes; canaries do not.
+    let capacity = disk.geometry().unwrap().capacity;
+    let zone = Zone {
+        range: LbaRange::new(Lba(0), capacity).unwrap(),
+        capacity,
+        kind: ZoneKind::SequentialRequired,
+        condition: ZoneCondition::Full,
+    };
+    let known = DriveFacts { zones: Some(ZoneMap::of(&[zone]).unwrap()), ..disk };
+    let clear = Request { method: Some(Method::Clear), ..Request::default() };
+    assert!(planned(&clear, &known).zones.is_some());
+    assert_eq!(refused(&purge(), &known), [ReasonCode::Zoned]);
+    // A drive that does all by itself has other zones afterwards, or none: the plan names them only for what is written.
+    assert!(planned(&bare(&purge()), &known).zones.is_none());
 }
