@@ -140,6 +140,17 @@ fn a_zone_in_which_a_write_fails_is_begun_anew_once_and_left_then() {
     }
 }
 
+/// A zone that is left before its end is held open no longer, or a few of them would leave no room for others.
+#[test]
+fn zones_that_are_left_do_not_keep_others_from_being_written() {
+    let faults = [3, 4, 6, 7, 8].map(|zone| ZonedFault::WriteFails(first(zone) + 20, 2));
+    assert!(faults.len() > OPEN_MAX);
+    let world = world(usual(), faults.to_vec(), &request());
+    let sat = world.begin().unwrap();
+    assert_eq!((sat.verdict.outcome(), lost(&sat)), (Outcome::Failed, (5 * 8, 5 * (CELLS - 24))));
+    told_truly(&world, &sat);
+}
+
 /// Whichever flush fails, what it was to make durable is written again.
 #[test]
 fn after_a_flush_that_failed_nothing_is_missing() {

@@ -29,6 +29,14 @@ pub trait Mover {
         Err(Fault::from_errno(libc::EOPNOTSUPP))
     }
 
+    /// Ends the writing of a zone before its end, with nothing in flight.
+    ///
+    /// # Errors
+    /// What the drive answered; a mover that manages no zones refuses.
+    fn finish(&mut self, _zone: LbaRange) -> Result<(), Fault> {
+        Err(Fault::from_errno(libc::EOPNOTSUPP))
+    }
+
     /// Waits until at least one transfer has come back.
     ///
     /// # Errors
@@ -232,6 +240,13 @@ impl Loop<'_, '_> {
                     }
                     Step::Ready(zone) => {
                         self.ready(zone);
+                        return Hold::Full;
+                    }
+                    Step::Finish(zone) => {
+                        // What cannot be finished shows when too many are open for another to be begun.
+                        if let Err(fault) = self.mover.finish(zone) {
+                            self.look_for_the_drive(fault);
+                        }
                         return Hold::Full;
                     }
                     Step::End => return Hold::End,

@@ -114,4 +114,8 @@ impl ZoneControl for SyncDisk {
     fn reset(&mut self, zone: LbaRange) -> Result<(), Fault> {
         zone::reset(self.file.as_fd(), &self.geometry, zone).map_err(|error| Fault::from_error(&error))
     }
+
+    fn finish(&mut self, zone: LbaRange) -> Result<(), Fault> {
+        zone::finish(self.file.as_fd(), &self.geometry, zone).map_err(|error| Fault::from_error(&error))
+    }
 }

@@ -20,6 +20,12 @@ pub trait ZoneControl {
     /// # Errors
     /// What the drive answered.
     fn reset(&mut self, zone: LbaRange) -> Result<(), Fault>;
+
+    /// Ends the writing of one zone before its end: what was written stays, and the drive holds it open no longer.
+    ///
+    /// # Errors
+    /// What the drive answered.
+    fn finish(&mut self, zone: LbaRange) -> Result<(), Fault>;
 }
 
 /// All zones of a block device.
@@ -62,8 +68,17 @@ pub(super) fn report(device: BorrowedFd<'_>, geometry: &Geometry, range: LbaRang
 }
 
 pub(super) fn reset(device: BorrowedFd<'_>, geometry: &Geometry, zone: LbaRange) -> io::Result<()> {
-    let first = geometry.byte_offset(zone.first()) / SECTOR_BYTES;
-    calls::reset(device, first, geometry.byte_length(zone.count()) / SECTOR_BYTES)
+    let (first, count) = sectors(geometry, zone);
+    calls::reset(device, first, count)
+}
+
+pub(super) fn finish(device: BorrowedFd<'_>, geometry: &Geometry, zone: LbaRange) -> io::Result<()> {
+    let (first, count) = sectors(geometry, zone);
+    calls::finish(device, first, count)
+}
+
+const fn sectors(geometry: &Geometry, zone: LbaRange) -> (u64, u64) {
+    (geometry.byte_offset(zone.first()) / SECTOR_BYTES, geometry.byte_length(zone.count()) / SECTOR_BYTES)
 }
 
 fn invalid(text: String) -> io::Error {

@@ -308,6 +308,21 @@ impl Inside {
         Ok(())
     }
 
+    /// What was not written of it still reads as zeros, and cannot be written any more.
+    fn finish(&mut self, zone: LbaRange) -> Result<(), Fault> {
+        self.take_command()?;
+        let refused = Fault::from_errno(libc::EIO);
+        let number = self.zone_at(zone.first().0).filter(|number| self.is_sequential(*number));
+        let found = &mut self.zones[number.ok_or(refused)?];
+        match found.condition {
+            ZoneCondition::ReadOnly | ZoneCondition::Offline | ZoneCondition::NoPointer => Err(refused),
+            ZoneCondition::Empty | ZoneCondition::Open | ZoneCondition::Closed | ZoneCondition::Full => {
+                found.condition = ZoneCondition::Full;
+                Ok(())
+            }
+        }
+    }
+
     fn reset(&mut self, zone: LbaRange) -> Result<(), Fault> {
         self.take_command()?;
         let refused = Fault::from_errno(libc::EIO);
@@ -435,6 +450,11 @@ impl ZoneControl for ZonedPort {
     fn reset(&mut self, zone: LbaRange) -> Result<(), Fault> {
         self.must_be_idle("a reset with something in flight");
         self.drive.inside().reset(zone)
+    }
+
+    fn finish(&mut self, zone: LbaRange) -> Result<(), Fault> {
+        self.must_be_idle("a finish with something in flight");
+        self.drive.inside().finish(zone)
     }
 }
 

@@ -9,6 +9,7 @@ const BLKREPORTZONE: libc::Ioctl = 0xC010_1282;
 const BLKRESETZONE: libc::Ioctl = 0x4010_1283;
 const BLKGETZONESZ: libc::Ioctl = 0x8004_1284;
 const BLKGETNRZONES: libc::Ioctl = 0x8004_1285;
+const BLKFINISHZONE: libc::Ioctl = 0x4010_1288;
 
 /// Length of a sector in bytes.
 pub const SECTOR_BYTES: u64 = 512;
@@ -119,6 +120,18 @@ pub fn reset(device: BorrowedFd<'_>, sector: u64, sectors: u64) -> io::Result<()
     check(result)
 }
 
+/// Takes the write pointers of the zones of these sectors to their ends, as if they were full (BLKFINISHZONE, Linux 5.5): the
+/// drive holds them open no longer.
+///
+/// # Errors
+/// As for [`reset`].
+pub fn finish(device: BorrowedFd<'_>, sector: u64, sectors: u64) -> io::Result<()> {
+    let range = Range { sector, sectors };
+    // SAFETY: BLKFINISHZONE reads one blk_zone_range from the pointer, which is valid for the call.
+    let result = unsafe { libc::ioctl(device.as_raw_fd(), BLKFINISHZONE, &raw const range) };
+    check(result)
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd;
@@ -139,9 +152,10 @@ mod tests {
             std::mem::offset_of!(RawZone, capacity),
         ];
         assert_eq!(offsets, [16, 24, 25, 32]);
-        // _IOWR(0x12, 130, 16 bytes), _IOW(0x12, 131, 16 bytes), _IOR(0x12, 132 and 133, 4 bytes), by nix' own macros.
+        // _IOWR(0x12, 130, 16 bytes), _IOW(0x12, 131 and 136, 16 bytes), _IOR(0x12, 132 and 133, 4 bytes), by nix' own macros.
         assert_eq!(nix::request_code_readwrite!(0x12, 130, 16), BLKREPORTZONE);
         assert_eq!(nix::request_code_write!(0x12, 131, 16), BLKRESETZONE);
+        assert_eq!(nix::request_code_write!(0x12, 136, 16), BLKFINISHZONE);
         assert_eq!(nix::request_code_read!(0x12, 132, 4), BLKGETZONESZ);
         assert_eq!(nix::request_code_read!(0x12, 133, 4), BLKGETNRZONES);
     }
@@ -155,5 +169,6 @@ mod tests {
         assert_eq!(zone_count(file).map_err(errno), Err(Some(libc::ENOTTY)));
         assert_eq!(report(file, 0).map_err(errno), Err(Some(libc::ENOTTY)));
         assert_eq!(reset(file, 0, 8).map_err(errno), Err(Some(libc::ENOTTY)));
+        assert_eq!(finish(file, 0, 8).map_err(errno), Err(Some(libc::ENOTTY)));
     }
 }

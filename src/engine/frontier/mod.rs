@@ -67,6 +67,8 @@ pub enum Step {
     Rest(Duration),
     /// Make this zone ready to be written from its beginning; nothing is in flight. Only the scheduler of zones says so.
     Ready(LbaRange),
+    /// Let the drive hold this zone open no longer; nothing is in flight. Only the scheduler of zones says so.
+    Finish(LbaRange),
     /// The end is reached, and nothing is in flight.
     End,
 }

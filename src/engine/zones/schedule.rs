@@ -5,7 +5,7 @@
 //! zone by zone:  ready (reset) ─▶ write ─▶ write ─▶ … ─▶ whole
 //!                  ▲               │ failed for the first time
 //!                  └───────────────┘
-//!                  │ read-only or offline, or failed for the second time ─▶ the rest is left, next zone
+//!                  │ read-only or offline, or failed for the second time ─▶ the rest is left (finish), next zone
 //! ```
 //!
 //! One transfer is in flight at any time: a zone takes them in one order only, and no layer below has to keep it. There is
@@ -72,6 +72,8 @@ pub(super) struct ZoneSchedule {
     waiting: VecDeque<Work>,
     current: Option<Current>,
     in_flight: Option<LbaRange>,
+    /// A zone that was left before its end, and that the drive still holds open.
+    unfinished: Option<LbaRange>,
     /// Zones that were settled since the last good flush.
     unflushed: Vec<Work>,
     /// Whole zones that are known to be durable, and what was so before.
@@ -100,6 +102,7 @@ impl ZoneSchedule {
             waiting: zones,
             current: None,
             in_flight: None,
+            unfinished: None,
             unflushed: Vec::new(),
             settled: durable.count(),
             durable,
@@ -168,6 +171,7 @@ impl ZoneSchedule {
         }
         if self.current.is_some_and(|current| current.failed >= ATTEMPTS) {
             range.into_iter().for_each(|range| self.failed.insert(range));
+            self.unfinished = self.current.map(|current| current.work.zone);
             self.leave();
         }
     }
@@ -196,6 +200,9 @@ impl Scheduler for ZoneSchedule {
         }
         if self.end.is_some() {
             return Step::End;
+        }
+        if let Some(zone) = self.unfinished.take() {
+            return Step::Finish(zone);
         }
         if std::mem::take(&mut self.rest_due) {
             let used = self.rules.back_offs.saturating_sub(self.patience).saturating_sub(1);
@@ -363,6 +370,7 @@ mod tests {
             answer(&mut schedule, range(5, 3), Err(MEDIUM));
         }
         assert!(!schedule.has_fresh());
+        assert_eq!(schedule.advance(Duration::ZERO), Step::Finish(range(0, 10)), "it is held open no longer");
         ready(&mut schedule, range(10, 10));
         answer(&mut schedule, range(10, 5), Ok(()));
         assert!(schedule.flushed().is_empty(), "one part was left, the other is being written");
