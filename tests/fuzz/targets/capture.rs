@@ -5,8 +5,8 @@
 use std::sync::{LazyLock, OnceLock};
 
 use expunge::device::capture::{Capture, Questions, Received, recording, redacted, replay};
-use expunge::device::survey::survey;
 use expunge::device::source;
+use expunge::device::survey::survey;
 use expunge::device::{DriveFacts, Identity, QueueLimits, Reach, Zoned};
 use expunge::io::{Channel, Route};
 use expunge::plan::{Policy, Request, ranked};
@@ -54,9 +54,8 @@ fn captures() -> &'static [Capture; 3] {
         let shape = || Shape::small(512, 64);
         let nvme = NvmeSim::new(NvmeSpec::new(shape()));
         let nvme = Route { channel: Channel::Nvme(Box::new(nvme.port())), nsid: Some(1) };
-        let scsi = [ScsiSpec::scsi(shape()), ScsiSpec::ata(shape(), AtaTraits::solid())].map(|spec| {
-            Route { channel: Channel::Scsi(Box::new(ScsiSim::new(spec).port())), nsid: None }
-        });
+        let scsi = [ScsiSpec::scsi(shape()), ScsiSpec::ata(shape(), AtaTraits::solid())]
+            .map(|spec| Route { channel: Channel::Scsi(Box::new(ScsiSim::new(spec).port())), nsid: None });
         let [scsi, ata] = scsi;
         [nvme, scsi, ata].map(|route| {
             let nsid = route.nsid;
@@ -91,9 +90,7 @@ fn changed(capture: &Capture, changes: &[u8]) -> Capture {
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let text = match captures().get(usize::from(*kind) % 4) {
-        Some(capture) => {
-            serde_json::to_string(&changed(capture, rest)).expect("a capture can be written")
-        }
+        Some(capture) => serde_json::to_string(&changed(capture, rest)).expect("a capture can be written"),
         None => String::from_utf8_lossy(rest).into_owned(),
     };
     let Ok(capture) = Capture::parse(&text) else { return };

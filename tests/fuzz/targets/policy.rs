@@ -11,9 +11,8 @@ use expunge::unit::digest::canonical_json;
 use libfuzzer_sys::fuzz_target;
 
 fn good() -> &'static [u8] {
-    static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        canonical_json(&Policy { name: "a site's own".to_owned(), ..Policy::builtin() })
-    });
+    static GOOD: LazyLock<Vec<u8>> =
+        LazyLock::new(|| canonical_json(&Policy { name: "a site's own".to_owned(), ..Policy::builtin() }));
     &GOOD
 }
 
