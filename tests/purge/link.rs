@@ -230,6 +230,12 @@ fn empty_tally() -> VerificationTally {
     }
 }
 
+/// What the other process reads of it.
+fn over_the_wire<T: serde::Serialize + serde::de::DeserializeOwned>(message: &T) -> T {
+    let line = serde_json::to_vec(message).expect("JSON");
+    serde_json::from_slice(&line).expect("what was said")
+}
+
 const fn is_keyed(pattern: &Pattern) -> bool {
     matches!(pattern, Pattern::Keyed { .. })
 }
@@ -247,7 +253,7 @@ impl Link for SimLink {
             self.speaker.events.borrow_mut().push_back(event);
             return Ok(());
         }
-        let order = self.broken_order(order.clone());
+        let order = self.broken_order(over_the_wire(order));
         self.carry_out(order.clone());
         self.broken_events(&order);
         Ok(())
@@ -255,7 +261,10 @@ impl Link for SimLink {
 
     fn next(&mut self, _wait: Duration) -> Report {
         let event = self.speaker.events.borrow_mut().pop_front();
-        event.map_or_else(|| Report::End("the worker has left".into()), Report::Event)
+        event.map_or_else(
+            || Report::End("the worker has left".into()),
+            |event| Report::Event(over_the_wire(&event)),
+        )
     }
 
     fn whereabouts(&self) -> String {

@@ -82,7 +82,9 @@ impl Shape {
     fn speaking(speaks: Speaks, quirks: Vec<Quirk>, dice: &mut Dice) -> Self {
         let mut dice = Dice::new(dice.bits());
         let mut cells = cells(&mut dice, quirks);
-        let growth = Dice::new(cells.seed).chance(1, 6);
+        // Dice of their own, so that the drives stay those that the seeds always drew.
+        let mut more = Dice::new(cells.seed);
+        let growth = more.chance(1, 6);
         if growth {
             cells.dying = vec![0, cells.blocks - 1];
         }
@@ -96,7 +98,10 @@ impl Shape {
         if !model.shape().block_bytes.is_power_of_two() {
             request.known_content.insert(ContentType::Unreadable);
         }
-        if growth && dice.chance(1, 2) {
+        if request.canaries == CanaryChoice::Planted && more.chance(1, 3) {
+            request.canaries = CanaryChoice::Fingerprints;
+        }
+        if growth && more.chance(1, 2) {
             request.rules.extend("defect-growth=fail".parse());
         }
         let between = match dice.below(16) {
@@ -283,11 +288,7 @@ fn request(dice: &mut Dice, speaks: Speaks, has_tper: bool) -> Request {
     request.fallback = if dice.chance(1, 4) { Fallback::Clear } else { Fallback::None };
     request.profile =
         [None, None, Some(Profile::Reuse), Some(Profile::Rma), Some(Profile::Retire)][dice.index(5)];
-    request.canaries = match dice.below(6) {
-        0 => CanaryChoice::None,
-        1 | 2 => CanaryChoice::Fingerprints,
-        _ => CanaryChoice::Planted,
-    };
+    request.canaries = if dice.chance(1, 6) { CanaryChoice::None } else { CanaryChoice::Planted };
     request.afterwards = if dice.chance(1, 8) { Afterwards::Overwrite } else { Afterwards::Nothing };
     request.scope = if dice.chance(2, 3) { Scope::Drive } else { Scope::Unit };
     request.hidden = HiddenChoice::Leave;
