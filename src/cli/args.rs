@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::asked::RequestArgs;
+use super::waiting::WaitArgs;
 use crate::device::ContentType;
 use crate::io::Adapter;
 use crate::plan::request::Ratio;
@@ -100,6 +101,9 @@ pub struct PlanArgs {
     /// What to do.
     #[command(flatten)]
     pub request: RequestArgs,
+    /// What to do with a drive that is busy with itself.
+    #[command(flatten)]
+    pub waiting: WaitArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -131,6 +135,9 @@ pub struct SanitizeArgs {
     /// Go on with the other drives when one is refused
     #[arg(long)]
     pub each: bool,
+    /// What to do with a drive that is busy with itself.
+    #[command(flatten)]
+    pub waiting: WaitArgs,
     /// A file with the PSID that is printed on the drive, for a revert; - is standard input (one drive only)
     #[arg(long, value_name = "FILE")]
     pub psid_file: Option<PathBuf>,

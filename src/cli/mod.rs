@@ -29,6 +29,7 @@ pub mod signals;
 pub mod table;
 pub mod unfreeze;
 pub mod verify;
+mod waiting;
 pub mod work;
 
 use std::io::{self, Write as _};

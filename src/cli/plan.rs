@@ -44,7 +44,7 @@ pub fn run(args: &PlanArgs, out: &mut dyn Write) -> Exit {
         .iter()
         .map(|device| Order { device: device.clone(), request: request.clone(), given: Given::default() })
         .collect();
-    let prepared = prepare(&host, &orders);
+    let prepared = prepare(&host, &orders, args.waiting.wait());
     let exit = prepared.iter().map(exit_of).fold(Exit::Success, Exit::gravest);
     let written = if args.json {
         let plans: Vec<Value> = prepared.iter().map(|one| as_json(one, &request, &host.policy)).collect();

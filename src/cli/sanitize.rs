@@ -41,7 +41,7 @@ pub fn run(args: &SanitizeArgs) -> Exit {
         Err(exit) => return exit,
     };
     let self_test = selftest::everything();
-    let mut prepared = prepare(&host, &orders);
+    let mut prepared = prepare(&host, &orders, args.waiting.wait());
     prepared = refuse_failed_self_test(prepared, &orders, &self_test);
     prepared = check_rows(prepared, &orders, &rows);
     let approval = Approval::of(args);

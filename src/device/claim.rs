@@ -24,7 +24,7 @@ use crate::io::{Fault, FaultKind, channel, zone};
 use crate::sys::open::{self, Access, Direct};
 use crate::sys::{ioctl, stat};
 use crate::unit::term::DriveKind;
-use crate::unit::{Reason, ReasonCode, ZoneMap};
+use crate::unit::{Geometry, Reason, ReasonCode, ZoneMap};
 
 /// How long a passing opener, such as udev that looks at a new drive, is waited for in all.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -153,8 +153,15 @@ fn attempt(
     if seen.facts.read_only {
         reasons.push(read_only(order));
     }
-    if reasons.is_empty() && seen.held_back == Some(HeldBack::ByKernel) {
-        seen = looked_at_again(root, order, &opened, seen)?;
+    let size = match seen.held_back {
+        Some(HeldBack::ByKernel) => seen.facts.geometry().map(Geometry::bytes),
+        Some(HeldBack::ByDrive) => None,
+        None => format::not_asked_since(&seen.facts),
+    };
+    if reasons.is_empty()
+        && let Some(bytes) = size
+    {
+        seen = looked_at_again(root, order, &opened, seen, bytes)?;
         reasons.append(&mut seen.blockers);
     }
     if reasons.is_empty() {
@@ -170,10 +177,10 @@ fn looked_at_again(
     order: &Order,
     opened: &Opened,
     before: Seen,
+    bytes: u64,
 ) -> Result<Seen, Box<Refusal>> {
-    let Some(geometry) = before.facts.geometry() else { return Ok(before) };
     // Whatever comes of it: the size that the kernel tells in the end is what counts.
-    drop(rescan::follow(root, opened.file.as_fd(), geometry.bytes()));
+    drop(rescan::follow(root, opened.file.as_fd(), bytes));
     examine(root, order, opened).map_err(|reasons| Box::new(Refusal { reasons, seen: Some(before) }))
 }
 
@@ -357,6 +364,11 @@ fn examine(root: &SysRoot, order: &Order, opened: &Opened) -> Result<Seen, Vec<R
     if held_back.is_some() {
         notes.push(format!(
             "the kernel has no size of {}: it has what it had when the job began",
+            order.title()
+        ));
+    } else if let Some(bytes) = format::not_asked_since(&facts) {
+        notes.push(format!(
+            "the kernel has no size of {}, which tells {bytes} bytes: a plan or a job has the kernel ask again",
             order.title()
         ));
     }

@@ -75,6 +75,15 @@ pub fn held_back(facts: &mut DriveFacts, before: Option<&Reach>) -> Option<HeldB
     Some(by)
 }
 
+/// Bytes of a unit that tells how large it is while the kernel has no size of it: the kernel asked when the unit did not
+/// tell, as while it sanitizes itself, and does not ask again by itself. Such a unit is not dead.
+pub fn not_asked_since(facts: &DriveFacts) -> Option<u64> {
+    let Interface::Scsi(told) = &facts.capability.as_deref()?.interface else { return None };
+    let without = matches!(&facts.reach, Reach::Dead(reason) if reason.code == ReasonCode::NoCapacity);
+    let bytes = told.blocks.checked_mul(u64::from(told.block_bytes))?;
+    (without && told.has_common_blocks() && bytes > 0).then_some(bytes)
+}
+
 fn is_told(told: &ScsiFacts, geometry: &Geometry) -> bool {
     (told.blocks, told.block_bytes) == (geometry.capacity.0, geometry.block_size.bytes())
 }

@@ -9,6 +9,7 @@
 //! All drives of a request are prepared before the first of them is written.
 
 pub mod arm;
+pub mod awaiting;
 pub mod carry_out;
 pub mod clock;
 mod commanding;

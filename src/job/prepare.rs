@@ -2,6 +2,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::awaiting::Wait;
 use super::dirs::Directories;
 use super::execute::new_job_name;
 use super::units::not_held;
@@ -132,11 +133,11 @@ impl Prepared {
 }
 
 /// Prepares every drive of a request, side by side: a sick one holds up none. Two names of one drive refuse
-/// both.
-pub fn prepare(host: &Host, orders: &[Order]) -> Vec<Prepared> {
+/// both. Where one is at work on itself, it is waited for, and the others with it.
+pub fn prepare(host: &Host, orders: &[Order], wait: Wait<'_>) -> Vec<Prepared> {
+    let in_time = |order| wait.until_free(|| prepare_one(host, order), std::thread::sleep);
     let mut prepared: Vec<Prepared> = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            orders.iter().map(|order| scope.spawn(move || prepare_one(host, order))).collect();
+        let threads: Vec<_> = orders.iter().map(|order| scope.spawn(move || in_time(order))).collect();
         threads
             .into_iter()
             .zip(orders)

@@ -1,6 +1,7 @@
 //! What a person does before a job: looks at drives, gives a capture away, finds a drive at work for somebody else, or
 //! frozen.
 use std::fs::File;
+use std::time::Duration;
 
 use expunge::sim::controller::{AtaTraits, NvmeSpec, Quirk, ScsiSpec};
 use serde_json::Value;
@@ -9,6 +10,8 @@ use crate::bench::{Bench, purge};
 use crate::drives::{Drive, shape, taking};
 use crate::host::machine::{Disk, Emulated};
 use crate::support::Ask as _;
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Every byte of a capture: the text, and what its rows stand for.
 fn all_bytes(text: &str) -> Vec<u8> {
@@ -119,5 +122,20 @@ fn captures_tell_the_same_and_foreign_or_frozen_drives_are_told_with_the_remedy(
             "the other program's, which is at work: {}",
             drive.serial
         );
+    }
+
+    // Asked to wait, plans and jobs begin when that is over, and claim nothing of it.
+    let both = [&nvme, &sas];
+    bench.begin(&both.map(|drive| purge(drive, "--technique sanitize-overwrite --await-running 60")));
+    bench.machine().until("[ $(grep -l '^waiting since 0 min: ' /tmp/fates/*.plan | wc -l) = 2 ]");
+    both.iter().for_each(|drive| drive.pass_time(HOUR));
+    bench.await_progress("[01].out", 0, 2);
+    both.iter().for_each(|drive| drive.pass_time(HOUR));
+    for (drive, fate) in both.iter().zip(bench.await_fates(2)) {
+        fate.expect(0, "done", &[]);
+        drive.expect_no_residue();
+        assert!(drive.works().len() >= 2, "the other's, and ours: {:?}", drive.works());
+        let (code, text) = bench.check(fate.record());
+        assert_eq!(code, 0, "{text}");
     }
 }

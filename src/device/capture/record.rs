@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Answer, Asked, Received};
 use crate::io::channel::NVME_ENTRY_BYTES;
 use crate::io::{Channel, Data, NvmeAnswer, NvmePort, Route, ScsiAnswer, ScsiPort};
+use crate::sys::opal::OpalStatus;
 use crate::unit::digest::to_hex;
 
 /// Holds what was written down.
@@ -61,6 +62,11 @@ impl NvmePort for Recording<Box<dyn NvmePort>> {
             }
         }
     }
+
+    // It is the kernel's word and nothing that was asked of the drive: a capture does not hold it.
+    fn kernel_opal(&self) -> Option<OpalStatus> {
+        self.port.kernel_opal()
+    }
 }
 
 impl ScsiPort for Recording<Box<dyn ScsiPort>> {
@@ -82,5 +88,9 @@ impl ScsiPort for Recording<Box<dyn ScsiPort>> {
                 answer
             }
         }
+    }
+
+    fn kernel_opal(&self) -> Option<OpalStatus> {
+        self.port.kernel_opal()
     }
 }

@@ -215,3 +215,24 @@ fn what_is_no_capture_is_refused() {
     let torn = changed(|capture| capture.asked[0].command.push('0'));
     assert_eq!(torn, Err(NotACapture::Bytes { index: 0 }));
 }
+
+/// Answers nothing; the kernel has its own reading.
+struct Opal;
+
+impl NvmePort for Opal {
+    fn admin(&mut self, _: &[u8; 64], _: Data<'_>, _: Duration) -> NvmeAnswer {
+        NvmeAnswer::Status { field: 0x4002 }
+    }
+
+    fn kernel_opal(&self) -> Option<crate::sys::opal::OpalStatus> {
+        Some(crate::sys::opal::OpalStatus::from_flags(0x0F))
+    }
+}
+
+/// Every survey of a drive is recorded.
+#[test]
+fn a_recorder_does_not_hide_what_the_kernel_reads() {
+    let route = Route { channel: Channel::Nvme(Box::new(Opal)), nsid: Some(1) };
+    let (route, _recorder) = recording(route);
+    assert!(route.channel.kernel_opal().is_some());
+}
