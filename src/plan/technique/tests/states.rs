@@ -1,5 +1,8 @@
 //! What a drive is in, what it does not tell, and what else is on it.
 use super::*;
+use crate::device::Reach;
+use crate::device::format::not_asked_since;
+use crate::unit::Reason;
 
 fn clear() -> Request {
     Request { method: Some(Method::Clear), ..Request::default() }
@@ -176,4 +179,27 @@ fn the_drives_own_word_on_its_medium_is_heard_before_it_is_planned_for() {
     assert_eq!(planned(&purge(), &told).technique, Technique::BlockErase);
     assert_eq!(heeded(DriveKind::Rotating, Some(7_200)).kind, DriveKind::Rotating);
     assert_eq!(heeded(DriveKind::Rotating, None).kind, DriveKind::Rotating);
+}
+
+/// A unit of this size that the kernel calls dead for this reason.
+fn called_dead(blocks: u64, block_bytes: u32, code: ReasonCode) -> DriveFacts {
+    let told = ScsiFacts { blocks, block_bytes, ..scsi() };
+    let mut facts = on(DriveKind::Rotating, Interface::Scsi(Box::new(told)));
+    facts.reach = Reach::Dead(Reason::new(code, "no size", "none"));
+    facts
+}
+
+/// Only the kernel's lack of a size is made good, and only by what the unit tells now.
+#[test]
+fn a_unit_that_tells_its_size_is_not_dead_because_the_kernel_has_none() {
+    use ReasonCode::{NoCapacity, UnsupportedFormat};
+    let asked = |blocks, bytes, code| not_asked_since(&called_dead(blocks, bytes, code));
+    assert_eq!(asked(1_000, 512, NoCapacity), Some(512_000));
+    assert_eq!(asked(1_000, 4096, NoCapacity), Some(4_096_000));
+    assert_eq!(asked(0, 512, NoCapacity), None, "it tells none");
+    assert_eq!(asked(1_000, 520, NoCapacity), None, "the kernel would give it none");
+    assert_eq!(asked(1_000, 512, UnsupportedFormat), None);
+    assert_eq!(asked(u64::MAX, 512, NoCapacity), None);
+    let alive = on(DriveKind::Rotating, Interface::Scsi(Box::new(scsi())));
+    assert_eq!(not_asked_since(&alive), None);
 }
