@@ -78,7 +78,7 @@ pub struct ZoneRun {
     pub zones: u64,
     /// Addresses of each of them, at least 1.
     pub length: BlockCount,
-    /// Blocks of each of them that have cells, at most `length`.
+    /// Blocks of each of them that have cells, at least 1; all of `length` unless they must be written in sequence.
     pub capacity: BlockCount,
     /// How they take writes.
     pub kind: ZoneKind,
@@ -95,11 +95,25 @@ pub struct ZoneMap {
 
 /// What is wrong with a list of zones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotAZoneMap;
+pub enum NotAZoneMap {
+    /// They do not follow one another from block 0, have no addresses, more cells than addresses, or are too many.
+    Layout,
+    /// A zone has not one block with cells. The kernel takes such a drive for broken (`blk_revalidate_zone_cb`).
+    NoCells,
+    /// A zone that takes writes anywhere lacks cells. Only of one with a write pointer can be seen where it ends, and the
+    /// kernel takes others for broken (`blk_revalidate_conv_zone`).
+    Holes,
+}
 
 impl std::fmt::Display for NotAZoneMap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("zones follow one another from block 0, are not empty, and have at most as many cells as addresses")
+        f.write_str(match self {
+            Self::Layout => {
+                "zones follow one another from block 0, are not empty, and have at most as many cells as addresses"
+            }
+            Self::NoCells => "a zone without one block that has cells cannot be",
+            Self::Holes => "a zone that takes writes anywhere has cells behind all of its addresses",
+        })
     }
 }
 
@@ -114,14 +128,20 @@ impl TryFrom<Vec<ZoneRun>> for ZoneMap {
             let sound =
                 run.first.0 == next && run.zones > 0 && !run.length.is_zero() && run.capacity <= run.length;
             if !sound {
-                return Err(NotAZoneMap);
+                return Err(NotAZoneMap::Layout);
             }
-            let blocks = run.zones.checked_mul(run.length.0).ok_or(NotAZoneMap)?;
-            next = next.checked_add(blocks).ok_or(NotAZoneMap)?;
-            zones = zones.checked_add(run.zones).ok_or(NotAZoneMap)?;
+            if run.capacity.is_zero() {
+                return Err(NotAZoneMap::NoCells);
+            }
+            if run.capacity < run.length && run.kind != ZoneKind::SequentialRequired {
+                return Err(NotAZoneMap::Holes);
+            }
+            let blocks = run.zones.checked_mul(run.length.0).ok_or(NotAZoneMap::Layout)?;
+            next = next.checked_add(blocks).ok_or(NotAZoneMap::Layout)?;
+            zones = zones.checked_add(run.zones).ok_or(NotAZoneMap::Layout)?;
         }
         if zones == 0 || zones > ZONES_MAX {
-            return Err(NotAZoneMap);
+            return Err(NotAZoneMap::Layout);
         }
         Ok(Self { runs })
     }
@@ -153,7 +173,7 @@ impl Zone {
 pub struct MappedZone {
     /// Its addresses.
     pub range: LbaRange,
-    /// Those with cells; `None` where there are none.
+    /// Those with cells; a map has no zone without (`None`).
     pub cells: Option<LbaRange>,
     /// How it takes writes.
     pub kind: ZoneKind,
@@ -165,7 +185,8 @@ impl ZoneMap {
     /// The map of zones as they were reported, in ascending order.
     ///
     /// # Errors
-    /// When they leave a gap, overlap, or do not begin at block 0.
+    /// When they leave a gap, overlap, or do not begin at block 0; when one has no cells, or lacks some although it takes
+    /// writes anywhere.
     pub fn of(zones: &[Zone]) -> Result<Self, NotAZoneMap> {
         let mut runs: Vec<ZoneRun> = Vec::new();
         for zone in zones {
@@ -317,12 +338,36 @@ mod tests {
             ZoneMap::try_from(runs)
         };
         assert!(broken(|_| {}).is_ok());
-        assert_eq!(broken(Vec::clear), Err(NotAZoneMap));
-        assert_eq!(broken(|runs| runs.retain(|run| run.first.0 != 200)), Err(NotAZoneMap), "a gap");
-        assert_eq!(broken(|runs| runs[0].first = Lba(1)), Err(NotAZoneMap));
-        assert_eq!(broken(|runs| runs[1].capacity = BlockCount(101)), Err(NotAZoneMap));
-        assert_eq!(broken(|runs| runs[4].zones = 0), Err(NotAZoneMap));
-        assert_eq!(broken(|runs| runs[4].zones = u64::MAX), Err(NotAZoneMap), "past 2^64");
-        assert_eq!(broken(|runs| runs[4].zones = ZONES_MAX), Err(NotAZoneMap), "more than any drive has");
+        assert_eq!(broken(Vec::clear), Err(NotAZoneMap::Layout));
+        assert_eq!(broken(|runs| runs.retain(|run| run.first.0 != 200)), Err(NotAZoneMap::Layout), "a gap");
+        assert_eq!(broken(|runs| runs[0].first = Lba(1)), Err(NotAZoneMap::Layout));
+        assert_eq!(broken(|runs| runs[1].capacity = BlockCount(101)), Err(NotAZoneMap::Layout));
+        assert_eq!(broken(|runs| runs[4].zones = 0), Err(NotAZoneMap::Layout));
+        assert_eq!(broken(|runs| runs[4].zones = u64::MAX), Err(NotAZoneMap::Layout), "past 2^64");
+        assert_eq!(
+            broken(|runs| runs[4].zones = ZONES_MAX),
+            Err(NotAZoneMap::Layout),
+            "more than any drive has"
+        );
+    }
+
+    /// A hole hides old data unless a write pointer shows where the cells end (`blk_revalidate_zone_cb` of the kernel refuses
+    /// the same lists).
+    #[test]
+    fn only_zones_with_a_write_pointer_may_lack_cells_and_none_lacks_all() {
+        let of = |kind, capacity| {
+            let sequential = zone(100, 100, 100, ZoneKind::SequentialRequired, ZoneCondition::Empty);
+            ZoneMap::of(&[zone(0, 100, capacity, kind, ZoneCondition::NoPointer), sequential])
+        };
+        assert!(of(ZoneKind::SequentialRequired, 1).is_ok());
+        for kind in [ZoneKind::Conventional, ZoneKind::SequentialPreferred] {
+            assert!(of(kind, 100).is_ok());
+            assert_eq!(of(kind, 99), Err(NotAZoneMap::Holes), "{kind:?}");
+        }
+        assert_eq!(of(ZoneKind::SequentialRequired, 0), Err(NotAZoneMap::NoCells));
+        assert_eq!(of(ZoneKind::Conventional, 0), Err(NotAZoneMap::NoCells));
+        let told =
+            serde_json::to_string(map().runs()).unwrap().replacen("\"capacity\":100", "\"capacity\":1", 1);
+        assert!(serde_json::from_str::<ZoneMap>(&told).is_err(), "nor may a list that is read");
     }
 }

@@ -1,7 +1,9 @@
 //! Records of drives whose zones must be written in sequence, and what a liar could make of them.
 use expunge::certificate::RecordInput;
 use expunge::certificate::check::CheckStatus;
-use expunge::certificate::check::FindingCode::{Claim, Limits, PassSum, Plan as PlanFinding, SampleSize};
+use expunge::certificate::check::FindingCode::{
+    Claim, Limits, PassSum, PayloadMalformed, Plan as PlanFinding, SampleSize,
+};
 use expunge::plan::{Limit, LimitCode, PassPattern};
 use expunge::unit::term::{DriveKind, Outcome};
 use expunge::unit::{BlockCount, Digest, Lba, LbaRange, RangeSet, Zone, ZoneCondition, ZoneKind, ZoneMap};
@@ -101,6 +103,20 @@ fn addresses_without_cells_are_those_of_the_zones_and_are_told() {
     finds(&good, PassSum, |value| {
         at(value, "/predicate/plan").as_object_mut().unwrap().remove("zones");
     });
+}
+
+/// A zone without a write pointer shows nowhere that it lacks cells: whoever signs could hide old data in it. The same in a
+/// zone without one cell.
+#[test]
+fn zones_that_hide_what_nobody_can_see_are_no_zones() {
+    let good = statement(zoned_job());
+    for (pointer, lie) in [
+        ("/predicate/plan/zones/0/kind", json!("conventional")),
+        ("/predicate/plan/zones/0/kind", json!("sequential-preferred")),
+        ("/predicate/plan/zones/0/capacity", json!(0)),
+    ] {
+        finds(&good, PayloadMalformed, |value| *at(value, pointer) = lie);
+    }
 }
 
 #[test]
