@@ -59,7 +59,7 @@ pub(super) fn counts(record: &Record, out: &mut Vec<Finding>) {
 
 /// Addresses behind which there are no cells, by the zones of the plan.
 fn without_cells(record: &Record) -> u64 {
-    record.plan.as_ref().map_or(0, |plan| plan.absent().count().0)
+    record.plan.as_ref().map_or(0, |plan| plan.absent_count().0)
 }
 
 /// Counts of an inspection.
