@@ -12,8 +12,8 @@ use expunge::plan::{Decision, LimitCode, PassChoice, PassPattern, Policy, Reques
 use expunge::sim::Dice;
 use expunge::sim::zoned::{ZonedDrive, ZonedFault, zones};
 use expunge::unit::term::Outcome;
-use expunge::unit::{BlockCount, RangeSet, ReasonCode, Zone, ZoneCondition, ZoneKind};
-use expunge::verify::{Ending, judge};
+use expunge::unit::{BlockCount, RangeSet, ReasonCode, Zone, ZoneCondition, ZoneKind, ZoneMap};
+use expunge::verify::{Ending, VerificationTally, judge};
 use world::{World, facts, geometry, request};
 
 use ZoneCondition::{Closed, Empty, Full, NoPointer, Offline, Open, ReadOnly};
@@ -137,6 +137,30 @@ fn a_zone_in_which_a_write_fails_is_begun_anew_once_and_left_then() {
         told_truly(&world, &sat);
         let read = &sat.run.verification.as_ref().unwrap().tally;
         assert_eq!(read.matched, sat.run.passes[0].tally.written, "{fault:?}: what was written is read back");
+    }
+}
+
+/// Only its write pointer shows where a zone ends: one that is not full after its last cell has more than was said, and
+/// nothing in it counts as gone. That holds whether the drive says so always or has said so once.
+#[test]
+fn a_drive_that_hides_cells_of_its_zones_is_not_cleared() {
+    let real =
+        zones(&[(2, LENGTH, LENGTH, Conventional, NoPointer), (6, LENGTH, LENGTH, SequentialRequired, Full)]);
+    let told: Vec<Zone> = real
+        .iter()
+        .map(|zone| match zone.kind {
+            SequentialRequired => Zone { capacity: BlockCount(8), ..*zone },
+            Conventional | SequentialPreferred => *zone,
+        })
+        .collect();
+    for faults in [vec![ZonedFault::ToldShort(8)], Vec::new()] {
+        let (drive, blocks) = drive(real.clone(), faults.clone());
+        let zones = Some(ZoneMap::of(&told).unwrap());
+        let world = World::with(&drive, DriveFacts { zones, ..facts(&drive, blocks) }, &request());
+        let sat = world.begin().unwrap();
+        assert_eq!(sat.verdict.outcome(), Outcome::Failed, "{faults:?}: {:?}", sat.verdict.reasons());
+        assert_eq!((lost(&sat), sat.run.passes[0].tally.absent), ((0, 6 * LENGTH), BlockCount::ZERO));
+        told_truly(&world, &sat);
     }
 }
 
@@ -340,21 +364,32 @@ fn whatever_is_wrong_with_a_zoned_drive_old_data_is_where_the_record_says_so_and
     assert!(done > 100 && failed > 100, "{done} done, {failed} failed");
 }
 
-/// A worker that calls blocks absent which have cells is not believed.
+/// A worker that calls other blocks absent than the zones is not believed, whatever it says to have written and read instead.
 #[test]
 fn only_the_zones_say_which_addresses_have_no_cells() {
     let world = world(usual(), Vec::new(), &request());
     let sat = world.begin().unwrap();
     let tally = sat.run.passes[0].tally.clone();
-    let read = sat.run.verification.map(|read| read.tally);
-    let judged =
-        |pass: PassTally| judge(&world.plan, &[], &[pass], read.as_ref(), None, &Ending::Completed).outcome();
-    let lying = PassTally {
-        written: BlockCount(tally.written.0 - 5),
-        absent: BlockCount(tally.absent.0 + 5),
-        ..tally.clone()
+    let read = sat.run.verification.unwrap().tally;
+    let judged = |more: u64, fewer: u64| {
+        let moved = |count: BlockCount| BlockCount(count.0 + more - fewer);
+        let pass = PassTally {
+            written: moved(tally.written),
+            absent: BlockCount(tally.absent.0 + fewer - more),
+            ..tally.clone()
+        };
+        let read = VerificationTally {
+            wanted: moved(read.wanted),
+            matched: moved(read.matched),
+            not_read: BlockCount(read.not_read.0 + fewer - more),
+            ..read.clone()
+        };
+        judge(&world.plan, &[], &[pass], Some(&read), None, &Ending::Completed).outcome()
     };
-    assert_eq!((judged(tally), judged(lying)), (Outcome::Done, Outcome::Unknown));
+    assert_eq!(
+        [judged(0, 0), judged(0, 5), judged(5, 0)],
+        [Outcome::Done, Outcome::Unknown, Outcome::Unknown]
+    );
 }
 
 #[test]

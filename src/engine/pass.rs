@@ -160,6 +160,10 @@ impl Mover for Writer<'_> {
         super::zones::ready(self.port, zone)
     }
 
+    fn look(&mut self, zone: LbaRange) -> Result<Zone, Fault> {
+        super::zones::look(self.port, zone)
+    }
+
     fn finish(&mut self, zone: LbaRange) -> Result<(), Fault> {
         self.port.zones().ok_or(Fault::from_errno(libc::EOPNOTSUPP))?.finish(zone)
     }

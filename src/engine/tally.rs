@@ -13,10 +13,10 @@ pub struct PassTally {
     pub written: BlockCount,
     /// Blocks whose write failed.
     pub failed: RangeSet,
-    /// Blocks that were never tried: the pass ended early.
+    /// Blocks that were never tried because the pass ended early, and all of a zone that has not borne out its capacity.
     pub unreached: RangeSet,
     /// Addresses without cells (the end of a zone whose capacity is smaller than its length): they hold nothing and are
-    /// neither written nor read.
+    /// neither written nor read. Those of a zone that was not full after its last cell are unreached instead.
     #[serde(default, skip_serializing_if = "are_none")]
     pub absent: BlockCount,
     /// Whether the drive confirmed after the pass that the data is durable.

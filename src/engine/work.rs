@@ -29,6 +29,14 @@ pub trait Mover {
         Err(Fault::from_errno(libc::EOPNOTSUPP))
     }
 
+    /// What a zone is, with nothing in flight.
+    ///
+    /// # Errors
+    /// What the drive answered; a mover that manages no zones refuses.
+    fn look(&mut self, _zone: LbaRange) -> Result<Zone, Fault> {
+        Err(Fault::from_errno(libc::EOPNOTSUPP))
+    }
+
     /// Ends the writing of a zone before its end, with nothing in flight.
     ///
     /// # Errors
@@ -72,6 +80,9 @@ pub trait Scheduler {
 
     /// Takes in what became of the zone that [`Self::advance`] wanted to be made ready.
     fn readied(&mut self, answer: Result<Zone, Fault>);
+
+    /// Takes in what the zone is that [`Self::advance`] wanted to be looked at.
+    fn looked(&mut self, answer: Result<Zone, Fault>);
 
     /// A range that [`Self::advance`] gave was not started after all.
     fn withdraw(&mut self);
@@ -242,6 +253,12 @@ impl Loop<'_, '_> {
                         self.ready(zone);
                         return Hold::Full;
                     }
+                    Step::Look(zone) => {
+                        let answer = self.mover.look(zone);
+                        self.frontier.looked(answer);
+                        self.note(answer);
+                        return Hold::Full;
+                    }
                     Step::Finish(zone) => {
                         // What cannot be finished shows when too many are open for another to be begun.
                         if let Err(fault) = self.mover.finish(zone) {
@@ -274,6 +291,11 @@ impl Loop<'_, '_> {
     fn ready(&mut self, zone: LbaRange) {
         let answer = self.mover.ready(zone);
         self.frontier.readied(answer);
+        self.note(answer);
+    }
+
+    /// What a drive answered of a zone shows whether it is still there.
+    fn note(&mut self, answer: Result<Zone, Fault>) {
         if let Err(fault) = answer {
             self.watch.bad();
             self.look_for_the_drive(fault);

@@ -345,7 +345,7 @@ pub enum LimitCode {
     UnitWithoutEvidence,
     /// Zones are offline or read-only, and what lies in them is not written over.
     ZonesNotReached,
-    /// Addresses at the ends of zones have no cells, and are neither written nor compared.
+    /// Addresses at the ends of zones have no cells by the drive's word, and are neither written nor compared.
     AddressesWithoutCells,
     /// Too few existing blocks held anything whose disappearance would tell: as if there had been no canaries.
     FewFingerprints,

@@ -23,6 +23,8 @@ pub enum ZonedFault {
     ResetFails(u64),
     /// Resets of the zone at this block come back as success and do nothing.
     ResetIgnored(u64),
+    /// Reports call at most so many blocks of a zone its capacity, although there are more.
+    ToldShort(u64),
     /// So many flushes fail, after that many good ones; what they were to make durable is lost.
     FlushFails {
         /// Good ones before.
@@ -258,6 +260,7 @@ impl Inside {
                 | ZonedFault::WriteDropped(_)
                 | ZonedFault::ResetFails(_)
                 | ZonedFault::ResetIgnored(_)
+                | ZonedFault::ToldShort(_)
                 | ZonedFault::FlushFails { .. } => {}
             }
         }
@@ -298,7 +301,8 @@ impl Inside {
             | ZonedFault::WriteTurns(..)
             | ZonedFault::WriteDropped(_)
             | ZonedFault::ResetFails(_)
-            | ZonedFault::ResetIgnored(_) => false,
+            | ZonedFault::ResetIgnored(_)
+            | ZonedFault::ToldShort(_) => false,
         });
         let cache = std::mem::take(&mut self.cache);
         if fails {
@@ -444,7 +448,20 @@ impl ZoneControl for ZonedPort {
             return Err(Fault::from_errno(libc::EIO));
         }
         let begins = |zone: &&Zone| range.contains(zone.range.first());
-        Ok(inside.zones.iter().filter(begins).copied().collect())
+        let most = inside.faults.iter().find_map(|fault| match fault {
+            ZonedFault::ToldShort(most) => Some(BlockCount(*most)),
+            ZonedFault::WriteFails(..)
+            | ZonedFault::WriteTurns(..)
+            | ZonedFault::WriteDropped(_)
+            | ZonedFault::ResetFails(_)
+            | ZonedFault::ResetIgnored(_)
+            | ZonedFault::FlushFails { .. } => None,
+        });
+        let told = |zone: &Zone| Zone {
+            capacity: most.map_or(zone.capacity, |most| most.min(zone.capacity)),
+            ..*zone
+        };
+        Ok(inside.zones.iter().filter(begins).map(told).collect())
     }
 
     fn reset(&mut self, zone: LbaRange) -> Result<(), Fault> {

@@ -243,8 +243,7 @@ fn judge_completed(
 ) -> Verdict {
     let accounted = passes.len() == plan.passes.len()
         && passes.iter().all(|pass| pass.accounts_for(&plan.geometry))
-        // A drive that is not divided so has cells behind every address.
-        && passes.iter().all(|pass| pass.absent == plan.absent_count())
+        && passes.iter().all(|pass| absent_as_planned(plan, pass))
         && verification.is_none_or(|tally| tally.accounts_for(&plan.geometry))
         && repair.is_none_or(|repair| verification.is_some_and(|tally| repair.accounts_for(tally)));
     // A tally is clean when all it wanted is right, so what it wanted has to be what the plan asks for.
@@ -276,6 +275,13 @@ fn judge_completed(
     }
 }
 
+/// Whether a pass calls those addresses absent that by the zones of the plan have no cells; a drive that is not divided so has
+/// cells behind every address. Where a zone had more than the drive had said, fewer are, and the others were not reached.
+fn absent_as_planned(plan: &Plan, pass: &PassTally) -> bool {
+    let planned = plan.absent_count();
+    pass.absent <= planned && pass.absent + pass.unreached.count() >= planned
+}
+
 /// Whether a read-back was of as many blocks as its plan asks for: all for a full one; for a sample those drawn,
 /// with the first and the last block where they were not drawn. Blocks that could not be written are left out:
 /// that they do not hold the pattern is known. Which blocks a sample drew follows from its seed, which the record
@@ -290,8 +296,10 @@ fn wants_what_was_planned(plan: &Plan, passes: &[PassTally], tally: &Verificatio
         }
         VerificationPlan::Sampled { strata, .. } => u128::from(strata),
     };
-    let unwritten = passes.last().map_or(0, |pass| pass.failed.count().0 + pass.unreached.count().0)
-        + plan.absent_count().0;
+    let unwritten = passes
+        .last()
+        .map_or(plan.absent_count(), |pass| pass.failed.count() + pass.unreached.count() + pass.absent)
+        .0;
     let ends = if matches!(plan.verification, VerificationPlan::Full { .. }) { 0 } else { 2 };
     let wanted = u128::from(tally.wanted.0);
     drawn > 0 && wanted <= drawn + ends && wanted + u128::from(unwritten) >= drawn

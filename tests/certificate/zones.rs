@@ -81,6 +81,7 @@ fn addresses_without_cells_are_those_of_the_zones_and_are_told() {
         *at(value, &format!("{tally}/absent")) = json!(50);
     });
     finds(&good, PassSum, |value| {
+        *at(value, &format!("{tally}/written")) = json!(CAPACITY - 30);
         *at(value, &format!("{tally}/absent")) = json!(30);
     });
     finds(&good, SampleSize, |value| {
@@ -117,6 +118,31 @@ fn zones_that_hide_what_nobody_can_see_are_no_zones() {
     ] {
         finds(&good, PayloadMalformed, |value| *at(value, pointer) = lie);
     }
+}
+
+/// Of a zone that was not full after its last cell nothing counts as written, and all of it as unreached.
+#[test]
+fn a_zone_that_has_more_cells_than_was_said_is_unreached_to_its_last_address() {
+    let mut job = zoned_job();
+    let lost: RangeSet = [whole_zone(1)].into_iter().collect();
+    let left = BlockCount(CAPACITY - 30 - lost.count().0);
+    let tally = &mut job.passes[0].tally;
+    (tally.written, tally.absent, tally.unreached) = (left, BlockCount(30), lost.clone());
+    let read = &mut job.verification.as_mut().unwrap().tally;
+    (read.wanted, read.matched, read.not_read) = (left, left, BlockCount(CAPACITY - left.0));
+    let whole = LbaRange::new(Lba(0), BlockCount(CAPACITY)).unwrap();
+    let mut not_read = absent();
+    not_read.extend(&lost);
+    read.wanted_digest = Digest::of_json(&not_read.complement(whole));
+    assert_eq!(verdict(&job, &Ending::Completed).outcome(), Outcome::Failed);
+    let failed = statement(job);
+    let found = resigned(&failed, |_| {}).findings;
+    let broken = found.iter().any(|finding| [PassSum, SampleSize, PlanFinding].contains(&finding.code));
+    assert!(!broken, "{}", texts(&found));
+    finds(&failed, PassSum, |value| {
+        *at(value, "/predicate/passes/0/tally/unreached") = json!([]);
+        *at(value, "/predicate/passes/0/tally/written") = json!(CAPACITY - 30);
+    });
 }
 
 #[test]

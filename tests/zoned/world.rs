@@ -107,7 +107,11 @@ pub(crate) struct Sat {
 
 impl World {
     pub(crate) fn new(drive: &ZonedDrive, blocks: u64, request: &Request) -> Self {
-        let facts = facts(drive, blocks);
+        Self::with(drive, facts(drive, blocks), request)
+    }
+
+    /// On a drive of which this was found.
+    pub(crate) fn with(drive: &ZonedDrive, facts: DriveFacts, request: &Request) -> Self {
         let plan = planned(request, &facts);
         let patterns = draw_patterns(&plan).expect("random numbers");
         Self { drive: drive.clone(), facts, plan, store: SimStore::new(), patterns }

@@ -67,6 +67,8 @@ pub enum Step {
     Rest(Duration),
     /// Make this zone ready to be written from its beginning; nothing is in flight. Only the scheduler of zones says so.
     Ready(LbaRange),
+    /// Look at this zone, of which all cells were written; nothing is in flight. Only the scheduler of zones says so.
+    Look(LbaRange),
     /// Let the drive hold this zone open no longer; nothing is in flight. Only the scheduler of zones says so.
     Finish(LbaRange),
     /// The end is reached, and nothing is in flight.
@@ -459,6 +461,10 @@ impl<I: Iterator<Item = LbaRange>> Scheduler for Frontier<I> {
 
     fn readied(&mut self, answer: Result<Zone, Fault>) {
         unreachable!("a frontier has no zones made ready: {answer:?}");
+    }
+
+    fn looked(&mut self, answer: Result<Zone, Fault>) {
+        unreachable!("a frontier looks at no zones: {answer:?}");
     }
 
     fn withdraw(&mut self) {

@@ -73,7 +73,7 @@ impl Bench {
                     rests.push(rest);
                     time += rest;
                 }
-                Step::Ready(zone) | Step::Finish(zone) => panic!("no zones here: {zone}"),
+                Step::Ready(zone) | Step::Look(zone) | Step::Finish(zone) => panic!("no zones here: {zone}"),
                 Step::End => break,
             }
             assert!(requests < 2_000_000, "it does not come to an end");
@@ -342,7 +342,7 @@ fn what_a_failed_flush_made_doubtful_is_done_again() {
                 assert!(frontier.flush_failed().0 > 600);
                 assert_eq!(frontier.done().0, 39 * 8, "what was flushed stays: all but one of 40 transfers");
             }
-            Step::Ready(zone) | Step::Finish(zone) => panic!("no zones here: {zone}"),
+            Step::Ready(zone) | Step::Look(zone) | Step::Finish(zone) => panic!("no zones here: {zone}"),
             Step::End => break,
             other => panic!("{other:?}"),
         }
@@ -406,7 +406,7 @@ fn what_waits_to_be_tried_again_is_forgotten_when_the_stages_begin_anew() {
             }
             Step::Rest(time) => now += time,
             Step::Reap => panic!("nothing is in flight"),
-            Step::Ready(zone) | Step::Finish(zone) => panic!("no zones here: {zone}"),
+            Step::Ready(zone) | Step::Look(zone) | Step::Finish(zone) => panic!("no zones here: {zone}"),
             Step::End => break,
         }
     }
@@ -441,7 +441,7 @@ fn what_was_leapt_over_is_tried_after_a_second_failed_flush_too() {
             }
             Step::Rest(time) => now += time,
             Step::Reap => panic!("nothing is in flight"),
-            Step::Ready(zone) | Step::Finish(zone) => panic!("no zones here: {zone}"),
+            Step::Ready(zone) | Step::Look(zone) | Step::Finish(zone) => panic!("no zones here: {zone}"),
             Step::End => break,
         }
     }

@@ -35,7 +35,7 @@ pub(super) fn write_pass(
     observer: &mut dyn Observer,
 ) -> io::Result<PassEnd> {
     let geometry = port.geometry();
-    let absent = zones.absent();
+    let mut absent = zones.absent();
     let total = zones.writable(true).count() + zones.writable(false).count();
     let Left { todo, whole, missing, before } = left(zones, pass.written);
     release(port, &geometry, &todo);
@@ -43,14 +43,18 @@ pub(super) fn write_pass(
     // A range that worked before may be tried again there, so no sequential zone is among what it is told of.
     let mut first = write_anywhere(&mut writer, &missing, Written::before(before), pass, total, observer)?;
     first.written.extend(&whole);
-    let done = match first.settled {
+    let (done, doubted) = match first.settled {
         Settled::Complete => write_zones(&mut writer, todo, first, pass, total, observer)?,
-        Settled::Stopped | Settled::Gone(_) | Settled::GivenUp(_) | Settled::Refused(_) => first,
+        Settled::Stopped | Settled::Gone(_) | Settled::GivenUp(_) | Settled::Refused(_) => {
+            (first, RangeSet::new())
+        }
     };
+    absent.subtract(&doubted);
     Ok(done.end(pass.index, &geometry, &absent))
 }
 
-/// Writes the zones that must be written in sequence.
+/// Writes the zones that must be written in sequence. Also the addresses that were said to have no cells, and that the
+/// drive has not borne out: they count as not reached.
 fn write_zones(
     writer: &mut Writer<'_>,
     todo: VecDeque<Work>,
@@ -58,20 +62,21 @@ fn write_zones(
     pass: &Pass<'_>,
     total: BlockCount,
     observer: &mut dyn Observer,
-) -> io::Result<Written> {
+) -> io::Result<(Written, RangeSet)> {
     let transfer_bytes = writer.port.transfer_bytes().min(WRITE_BYTES_MAX);
     let transfer = grain(&writer.geometry, transfer_bytes).transfer;
     let mut schedule = ZoneSchedule::new(todo, transfer, pass.rules, before.written);
     let flushes = work(writer, &mut schedule, &duty(pass, total), observer)?;
     let mut failed = before.failed;
     failed.extend(schedule.failed());
-    Ok(Written {
+    let written = Written {
         written: schedule.succeeded(),
         failed,
         flush: flushes.last,
         flush_failures: before.flush_failures + flushes.failed,
         settled: schedule.end().unwrap_or(Settled::Stopped),
-    })
+    };
+    Ok((written, schedule.doubted().clone()))
 }
 
 /// What an earlier sitting has left to do, and what it has done.
@@ -127,21 +132,25 @@ fn release(port: &mut dyn BlockWrite, geometry: &Geometry, todo: &VecDeque<Work>
     }
 }
 
+fn managed(port: &mut dyn BlockWrite) -> Result<&mut dyn ZoneControl, Fault> {
+    port.zones().ok_or(Fault::from_errno(libc::EOPNOTSUPP))
+}
+
 /// Makes a zone ready to be written from its beginning, if it can be written at all; what it is then.
 pub(super) fn ready(port: &mut dyn BlockWrite, zone: LbaRange) -> Result<Zone, Fault> {
-    let zones = port.zones().ok_or(Fault::from_errno(libc::EOPNOTSUPP))?;
-    let now = look(zones, zone)?;
+    let now = look(port, zone)?;
     match now.access() {
         ZoneAccess::Writable => {
-            zones.reset(zone)?;
-            look(zones, zone)
+            managed(port)?.reset(zone)?;
+            look(port, zone)
         }
         ZoneAccess::ReadOnly | ZoneAccess::Offline => Ok(now),
     }
 }
 
-fn look(zones: &mut dyn ZoneControl, zone: LbaRange) -> Result<Zone, Fault> {
-    zones.report(zone)?.first().copied().ok_or(Fault::from_errno(libc::EINVAL))
+/// What a zone is.
+pub(super) fn look(port: &mut dyn BlockWrite, zone: LbaRange) -> Result<Zone, Fault> {
+    managed(port)?.report(zone)?.first().copied().ok_or(Fault::from_errno(libc::EINVAL))
 }
 
 #[cfg(test)]

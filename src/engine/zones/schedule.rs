@@ -2,8 +2,8 @@
 //! nothing.
 //!
 //! ```text
-//! zone by zone:  ready (reset) ─▶ write ─▶ write ─▶ … ─▶ whole
-//!                  ▲               │ failed for the first time
+//! zone by zone:  ready (reset) ─▶ write ─▶ write ─▶ … ─▶ look: full ─▶ whole
+//!                  ▲               │ failed for the first time, or not full
 //!                  └───────────────┘
 //!                  │ read-only or offline, or failed for the second time ─▶ the rest is left (finish), next zone
 //! ```
@@ -45,6 +45,18 @@ impl Work {
             && zone.capacity == self.cells.count()
             && zone.condition == ZoneCondition::Empty
     }
+
+    /// Whether a zone as it is reported after its last cell was written has no more: its write pointer is at the end. One
+    /// that has become read-only tells no pointer, so there must be no addresses left that could have cells.
+    fn is_whole(&self, zone: &Zone) -> bool {
+        let full = zone.condition == ZoneCondition::Full;
+        zone.range == self.zone && (full || self.hole().is_none() && zone.access() == ZoneAccess::ReadOnly)
+    }
+
+    /// Addresses that are said to have no cells.
+    fn hole(&self) -> Option<LbaRange> {
+        LbaRange::between(self.cells.end(), self.zone.end())
+    }
 }
 
 /// The zone that is being written.
@@ -83,6 +95,9 @@ pub(super) struct ZoneSchedule {
     /// What was written of zones that were left before their end. Nobody can build on it: such a zone is begun anew.
     parts: RangeSet,
     failed: RangeSet,
+    /// Addresses that were said to have no cells, in zones that were not full when all cells had been written, or of which
+    /// the drive has told another capacity since.
+    doubted: RangeSet,
     /// Blocks of `durable`, `fresh` and `parts` together, counted along.
     settled: BlockCount,
     failures: u32,
@@ -109,6 +124,7 @@ impl ZoneSchedule {
             fresh: RangeSet::new(),
             parts: RangeSet::new(),
             failed: RangeSet::new(),
+            doubted: RangeSet::new(),
             failures: 0,
             failures_in_a_row: 0,
             patience: rules.back_offs,
@@ -122,13 +138,20 @@ impl ZoneSchedule {
         let mut all = self.durable.clone();
         all.extend(&self.fresh);
         all.extend(&self.parts);
-        self.current.and_then(|current| current.written()).into_iter().for_each(|range| all.insert(range));
+        // A zone that was not looked at when it was written may have more cells than that.
+        let part = self.current.filter(|current| current.next < current.work.cells.end());
+        part.and_then(|current| current.written()).into_iter().for_each(|range| all.insert(range));
         all
     }
 
     /// Blocks whose write failed, the zone begun anew in vain.
     pub(super) fn failed(&self) -> &RangeSet {
         &self.failed
+    }
+
+    /// Addresses that may have cells although the plan says that they have none.
+    pub(super) fn doubted(&self) -> &RangeSet {
+        &self.doubted
     }
 
     fn finish(&mut self, settled: Settled) {
@@ -176,12 +199,23 @@ impl ZoneSchedule {
         }
     }
 
-    /// The current zone could not be reset: what is left of what was written is not known.
+    /// What the plan has of the current zone is not so.
+    fn doubt(&mut self) {
+        let hole = self.current.and_then(|current| current.work.hole());
+        hole.into_iter().for_each(|hole| self.doubted.insert(hole));
+    }
+
+    /// The current zone could not be reset, or is not what it should be: what is left of what was written is not known.
     fn not_ready(&mut self, fault: Fault) {
+        self.rewind();
+        self.fail(fault, None);
+    }
+
+    /// Nothing that was written of the current zone counts.
+    fn rewind(&mut self) {
         if let Some(current) = &mut self.current {
             current.next = current.work.cells.first();
         }
-        self.fail(fault, None);
     }
 
     /// The current zone is to be made ready once more, after so many further failed attempts.
@@ -223,7 +257,9 @@ impl Scheduler for ZoneSchedule {
             return Step::Ready(current.work.zone);
         }
         let left = BlockCount(current.work.cells.end().0.saturating_sub(current.next.0));
-        // A zone is left with its last transfer, so something of the current one is left.
+        if left.is_zero() {
+            return Step::Look(current.work.zone);
+        }
         self.in_flight = LbaRange::new(current.next, left.min(self.transfer));
         self.in_flight.map_or(Step::End, Step::Transfer)
     }
@@ -237,9 +273,6 @@ impl Scheduler for ZoneSchedule {
         self.patience = self.rules.back_offs;
         let Some(current) = &mut self.current else { return };
         current.next = range.end();
-        if current.next >= current.work.cells.end() {
-            self.leave();
-        }
     }
 
     fn readied(&mut self, answer: Result<Zone, Fault>) {
@@ -251,12 +284,39 @@ impl Scheduler for ZoneSchedule {
                 current.next = work.cells.first();
             }
             // A reset that changed nothing, or that changed how much of the zone can be written.
-            Ok((ZoneAccess::Writable, false)) => self.not_ready(Fault::from_errno(libc::EINVAL)),
+            Ok((ZoneAccess::Writable, false)) => {
+                if answer.is_ok_and(|zone| zone.capacity != work.cells.count()) {
+                    self.doubt();
+                }
+                self.not_ready(Fault::from_errno(libc::EINVAL));
+            }
             // What was written before it became so is still there.
             Ok((ZoneAccess::ReadOnly, _)) => self.leave(),
             Ok((ZoneAccess::Offline, _)) => {
                 current.next = work.cells.first();
                 self.leave();
+            }
+            Err(fault) => self.not_ready(fault),
+        }
+    }
+
+    fn looked(&mut self, answer: Result<Zone, Fault>) {
+        let Some(work) = self.current.map(|current| current.work) else { return };
+        match answer {
+            Ok(zone) if work.is_whole(&zone) => {
+                work.hole().into_iter().for_each(|hole| self.doubted.remove(hole));
+                self.leave();
+            }
+            // There is more of it than was said, or its last blocks are not there: nothing of it is believed.
+            Ok(zone) => {
+                self.doubt();
+                match zone.access() {
+                    ZoneAccess::Writable => self.not_ready(Fault::from_errno(libc::EINVAL)),
+                    ZoneAccess::ReadOnly | ZoneAccess::Offline => {
+                        self.rewind();
+                        self.leave();
+                    }
+                }
             }
             Err(fault) => self.not_ready(fault),
         }
@@ -340,14 +400,19 @@ mod tests {
         ZoneSchedule::new([work(0), work(10)].into(), BlockCount(5), &rules, RangeSet::new())
     }
 
-    fn ready(schedule: &mut ZoneSchedule, zone: LbaRange) {
-        assert_eq!(schedule.advance(Duration::ZERO), Step::Ready(zone));
-        schedule.readied(Ok(Zone {
-            range: zone,
-            capacity: BlockCount(8),
-            kind: ZoneKind::SequentialRequired,
-            condition: ZoneCondition::Empty,
-        }));
+    fn zone(range: LbaRange, condition: ZoneCondition) -> Zone {
+        Zone { range, capacity: BlockCount(8), kind: ZoneKind::SequentialRequired, condition }
+    }
+
+    fn ready(schedule: &mut ZoneSchedule, range: LbaRange) {
+        assert_eq!(schedule.advance(Duration::ZERO), Step::Ready(range));
+        schedule.readied(Ok(zone(range, ZoneCondition::Empty)));
+    }
+
+    /// All cells of a zone were written; it is in this condition then.
+    fn look(schedule: &mut ZoneSchedule, range: LbaRange, condition: ZoneCondition) {
+        assert_eq!(schedule.advance(Duration::ZERO), Step::Look(range));
+        schedule.looked(Ok(zone(range, condition)));
     }
 
     fn answer(schedule: &mut ZoneSchedule, expected: LbaRange, result: Result<(), Fault>) {
@@ -375,6 +440,7 @@ mod tests {
         answer(&mut schedule, range(10, 5), Ok(()));
         assert!(schedule.flushed().is_empty(), "one part was left, the other is being written");
         answer(&mut schedule, range(15, 3), Ok(()));
+        look(&mut schedule, range(10, 10), ZoneCondition::Full);
         assert_eq!(schedule.flushed(), set(&[range(10, 8)]));
         assert_eq!(schedule.advance(Duration::ZERO), Step::End);
         assert_eq!((schedule.end(), schedule.done()), (Some(Settled::Complete), BlockCount(13)));
@@ -389,6 +455,7 @@ mod tests {
         ready(&mut schedule, range(0, 10));
         answer(&mut schedule, range(0, 5), Ok(()));
         answer(&mut schedule, range(5, 3), Ok(()));
+        look(&mut schedule, range(0, 10), ZoneCondition::Full);
         ready(&mut schedule, range(10, 10));
         answer(&mut schedule, range(10, 5), Ok(()));
         schedule.flush_failed();
@@ -397,10 +464,46 @@ mod tests {
             ready(&mut schedule, range(first, 10));
             answer(&mut schedule, range(first, 5), Ok(()));
             answer(&mut schedule, range(first + 5, 3), Ok(()));
+            look(&mut schedule, range(first, 10), ZoneCondition::Full);
         }
         assert_eq!(schedule.flushed(), set(&[range(0, 8), range(10, 8)]));
         schedule.flush_failed();
         assert_eq!(schedule.done(), BlockCount(16), "nothing was in doubt");
+    }
+
+    /// One that is not has more cells than was said, or lacks what was written: nothing of it counts, and its end is in doubt.
+    #[test]
+    fn a_zone_is_whole_when_it_is_full_after_its_last_cell() {
+        for condition in [ZoneCondition::Open, ZoneCondition::Offline, ZoneCondition::ReadOnly] {
+            let mut schedule = schedule();
+            let attempts = if condition == ZoneCondition::Open { ATTEMPTS } else { 1 };
+            for _ in 0..attempts {
+                ready(&mut schedule, range(0, 10));
+                answer(&mut schedule, range(0, 5), Ok(()));
+                answer(&mut schedule, range(5, 3), Ok(()));
+                assert!(schedule.succeeded().is_empty(), "it was not looked at yet");
+                look(&mut schedule, range(0, 10), condition);
+            }
+            assert_eq!(
+                (schedule.succeeded(), schedule.has_fresh()),
+                (RangeSet::new(), false),
+                "{condition:?}"
+            );
+            assert_eq!(schedule.doubted(), &set(&[range(8, 2)]), "{condition:?}");
+        }
+    }
+
+    /// A doubt is over when the zone is full at the second attempt.
+    #[test]
+    fn a_zone_that_was_not_full_is_begun_anew_once() {
+        let mut schedule = schedule();
+        for condition in [ZoneCondition::Open, ZoneCondition::Full] {
+            ready(&mut schedule, range(0, 10));
+            answer(&mut schedule, range(0, 5), Ok(()));
+            answer(&mut schedule, range(5, 3), Ok(()));
+            look(&mut schedule, range(0, 10), condition);
+        }
+        assert_eq!((schedule.succeeded(), schedule.doubted()), (set(&[range(0, 8)]), &RangeSet::new()));
     }
 
     /// A path that failed is waited for, and does not count against the zone.

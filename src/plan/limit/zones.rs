@@ -29,7 +29,7 @@ pub(super) fn without_cells(planned: &Planned<'_>) -> Option<String> {
     (!absent.is_zero()).then(|| {
         format!(
             "{absent} addresses at the ends of zones have no cells (the capacity of the zones is smaller than their \
-             length): they are neither written nor compared"
+             length), by the drive's word: they are neither written nor compared"
         )
     })
 }
