@@ -5,16 +5,20 @@
 #[path = "zoned/world.rs"]
 mod world;
 
+use expunge::certificate::record::WentOn;
 use expunge::device::{DriveFacts, Reach, Zoned};
 use expunge::engine::PassTally;
+use expunge::io::{BlockRead as _, BlockWrite as _, Transfer, ZoneControl as _};
 use expunge::job::replay::can_go_on;
-use expunge::plan::{Decision, LimitCode, PassChoice, PassPattern, Policy, Request, decide};
+use expunge::plan::{
+    Decision, LimitCode, PassChoice, PassPattern, Policy, Request, VerificationChoice, decide,
+};
 use expunge::sim::Dice;
 use expunge::sim::zoned::{ZonedDrive, ZonedFault, zones};
 use expunge::unit::term::Outcome;
-use expunge::unit::{BlockCount, RangeSet, ReasonCode, Zone, ZoneCondition, ZoneKind, ZoneMap};
+use expunge::unit::{BlockCount, LbaRange, RangeSet, ReasonCode, Zone, ZoneCondition, ZoneKind, ZoneMap};
 use expunge::verify::{Ending, VerificationTally, judge};
-use world::{World, facts, geometry, request};
+use world::{TRANSFER, World, facts, geometry, request};
 
 use ZoneCondition::{Closed, Empty, Full, NoPointer, Offline, Open, ReadOnly};
 use ZoneKind::{Conventional, SequentialPreferred, SequentialRequired};
@@ -295,6 +299,81 @@ fn after_the_journal_stopped_at_any_sync_the_job_is_gone_on_with_and_leaves_noth
             // The job had not begun.
             other => assert!(stop < 2, "{stop}: {:?}", other.map(|sat| sat.verdict.reasons().to_vec())),
         }
+    }
+}
+
+fn whole_passes(sat: &world::Sat) -> usize {
+    sat.run.passes.iter().filter(|pass| pass.tally.is_complete()).count()
+}
+
+/// Two passes with checkpoints that are far apart.
+fn two_passes() -> Request {
+    let passes = ["ones", "random"].map(|text| PassPattern::parse(text).unwrap());
+    let rules = vec!["checkpoint=400ms".parse().unwrap()];
+    Request { passes: PassChoice::Listed(passes.into()), rules, ..request() }
+}
+
+fn twenty_zones(request: &Request) -> World {
+    world(zones(&[(20, LENGTH, LENGTH, SequentialRequired, Full)]), Vec::new(), request)
+}
+
+/// A pass whose beginning is not durable has reset zones that held the pass before: that they read as zeros is no sign that
+/// the pass before is lost.
+#[test]
+fn after_the_power_failed_early_in_a_pass_the_passes_before_it_stay() {
+    let make = || twenty_zones(&two_passes());
+    let whole = make();
+    assert_eq!(whole.begin().unwrap().verdict.outcome(), Outcome::Done);
+    let mut looked = 0;
+    for stop in (0..whole.drive.commands()).step_by(7) {
+        let mut world = make();
+        world.drive.fail_power_after(stop);
+        let passes = world.begin().map_or(0, |sat| whole_passes(&sat));
+        world.drive.power_on(stop);
+        let sat = to_the_end(&mut world).unwrap();
+        assert_eq!(sat.verdict.outcome(), Outcome::Done, "{stop}: {:?}", sat.verdict.reasons());
+        told_truly(&world, &sat);
+        if let Some((probe, went_on)) = sat.run.probe.filter(|_| passes > 0) {
+            assert_eq!(went_on, WentOn::There, "{stop}: {probe:?}");
+            looked += 1;
+        }
+    }
+    assert!(looked > 15, "{looked} times a second pass was gone on with");
+}
+
+/// Somebody resets a zone while the job does not run, and writes something into it if `data`.
+fn meddle(drive: &ZonedDrive, zone: LbaRange, data: bool) {
+    let mut port = drive.open(1, TRANSFER);
+    port.reset(zone).unwrap();
+    if data {
+        let mut buffer = port.take_buffers().remove(0);
+        buffer.as_mut_slice().fill(b'x');
+        let range = LbaRange::new(zone.first(), BlockCount(8)).unwrap();
+        port.submit_write(Transfer { range, buffer }).unwrap();
+        let mut done = Vec::new();
+        port.reap(&mut done).unwrap();
+        assert_eq!((done[0].result, port.flush()), (Ok(()), Ok(())));
+    }
+}
+
+/// Other data is a stranger's, and after the last pass no zone is blank.
+#[test]
+fn what_was_lost_between_two_passes_or_after_the_last_begins_the_job_anew() {
+    let ratio = |text: &str| text.parse().unwrap();
+    let sample = VerificationChoice::Sampled { confidence: ratio("0.9"), fraction: ratio("0.3") };
+    let one = Request { rules: vec!["checkpoint=400ms".parse().unwrap()], verification: sample, ..request() };
+    for (request, data) in [(two_passes(), true), (one, false)] {
+        let cut_off = |stop| {
+            let world = twenty_zones(&request);
+            world.drive.fail_power_after(stop);
+            (world.begin().map_or(0, |sat| whole_passes(&sat)) == 1).then_some(world)
+        };
+        let mut world = (0..).step_by(8).find_map(cut_off).unwrap();
+        world.drive.power_on(0);
+        meddle(&world.drive, world.drive.zones()[0].range, data);
+        let sat = world.go_on().unwrap();
+        assert_eq!(sat.run.probe.map(|(_, went_on)| went_on), Some(WentOn::JobAnew), "{data}");
+        assert_eq!(sat.verdict.outcome(), Outcome::Done, "{:?}", sat.verdict.reasons());
     }
 }
 

@@ -275,7 +275,7 @@ pub enum InterruptionCause {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
-    /// Blocks that were read.
+    /// Blocks that were read, without blank ones in zones that the pass which was cut off may have reset: they tell nothing.
     pub read: BlockCount,
     /// Those that do not hold what was written.
     pub wrong: RangeSet,

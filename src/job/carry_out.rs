@@ -20,7 +20,7 @@ use super::probe;
 use super::shares::Seat;
 use super::speed::Speedometer;
 use super::units::UnitMeans;
-use crate::certificate::record::{Conduct, HeatRecord, Probe, WentOn};
+use crate::certificate::record::{Conduct, HeatRecord, WentOn};
 use crate::certificate::time::UtcTime;
 use crate::device::thermometer::Thermometer;
 use crate::engine::firmware::Secret;
@@ -248,14 +248,19 @@ impl Talk<'_> {
             written.subtract(&plan.absent());
             written
         });
-        let (written_last, held, anew) = match (rest.written.is_empty(), last_whole) {
-            (false, _) => (next, rest.written.clone(), WentOn::PassAnew),
-            (true, Some(written)) => (next - 1, written, WentOn::JobAnew),
+        // A pass whose beginning is not durable may have reset zones all the same.
+        let cut_off = self.zones.as_ref().filter(|_| next < patterns.len());
+        let (written_last, held, reset, anew) = match (rest.written.is_empty(), last_whole) {
+            (false, _) => (next, rest.written.clone(), RangeSet::new(), WentOn::PassAnew),
+            (true, Some(written)) => {
+                let reset = cut_off.map(|zones| zones.writable(true)).unwrap_or_default();
+                (next - 1, written, reset, WentOn::JobAnew)
+            }
             (true, None) => return Ok(rest),
         };
         let mut seed = [0; 32];
         random(&mut seed)?;
-        let found = self.probe(patterns, written_last, probe::choose(&held, &seed))?;
+        let found = self.probe(patterns, written_last, probe::choose(&held, &seed), &reset)?;
         let went_on = probe::judge(&found, anew);
         let at = self.means.clock.now();
         self.keep(&Entry::Probed { at, probe: found.clone(), went_on })?;
@@ -270,28 +275,6 @@ impl Talk<'_> {
                 Rest { written: RangeSet::new(), started: Some(at) }
             }
         })
-    }
-
-    /// Reads blocks that hold the pattern of this pass, or of a later one: the worker may have been ahead of the journal,
-    /// and what a later pass has begun to write is no stranger's. A later pattern that the pass before had too does
-    /// not count: blocks that hold it may be those on which this pass was lost.
-    fn probe(&mut self, patterns: &[Pattern], pass: usize, chosen: RangeSet) -> Result<Probe, Broken> {
-        let (mut found, mut wrong) = (Probe::default(), chosen);
-        let before = pass.checked_sub(1).and_then(|before| patterns.get(before));
-        for pattern in patterns.iter().skip(pass).filter(|pattern| Some(*pattern) != before) {
-            let (read, settled) = self.read(pattern, wrong, None)?;
-            self.settled(settled)?;
-            let tally = &read.tally;
-            found.read += tally.matched + tally.unreadable.count();
-            found.unreadable.extend(&tally.unreadable);
-            wrong = read.tally.mismatched;
-            if wrong.is_empty() {
-                break;
-            }
-        }
-        found.read += wrong.count();
-        found.wrong = wrong;
-        Ok(found)
     }
 
     fn write(&mut self, plan: &Plan, patterns: &[Pattern], rest: Rest, run: &mut Run) -> Result<(), Broken> {

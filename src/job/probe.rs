@@ -2,14 +2,66 @@
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
+use super::carry_out::{Broken, Talk};
 use crate::certificate::record::{Probe, WentOn};
-use crate::unit::{Lba, LbaRange, RangeSet};
+use crate::unit::{BlockCount, Lba, LbaRange, Pattern, RangeSet};
 
 /// Blocks drawn at random.
 const DRAWS: u64 = 64;
 
 /// Blocks at the end of what was written: what a lost cache would have held.
 const LAST: u64 = 64;
+
+/// What a drive answers where a zone was reset and not written since: zeros, or ones in every bit (NVM Command Set, DLFEAT).
+const BLANK: [u8; 2] = [0x00, 0xFF];
+
+impl Talk<'_> {
+    /// Reads blocks that hold the pattern of this pass, or of a later one: the worker may have been ahead of the journal,
+    /// and what a later pass has begun to write is no stranger's. A later pattern that the pass before had too does
+    /// not count: blocks that hold it may be those on which this pass was lost. Nor does a blank block count in zones that the
+    /// later pass may have `reset`, neither as right nor as wrong: it tells nothing.
+    pub(super) fn probe(
+        &mut self,
+        patterns: &[Pattern],
+        pass: usize,
+        chosen: RangeSet,
+        reset: &RangeSet,
+    ) -> Result<Probe, Broken> {
+        let (mut found, mut wrong) = (Probe::default(), chosen);
+        let before = pass.checked_sub(1).and_then(|before| patterns.get(before));
+        for pattern in patterns.iter().skip(pass).filter(|pattern| Some(*pattern) != before) {
+            let right = self.compare(pattern, &mut wrong, &mut found)?;
+            found.read += right;
+        }
+        let mut blank = wrong.intersection(reset);
+        wrong.subtract(&blank);
+        for byte in BLANK {
+            let _telling_nothing = self.compare(&Pattern::byte(byte), &mut blank, &mut found)?;
+        }
+        wrong.extend(&blank);
+        found.read += wrong.count();
+        found.wrong = wrong;
+        Ok(found)
+    }
+
+    /// Reads blocks of which only those stay that hold something else than the pattern; how many hold it.
+    fn compare(
+        &mut self,
+        pattern: &Pattern,
+        blocks: &mut RangeSet,
+        found: &mut Probe,
+    ) -> Result<BlockCount, Broken> {
+        if blocks.is_empty() {
+            return Ok(BlockCount::ZERO);
+        }
+        let (read, settled) = self.read(pattern, std::mem::take(blocks), None)?;
+        self.settled(settled)?;
+        found.read += read.tally.unreadable.count();
+        found.unreadable.extend(&read.tally.unreadable);
+        *blocks = read.tally.mismatched;
+        Ok(read.tally.matched)
+    }
+}
 
 /// Blocks of `written`, drawn with this seed: random ones, the first and the last of them.
 pub(super) fn choose(written: &RangeSet, seed: &[u8; 32]) -> RangeSet {
@@ -50,7 +102,6 @@ pub(super) fn judge(found: &Probe, anew: WentOn) -> WentOn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::unit::BlockCount;
 
     fn set(ranges: &[(u64, u64)]) -> RangeSet {
         ranges.iter().filter_map(|&(first, count)| LbaRange::new(Lba(first), BlockCount(count))).collect()
