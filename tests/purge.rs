@@ -9,6 +9,8 @@
 mod campaign;
 #[path = "purge/check.rs"]
 mod check;
+#[path = "purge/commands.rs"]
+mod commands;
 #[path = "purge/crashes.rs"]
 mod crashes;
 #[path = "purge/defects.rs"]

@@ -2,16 +2,22 @@
 //! the kernel's block layer does not present: its disk driver gives a unit with blocks of 520 or 528 bytes no capacity.
 //!
 //! Bytes: SBC, from memory; sg3_utils sends the same. No protection information is moved (RDPROTECT and WRPROTECT are
-//! zero): a unit that keeps some makes and checks it by itself. Sense becomes the errno that the kernel's block layer
-//! would give (`scsi_result_to_blk_status`, from memory), so that the engine treats both kinds of drives alike.
+//! zero): a unit that keeps some makes and checks it by itself.
+//!
+//! The kernel passes on what the unit says of its cache: that it was reset, or that an earlier write came to nothing. It
+//! says so once, to the next command that this host sends, whatever that is. The command is sent again, and the next flush
+//! fails, as it does on a block device of which a write-back has failed. Known limit: another program that sends the unit
+//! commands while a job runs may take that word away; a full read-back finds what was lost.
+mod answer;
+
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use self::answer::{Judged, casts_doubt, judge};
 use super::presence::Sentry;
 use super::{
-    BlockRead, BlockWrite, Completion, Data, Fault, Presence, ScsiAnswer, ScsiDevice, ScsiPort, Transfer,
-    Tuning,
+    BlockRead, BlockWrite, Completion, Data, Fault, Presence, ScsiDevice, ScsiPort, Transfer, Tuning,
 };
 use crate::sys::Buffer;
 use crate::unit::Geometry;
@@ -26,15 +32,6 @@ const FLUSH: Duration = Duration::from_secs(180);
 /// How often a command is sent that the unit did not look at, or aborted: as often as the kernel tries.
 const ATTEMPTS: u32 = 5;
 
-const GOOD: u8 = 0x00;
-const CHECK_CONDITION: u8 = 0x02;
-const BUSY: u8 = 0x08;
-const RESERVATION_CONFLICT: u8 = 0x18;
-const TASK_SET_FULL: u8 = 0x28;
-
-/// Host status of a command that timed out (`DID_TIME_OUT`).
-const HOST_TIMED_OUT: u16 = 0x03;
-
 /// A SCSI logical unit as a drive with blocks.
 #[derive(Debug)]
 pub struct CommandDisk<P> {
@@ -43,6 +40,10 @@ pub struct CommandDisk<P> {
     transfer_bytes: u32,
     /// What was carried out and not yet reaped.
     done: Vec<Completion>,
+    /// Whether something was written since the last flush.
+    unflushed: bool,
+    /// Whether the unit has said since that what was written may be lost.
+    doubtful: bool,
     /// The node below the port, where there is one.
     node: Option<(OwnedFd, Sentry)>,
 }
@@ -64,7 +65,15 @@ impl<P: ScsiPort> CommandDisk<P> {
     pub fn new(port: P, geometry: Geometry, transfer_bytes: u32) -> Self {
         let blocks = geometry.blocks_in(u64::from(transfer_bytes.min(TRANSFER_BYTES_MAX)));
         let transfer_bytes = u32::try_from(geometry.byte_length(blocks)).unwrap_or(TRANSFER_BYTES_MAX);
-        Self { port, geometry, transfer_bytes, done: Vec::new(), node: None }
+        Self {
+            port,
+            geometry,
+            transfer_bytes,
+            done: Vec::new(),
+            unflushed: false,
+            doubtful: false,
+            node: None,
+        }
     }
 
     fn length(&self, transfer: &Transfer) -> usize {
@@ -81,7 +90,9 @@ impl<P: ScsiPort> CommandDisk<P> {
                 Data::FromDrive(buffer) => Data::FromDrive(buffer),
                 Data::ToDrive(bytes) => Data::ToDrive(bytes),
             };
-            match judge(&self.port.execute(block, data, timeout)) {
+            let answer = self.port.execute(block, data, timeout);
+            self.doubtful |= self.unflushed && casts_doubt(&answer);
+            match judge(&answer) {
                 Judged::Moved(bytes) => return Ok(bytes),
                 Judged::Fault(fault) => return Err(fault),
                 Judged::Again(fault) => last = fault,
@@ -122,58 +133,6 @@ const READ_16: u8 = 0x88;
 const WRITE_16: u8 = 0x8a;
 /// SYNCHRONIZE CACHE(10) of the whole unit, answered when it is done.
 const SYNCHRONIZE_CACHE: [u8; 10] = [0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-
-/// What an answer means for a transfer.
-enum Judged {
-    Moved(u32),
-    Fault(Fault),
-    /// The unit did not look at it.
-    Again(Fault),
-}
-
-fn judge(answer: &ScsiAnswer) -> Judged {
-    let fault = |errno| Judged::Fault(Fault::from_errno(errno));
-    match answer {
-        ScsiAnswer::Answered { status: GOOD, moved, .. } => Judged::Moved(*moved),
-        ScsiAnswer::Answered { status: CHECK_CONDITION, sense, moved } => judge_sense(sense, *moved),
-        ScsiAnswer::Answered { status: RESERVATION_CONFLICT, .. } => fault(libc::EBADE),
-        ScsiAnswer::Answered { status: BUSY | TASK_SET_FULL, .. } => fault(libc::EBUSY),
-        ScsiAnswer::Answered { .. } => fault(libc::EIO),
-        ScsiAnswer::Transport { host: HOST_TIMED_OUT, .. } => fault(libc::ETIMEDOUT),
-        ScsiAnswer::Transport { .. } => fault(libc::ENOLINK),
-        ScsiAnswer::NotCompleted { errno } => fault(*errno),
-    }
-}
-
-/// Key and additional sense code, of fixed (70h) or descriptor format (72h); deferred ones (71h, 73h) are about
-/// an earlier command and tell nothing of this one.
-fn key_and_code(sense: &[u8]) -> Option<(u8, u8)> {
-    match sense.first()? & 0x7f {
-        0x70 => Some((sense.get(2)? & 0x0f, sense.get(12).copied().unwrap_or(0))),
-        0x72 => Some((sense.get(1)? & 0x0f, *sense.get(2)?)),
-        _ => None,
-    }
-}
-
-fn judge_sense(sense: &[u8], moved: u32) -> Judged {
-    let errno = match key_and_code(sense) {
-        // No sense, recovered error.
-        Some((0x0 | 0x1, _)) => return Judged::Moved(moved),
-        // Unit attention; an earlier command's error; a command that was aborted, but not for its protection information.
-        Some((0x6, _)) | None => return Judged::Again(Fault::from_errno(libc::EIO)),
-        Some((0xb, 0x10)) => libc::EILSEQ,
-        Some((0xb, _)) => return Judged::Again(Fault::from_errno(libc::EIO)),
-        // Medium error.
-        Some((0x3, _)) => libc::ENODATA,
-        // Hardware error, illegal request, blank check, volume overflow, miscompare.
-        Some((0x4 | 0x5 | 0x8 | 0xd | 0xe, _)) => libc::EREMOTEIO,
-        // Data protect: write protection, and everything that locks.
-        Some((0x7, 0x27)) => libc::EROFS,
-        Some((0x7, _)) => libc::EACCES,
-        Some(_) => libc::EIO,
-    };
-    Judged::Fault(Fault::from_errno(errno))
-}
 
 /// Whether all bytes came.
 fn whole(moved: Result<u32, Fault>, length: usize) -> Result<(), Fault> {
@@ -239,12 +198,17 @@ impl<P: ScsiPort> BlockWrite for CommandDisk<P> {
         let block = move_block(WRITE_16, &transfer);
         let data = Data::ToDrive(&transfer.buffer.as_slice()[..length]);
         let result = whole(self.send(&block, data, MOVE), length);
+        self.unflushed = true;
         self.done.push(Completion { transfer, result });
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Fault> {
-        self.send(&SYNCHRONIZE_CACHE, Data::None, FLUSH).map(drop)
+        let answer = self.send(&SYNCHRONIZE_CACHE, Data::None, FLUSH);
+        // Whoever is told of a failure writes everything again that was written since the last good flush.
+        self.unflushed = false;
+        let doubtful = std::mem::take(&mut self.doubtful);
+        answer.and_then(|_| if doubtful { Err(Fault::from_errno(libc::EIO)) } else { Ok(()) })
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::io::FaultKind;
+use crate::io::{FaultKind, ScsiAnswer};
 use crate::unit::{BlockCount, BlockSize, Lba, LbaRange};
 
 /// Answers as it was told, and keeps what it was asked.
@@ -105,4 +105,74 @@ fn a_unit_that_was_formatted_anew_or_is_smaller_is_gone() {
         assert_eq!(disk.port.asked[0], [0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0]);
     }
     assert_eq!(disk(vec![good(4)]).presence(), Presence::Gone, "no answer is no size");
+}
+
+/// Sense with this response code: 70h and 71h (deferred) have the key in byte 2 and the code in byte 12, 72h and 73h
+/// (deferred) in bytes 1 and 2 (SPC).
+fn sense(response: u8, key: u8, code: u8) -> ScsiAnswer {
+    let mut sense = vec![0; 18];
+    sense[0] = response;
+    let (key_at, code_at) = if response < 0x72 { (2, 12) } else { (1, 2) };
+    (sense[key_at], sense[code_at]) = (key, code);
+    ScsiAnswer::Answered { status: 2, sense, moved: 0 }
+}
+
+fn write(disk: &mut CommandDisk<Scripted>) -> Result<(), Fault> {
+    let buffer = Buffer::new(520);
+    let range = LbaRange::new(Lba(0), BlockCount(1)).unwrap();
+    disk.submit_write(Transfer { range, buffer }).unwrap();
+    let mut done = Vec::new();
+    disk.reap(&mut done).unwrap();
+    done.remove(0).result
+}
+
+#[test]
+fn a_flush_fails_once_after_the_unit_has_said_that_its_cache_may_be_lost() {
+    for (answer, flushed) in [
+        // Power on or reset; mode parameters changed; microcode changed; commands cleared by another initiator.
+        (sense(0x70, 6, 0x29), false),
+        (sense(0x72, 6, 0x29), false),
+        (sense(0x70, 6, 0x2a), false),
+        (sense(0x70, 6, 0x3f), false),
+        (sense(0x70, 6, 0x2f), false),
+        // Deferred: write error, hardware error, one that was recovered.
+        (sense(0x71, 3, 0x0c), false),
+        (sense(0x73, 4, 0x44), false),
+        (sense(0x71, 1, 0x0c), true),
+        // Warnings: temperature, a failure that is predicted.
+        (sense(0x70, 6, 0x0b), true),
+        (sense(0x70, 6, 0x5d), true),
+        // Aborted, and recovered: of this command alone.
+        (sense(0x70, 0xb, 0x47), true),
+    ] {
+        let name = format!("{answer:?}");
+        // At a write, at a read, and at the flush itself.
+        let mut disk = disk(vec![good(520), answer.clone(), good(520), good(0), good(0)]);
+        assert_eq!((write(&mut disk), write(&mut disk)), (Ok(()), Ok(())), "{name}");
+        assert_eq!(disk.flush().is_ok(), flushed, "{name}");
+        assert_eq!(disk.flush(), Ok(()), "{name}: once");
+        assert_eq!(disk.port.asked.len(), 5, "{name}: the command was sent again");
+        let mut disk = self::disk(vec![good(520), answer.clone(), good(520), good(0)]);
+        assert_eq!((write(&mut disk), read(&mut disk, 0, 1).result), (Ok(()), Ok(())), "{name}");
+        assert_eq!(disk.flush().is_ok(), flushed, "{name}");
+        let mut disk = self::disk(vec![good(520), answer.clone(), good(0)]);
+        assert_eq!(write(&mut disk), Ok(()), "{name}");
+        assert_eq!((disk.flush().is_ok(), disk.port.asked.len()), (flushed, 3), "{name}");
+        // With nothing written since the last flush nothing can be lost.
+        let mut disk = self::disk(vec![good(520), good(0), answer, good(520), good(0)]);
+        assert_eq!((write(&mut disk), disk.flush()), (Ok(()), Ok(())), "{name}");
+        assert_eq!((write(&mut disk), disk.flush()), (Ok(()), Ok(())), "{name}");
+    }
+}
+
+/// After a failure of the way the kernel resets the unit, and takes the attention that tells of it (`scsi_eh_tur`).
+#[test]
+fn a_flush_fails_after_the_way_to_the_unit_has_failed() {
+    let lost = ScsiAnswer::Transport { host: 3, driver: 0 };
+    let mut disk = disk(vec![good(520), lost, good(520), good(0), good(0)]);
+    assert_eq!(write(&mut disk), Ok(()));
+    assert_eq!(write(&mut disk).unwrap_err().kind, FaultKind::Transport);
+    assert_eq!(write(&mut disk), Ok(()));
+    assert!(disk.flush().is_err());
+    assert_eq!(disk.flush(), Ok(()));
 }
