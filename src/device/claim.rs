@@ -537,6 +537,7 @@ fn locked(order: &Order, error: &std::io::Error) -> Reason {
         | FaultKind::Protection
         | FaultKind::Reservation
         | FaultKind::Gone
+        | FaultKind::Changed
         | FaultKind::Refused
         | FaultKind::Unfit
         | FaultKind::Short => Reason::new(

@@ -8,6 +8,7 @@ use super::claim::{Order, PATIENCE, PATIENCE_STEP, Refusal, StatePaths};
 use super::format::HeldBack;
 use super::guard::{FileTarget, Guard, GuardSet, Scene, Target};
 use super::helper::{self, Answer, Helper, HelperMode};
+use super::own_word::{self, OwnWord};
 use super::resolve::Resolved;
 use super::root::SysRoot;
 use super::{DeviceNumber, DriveFacts, Fact, Identity, Reach, gather};
@@ -140,11 +141,12 @@ impl Claimed {
     }
 
     /// Checks again, before signing, that this is still the drive that was claimed and that nothing has come to
-    /// use it. No node is opened and the medium is not asked. Who merely has it open is not asked either: the
+    /// use it. No node is opened and the medium is not asked; a drive whose blocks only commands reach is asked for its
+    /// capacity. Who merely has it open is not asked either: the
     /// worker has, and a passing reader after the last comparison takes nothing away from the evidence.
     ///
     /// # Errors
-    /// `identity-changed`, `drive-gone`, or what uses the drive now.
+    /// `identity-changed`, `drive-gone`, `not-answering`, or what uses the drive now.
     pub fn recheck(&self, root: &SysRoot) -> Result<(), Vec<Reason>> {
         self.look_again(root, &GuardSet::while_held())
     }
@@ -196,6 +198,13 @@ impl Claimed {
         }
         if bytes != expected {
             changes.push("another size");
+        }
+        if let Reach::ByCommand(geometry) = &self.facts.reach {
+            match own_word::of_node(self.file.as_fd(), geometry, self.held_back) {
+                Ok(OwnWord::Same) => {}
+                Ok(OwnWord::Another) => changes.push("another capacity or block size, by its own word"),
+                Err(text) => return vec![own_word::silent(&title, &text)],
+            }
         }
         if same_names(&now.identity) != same_names(&self.facts.identity) {
             changes.push("another identity");

@@ -23,6 +23,7 @@ pub mod guard;
 pub mod helper;
 pub mod identity;
 pub mod multipath;
+mod own_word;
 pub mod probe;
 pub mod procfs;
 pub mod rescan;

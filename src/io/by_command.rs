@@ -8,6 +8,9 @@
 //! says so once, to the next command that this host sends, whatever that is. The command is sent again, and the next flush
 //! fails, as it does on a block device of which a write-back has failed. Known limit: another program that sends the unit
 //! commands while a job runs may take that word away; a full read-back finds what was lost.
+//!
+//! A unit that says that its capacity or its medium is another gets nothing more. Before the first transfer that is
+//! expected, of what was done to the unit before (a sanitize, a format): then its capacity is asked for and compared.
 mod answer;
 
 use std::io;
@@ -44,6 +47,10 @@ pub struct CommandDisk<P> {
     unflushed: bool,
     /// Whether the unit has said since that what was written may be lost.
     doubtful: bool,
+    /// Whether the unit has told the shape of the job, with whatever attention waited before.
+    begun: bool,
+    /// Whether it has said since that it is another.
+    changed: bool,
     /// The node below the port, where there is one.
     node: Option<(OwnedFd, Sentry)>,
 }
@@ -72,6 +79,8 @@ impl<P: ScsiPort> CommandDisk<P> {
             done: Vec::new(),
             unflushed: false,
             doubtful: false,
+            begun: false,
+            changed: false,
             node: None,
         }
     }
@@ -96,26 +105,53 @@ impl<P: ScsiPort> CommandDisk<P> {
                 Judged::Moved(bytes) => return Ok(bytes),
                 Judged::Fault(fault) => return Err(fault),
                 Judged::Again(fault) => last = fault,
+                Judged::Changed if self.begun => {
+                    self.changed = true;
+                    return Err(Fault::changed());
+                }
+                Judged::Changed => {}
             }
         }
         Err(last)
     }
 
     /// Blocks and bytes of a block as the unit says now, by READ CAPACITY(16).
-    fn capacity(&mut self) -> io::Result<(u64, u32)> {
+    fn capacity(&mut self) -> Result<(u64, u32), Fault> {
         let mut told = [0; 32];
         let mut block = [0; 16];
         // SERVICE ACTION IN(16), READ CAPACITY(16), room for 32 bytes.
         (block[0], block[1], block[13]) = (0x9e, 0x10, 32);
-        let moved = self.send(&block, Data::FromDrive(&mut told), MOVE);
-        let moved = moved.map_err(|fault| io::Error::from_raw_os_error(fault.errno))?;
-        let (Some(last), Some(bytes)) = (told.first_chunk::<8>(), told[8..].first_chunk::<4>()) else {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        };
-        if moved < 12 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        let moved = self.send(&block, Data::FromDrive(&mut told), MOVE)?;
+        match (told.first_chunk::<8>(), told[8..].first_chunk::<4>()) {
+            (Some(last), Some(bytes)) if moved >= 12 => {
+                Ok((u64::from_be_bytes(*last).saturating_add(1), u32::from_be_bytes(*bytes)))
+            }
+            _ => Err(Fault::short(u64::from(moved))),
         }
-        Ok((u64::from_be_bytes(*last).saturating_add(1), u32::from_be_bytes(*bytes)))
+    }
+
+    /// Whether the unit tells the shape that it was opened with: as many blocks, of as many bytes.
+    ///
+    /// # Errors
+    /// When it does not tell it.
+    pub fn has_its_shape(&mut self) -> Result<bool, Fault> {
+        let told = self.capacity()?;
+        Ok(told == (self.geometry.capacity.0, self.geometry.block_size.bytes()))
+    }
+
+    /// Sees to it, before a transfer, that the unit is still the one of the job.
+    fn begin(&mut self) -> Result<(), Fault> {
+        if !self.begun {
+            self.changed = !self.has_its_shape()?;
+            self.begun = true;
+        }
+        if self.changed { Err(Fault::changed()) } else { Ok(()) }
+    }
+
+    /// Reads or writes, once the unit was seen to be that of the job; whether all bytes moved.
+    fn transfer(&mut self, block: &[u8], data: Data<'_>, length: usize) -> Result<(), Fault> {
+        self.begin()?;
+        whole(self.send(block, data, MOVE), length)
     }
 }
 
@@ -153,7 +189,7 @@ impl<P: ScsiPort> BlockRead for CommandDisk<P> {
         let length = self.length(&transfer);
         let block = move_block(READ_16, &transfer);
         let data = Data::FromDrive(&mut transfer.buffer.as_mut_slice()[..length]);
-        let result = whole(self.send(&block, data, MOVE), length);
+        let result = self.transfer(&block, data, length);
         self.done.push(Completion { transfer, result });
         Ok(())
     }
@@ -172,7 +208,8 @@ impl<P: ScsiPort> BlockRead for CommandDisk<P> {
     }
 
     fn current_bytes(&mut self) -> io::Result<u64> {
-        let (blocks, bytes) = self.capacity()?;
+        let told = self.capacity().map_err(|fault| io::Error::other(fault.to_string()));
+        let (blocks, bytes) = told?;
         let same_format = bytes == self.geometry.block_size.bytes();
         Ok(if same_format { blocks.saturating_mul(u64::from(bytes)) } else { 0 })
     }
@@ -185,9 +222,11 @@ impl<P: ScsiPort> BlockRead for CommandDisk<P> {
                 away @ (Presence::Gone | Presence::Another) => return away,
             }
         }
-        match self.current_bytes() {
-            Ok(bytes) if bytes >= self.geometry.bytes() => Presence::Here,
-            Ok(_) | Err(_) => Presence::Gone,
+        match self.has_its_shape() {
+            Ok(true) if !self.changed => Presence::Here,
+            Ok(_) => Presence::Another,
+            Err(_) if self.changed => Presence::Another,
+            Err(_) => Presence::Gone,
         }
     }
 }
@@ -197,13 +236,16 @@ impl<P: ScsiPort> BlockWrite for CommandDisk<P> {
         let length = self.length(&transfer);
         let block = move_block(WRITE_16, &transfer);
         let data = Data::ToDrive(&transfer.buffer.as_slice()[..length]);
-        let result = whole(self.send(&block, data, MOVE), length);
+        let result = self.transfer(&block, data, length);
         self.unflushed = true;
         self.done.push(Completion { transfer, result });
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Fault> {
+        if self.changed {
+            return Err(Fault::changed());
+        }
         let answer = self.send(&SYNCHRONIZE_CACHE, Data::None, FLUSH);
         // Whoever is told of a failure writes everything again that was written since the last good flush.
         self.unflushed = false;

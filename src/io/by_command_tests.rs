@@ -9,10 +9,18 @@ struct Scripted {
     answers: VecDeque<ScsiAnswer>,
     asked: Vec<Vec<u8>>,
     sends: Vec<u8>,
+    /// Last address and bytes of a block, for READ CAPACITY(16) as the first command; `None` leaves it to the answers.
+    first_told: Option<(u64, u32)>,
 }
 
 impl ScsiPort for Scripted {
     fn execute(&mut self, block: &[u8], data: Data<'_>, _timeout: Duration) -> ScsiAnswer {
+        if let (0x9e, Some((last, bytes))) = (block[0], self.first_told.take()) {
+            let Data::FromDrive(out) = data else { panic!("it brings data") };
+            out[..8].copy_from_slice(&last.to_be_bytes());
+            out[8..12].copy_from_slice(&bytes.to_be_bytes());
+            return good(32);
+        }
         self.asked.push(block.to_vec());
         if let Data::FromDrive(out) = data {
             for (slot, byte) in out.iter_mut().zip(self.sends.iter().chain(std::iter::repeat(&0x5a))) {
@@ -37,7 +45,8 @@ fn check(key: u8, code: u8) -> ScsiAnswer {
 fn disk(answers: Vec<ScsiAnswer>) -> CommandDisk<Scripted> {
     let size = BlockSize::new(520).unwrap();
     let geometry = Geometry { block_size: size, physical_block_size: size, capacity: BlockCount(1000) };
-    let port = Scripted { answers: answers.into(), asked: Vec::new(), sends: Vec::new() };
+    let first_told = Some((999, 520));
+    let port = Scripted { answers: answers.into(), asked: Vec::new(), sends: Vec::new(), first_told };
     CommandDisk::new(port, geometry, 8 * 520 + 100)
 }
 
@@ -95,16 +104,23 @@ fn what_the_unit_did_not_look_at_is_sent_again_and_what_it_refused_is_not() {
 
 /// READ CAPACITY(16): the last address in bytes 0 to 7, the block length in bytes 8 to 11.
 #[test]
-fn a_unit_that_was_formatted_anew_or_is_smaller_is_gone() {
-    for (last, block, presence) in
-        [(999_u64, 520_u32, Presence::Here), (998, 520, Presence::Gone), (4095, 512, Presence::Gone)]
-    {
+fn a_unit_that_was_formatted_anew_or_has_another_size_is_another() {
+    for (last, block, presence) in [
+        (999_u64, 520_u32, Presence::Here),
+        (998, 520, Presence::Another),
+        (1000, 520, Presence::Another),
+        (999, 528, Presence::Another),
+        (4095, 512, Presence::Another),
+    ] {
         let mut disk = disk(vec![good(32)]);
+        disk.port.first_told = None;
         disk.port.sends = [&last.to_be_bytes()[..], &block.to_be_bytes()[..]].concat();
         assert_eq!(disk.presence(), presence, "{last} {block}");
         assert_eq!(disk.port.asked[0], [0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0]);
     }
-    assert_eq!(disk(vec![good(4)]).presence(), Presence::Gone, "no answer is no size");
+    let mut silent = disk(vec![good(4)]);
+    silent.port.first_told = None;
+    assert_eq!(silent.presence(), Presence::Gone, "no answer is no size");
 }
 
 /// Sense with this response code: 70h and 71h (deferred) have the key in byte 2 and the code in byte 12, 72h and 73h
@@ -134,6 +150,7 @@ fn a_flush_fails_once_after_the_unit_has_said_that_its_cache_may_be_lost() {
         (sense(0x72, 6, 0x29), false),
         (sense(0x70, 6, 0x2a), false),
         (sense(0x70, 6, 0x3f), false),
+        (sense(0x72, 6, 0x2f), false),
         (sense(0x70, 6, 0x2f), false),
         // Deferred: write error, hardware error, one that was recovered.
         (sense(0x71, 3, 0x0c), false),
@@ -175,4 +192,57 @@ fn a_flush_fails_after_the_way_to_the_unit_has_failed() {
     assert_eq!(write(&mut disk), Ok(()));
     assert!(disk.flush().is_err());
     assert_eq!(disk.flush(), Ok(()));
+}
+
+/// The same with a qualifier, in byte 13 or 3.
+fn qualified(response: u8, key: u8, code: u8, qualifier: u8) -> ScsiAnswer {
+    let mut answer = sense(response, key, code);
+    let ScsiAnswer::Answered { sense, .. } = &mut answer else { unreachable!() };
+    sense[if response < 0x72 { 13 } else { 3 }] = qualifier;
+    answer
+}
+
+#[test]
+fn a_unit_that_says_that_it_is_another_gets_nothing_more() {
+    // Capacity data has changed; medium may have changed; inquiry data has changed (SPC, annex of additional sense codes).
+    for [code, qualifier] in [[0x2a, 0x09], [0x28, 0x00], [0x28, 0x03], [0x3f, 0x03]] {
+        for response in [0x70, 0x72] {
+            let changed = qualified(response, 6, code, qualifier);
+            let name = format!("{changed:?}");
+            let mut writing = disk(vec![good(520), changed.clone(), good(520), good(0)]);
+            assert_eq!((write(&mut writing), write(&mut writing)), (Ok(()), Err(Fault::changed())), "{name}");
+            assert_eq!(
+                (write(&mut writing), writing.flush()),
+                (Err(Fault::changed()), Err(Fault::changed()))
+            );
+            assert_eq!(writing.port.asked.len(), 2, "{name}");
+            let mut flushed = disk(vec![good(520), changed.clone(), good(0)]);
+            assert_eq!((write(&mut flushed), flushed.flush()), (Ok(()), Err(Fault::changed())), "{name}");
+            let mut asked = disk(vec![good(520), changed.clone(), good(32)]);
+            assert_eq!(write(&mut asked), Ok(()), "{name}");
+            assert_eq!(asked.presence(), Presence::Another, "{name}");
+            // What waited before the first transfer is of what was done before: the unit is asked what it is.
+            let mut fresh = disk(vec![changed, good(32), good(520)]);
+            fresh.port.first_told = None;
+            fresh.port.sends = [&999_u64.to_be_bytes()[..], &520_u32.to_be_bytes()[..]].concat();
+            assert_eq!(write(&mut fresh), Ok(()), "{name}");
+            assert_eq!(fresh.port.asked.len(), 3, "{name}");
+        }
+    }
+    // Others of the same codes.
+    for [code, qualifier] in [[0x2a, 0x01], [0x3f, 0x01]] {
+        let mut disk = disk(vec![good(520), qualified(0x70, 6, code, qualifier), good(520)]);
+        assert_eq!((write(&mut disk), write(&mut disk)), (Ok(()), Ok(())), "{code:02x} {qualifier:02x}");
+    }
+}
+
+#[test]
+fn nothing_is_moved_on_a_unit_of_another_shape() {
+    for told in [(1000, 520), (998, 520), (999, 528)] {
+        let mut disk = disk(vec![good(520); 2]);
+        disk.port.first_told = Some(told);
+        assert_eq!(write(&mut disk), Err(Fault::changed()), "{told:?}");
+        assert_eq!(read(&mut disk, 0, 1).result, Err(Fault::changed()), "{told:?}");
+        assert!(disk.port.asked.is_empty(), "{told:?}");
+    }
 }

@@ -19,6 +19,8 @@ pub enum FaultKind {
     Reservation,
     /// The drive is not there any more (`ENODEV`, `ENXIO`, `ENOSPC`, a transfer of no bytes).
     Gone,
+    /// The drive says that its capacity or medium is another than it was (SCSI unit attention).
+    Changed,
     /// Not allowed or not possible, now or ever (`EROFS`, `EPERM`, `EACCES`, `EOPNOTSUPP`).
     Refused,
     /// The transfer does not fit the drive or its path: too long, or not aligned (`EINVAL`).
@@ -36,7 +38,7 @@ pub enum Treatment {
     Divide,
     /// A pause, then the same range again, alone; after several pauses in vain as [`Self::Divide`].
     BackOff,
-    /// The drive is gone: nothing more is tried.
+    /// The drive is gone, or is another: nothing more is tried.
     Leave,
     /// No further transfer can do better: the job ends.
     EndJob,
@@ -68,7 +70,7 @@ impl FaultKind {
         match self {
             Self::Medium | Self::Target | Self::Protection | Self::Unfit | Self::Short => Treatment::Divide,
             Self::Transport | Self::Other => Treatment::BackOff,
-            Self::Gone => Treatment::Leave,
+            Self::Gone | Self::Changed => Treatment::Leave,
             Self::Reservation | Self::Refused => Treatment::EndJob,
         }
     }
@@ -103,6 +105,11 @@ impl Fault {
         error.raw_os_error().map_or(Self { kind: FaultKind::Other, errno: 0 }, Self::from_errno)
     }
 
+    /// The drive said that it is another than it was.
+    pub const fn changed() -> Self {
+        Self { kind: FaultKind::Changed, errno: 0 }
+    }
+
     /// A transfer that moved `moved` bytes instead of all: none at all means that the drive is gone.
     pub const fn short(moved: u64) -> Self {
         Self { kind: if moved == 0 { FaultKind::Gone } else { FaultKind::Short }, errno: 0 }
@@ -113,6 +120,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.kind, self.errno) {
             (FaultKind::Gone, 0) => f.write_str("no bytes were moved: the drive is gone"),
+            (FaultKind::Changed, _) => f.write_str("its capacity or its medium is another than it was"),
             (_, 0) => f.write_str("fewer bytes were moved than asked for"),
             (_, errno) => write!(f, "{}", std::io::Error::from_raw_os_error(errno)),
         }
@@ -168,5 +176,6 @@ mod tests {
         }
         assert_eq!(Fault::short(512).kind.treatment(), Treatment::Divide);
         assert_eq!(Fault::short(0).kind.treatment(), Treatment::Leave);
+        assert_eq!(Fault::changed().kind.treatment(), Treatment::Leave);
     }
 }

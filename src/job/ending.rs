@@ -42,8 +42,16 @@ pub(super) fn step_ended(word: StepWord) -> Result<(), Ending> {
     }
 }
 
-/// The drive vanished.
+/// The drive vanished, or became another (P1).
 pub(super) fn gone(fault: Fault) -> Ending {
+    if fault.kind == FaultKind::Changed {
+        return Ending::Lost(Reason::new(
+            ReasonCode::IdentityChanged,
+            format!("the drive told of a change during the job: {fault}"),
+            "treat the drive as not sanitized; find out what changed it (another host, sg_format, a mode select), and \
+             begin again with: expunge list",
+        ));
+    }
     Ending::DriveGone(Reason::new(
         ReasonCode::DriveGone,
         format!("the drive vanished during the job ({fault})"),
@@ -137,5 +145,20 @@ pub(super) const fn is_worth_reading(rule: RuleName) -> bool {
         | RuleName::Silent
         | RuleName::FlushesMax
         | RuleName::Differences => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drive_that_became_another_is_not_one_that_vanished() {
+        let Ending::Lost(reason) = gone(Fault::changed()) else {
+            panic!("it is not known whose blocks are written")
+        };
+        assert_eq!(reason.code, ReasonCode::IdentityChanged);
+        assert!(reason.text.contains("its capacity or its medium is another"), "{}", reason.text);
+        assert!(matches!(gone(Fault::from_errno(19)), Ending::DriveGone(_)));
     }
 }

@@ -2,7 +2,7 @@
 use super::course::Run;
 use super::prepare::Host;
 use crate::device::{Claimed, Identity};
-use crate::unit::{Geometry, ReasonCode};
+use crate::unit::{Geometry, Reason, ReasonCode};
 use crate::verify::Ending;
 
 /// A change of size is accepted only where this job has caused it: what the kernel saw right after the drive was told to.
@@ -21,8 +21,12 @@ pub(super) fn identity_after(host: &Host, claimed: &Claimed, run: &mut Run) -> O
             facts.geometry().map(|geometry| (facts.identity.clone(), *geometry))
         }
         Err(reasons) => {
+            // A drive that was left at work on a command does not tell its capacity meanwhile.
+            let at_work = |reason: &Reason| {
+                matches!(run.ending, Ending::Stopped) && reason.code == ReasonCode::NotAnswering
+            };
             if matches!(run.ending, Ending::Completed | Ending::Stopped | Ending::GivenUp(_))
-                && let Some(reason) = reasons.into_iter().next()
+                && let Some(reason) = reasons.into_iter().find(|reason| !at_work(reason))
             {
                 run.ending = match reason.code {
                     ReasonCode::DriveGone | ReasonCode::NoCapacity => Ending::DriveGone(reason),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use expunge::engine::{FlushState, Pass, PassEnd, Settled, Unobserved, write_pass};
-use expunge::io::{BlockRead as _, CommandDisk, Data, ScsiAnswer, ScsiPort};
+use expunge::io::{BlockRead as _, CommandDisk, Data, Fault, ScsiAnswer, ScsiPort};
 use expunge::plan::Rules;
 use expunge::unit::term::DriveKind;
 use expunge::unit::{BlockCount, BlockSize, Geometry, Pattern, RangeSet};
@@ -22,10 +22,13 @@ type Sense = [u8; 4];
 enum Event {
     /// It loses its cache and says so with this sense.
     Loses(Sense),
+    /// It has twice as many blocks, and says so.
+    Grows,
 }
 
 struct Inside {
     cells: Vec<u8>,
+    blocks: usize,
     cache: Vec<(usize, Vec<u8>)>,
     pending: VecDeque<Sense>,
     writes: usize,
@@ -67,6 +70,10 @@ impl Inside {
                 self.cache.clear();
                 self.pending.push_back(sense);
             }
+            Event::Grows => {
+                self.blocks *= 2;
+                self.pending.push_back([0x70, 6, 0x2a, 9]);
+            }
         }
     }
 
@@ -89,7 +96,7 @@ impl ScsiPort for Unit {
         match (block[0], data) {
             (0x8a, Data::ToDrive(bytes)) => unit.write(address(block), bytes),
             (0x9e, Data::FromDrive(out)) => {
-                out[..8].copy_from_slice(&(BLOCKS as u64 - 1).to_be_bytes());
+                out[..8].copy_from_slice(&(unit.blocks as u64 - 1).to_be_bytes());
                 out[8..12].copy_from_slice(&u32::try_from(BLOCK).unwrap().to_be_bytes());
                 good(32)
             }
@@ -106,6 +113,7 @@ impl ScsiPort for Unit {
 fn written(event: Event, at: usize) -> (PassEnd, usize) {
     let inside = Inside {
         cells: vec![OLD; BLOCK * BLOCKS],
+        blocks: BLOCKS,
         cache: Vec::new(),
         pending: VecDeque::new(),
         writes: 0,
@@ -139,5 +147,14 @@ fn what_a_lost_cache_held_is_written_again() {
             assert_eq!((tally.flush, tally.flush_failures), (FlushState::Confirmed, 1), "{name}");
             assert_eq!(tally.written, BlockCount(BLOCKS as u64), "{name}");
         }
+    }
+}
+
+#[test]
+fn a_unit_that_grows_under_the_job_ends_it() {
+    for at in [20, BLOCKS] {
+        let (end, _) = written(Event::Grows, at);
+        assert_eq!(end.settled, Settled::Gone(Fault::changed()), "at {at}");
+        assert_ne!(end.tally.flush, FlushState::Confirmed, "at {at}");
     }
 }

@@ -23,6 +23,8 @@ pub(super) enum Judged {
     Fault(Fault),
     /// The unit did not look at it.
     Again(Fault),
+    /// The unit did not look at it: it tells that its capacity, its medium or its identity is another.
+    Changed,
 }
 
 pub(super) fn judge(answer: &ScsiAnswer) -> Judged {
@@ -56,6 +58,11 @@ pub(super) fn casts_doubt(answer: &ScsiAnswer) -> bool {
     }
 }
 
+/// Additional sense codes and qualifiers of unit attentions by which a unit says that it is another: CAPACITY DATA HAS
+/// CHANGED, INQUIRY DATA HAS CHANGED; and whatever the qualifier, MEDIUM MAY HAVE CHANGED.
+const CHANGES: [(u8, u8); 2] = [(0x2a, 0x09), (0x3f, 0x03)];
+const MEDIUM_MAY_HAVE_CHANGED: u8 = 0x28;
+
 /// Key and additional sense code and its qualifier, of fixed (70h, 71h) or descriptor format (72h, 73h). The odd ones are
 /// deferred: about an earlier command, while this one was not looked at.
 #[derive(Clone, Copy, Debug)]
@@ -63,18 +70,19 @@ struct Sense {
     deferred: bool,
     key: u8,
     code: u8,
+    qualifier: u8,
 }
 
 impl Sense {
     fn of(bytes: &[u8]) -> Option<Self> {
         let format = bytes.first()? & 0x7f;
         let at = |place: usize| bytes.get(place).copied().unwrap_or(0);
-        let (key, code) = match format {
-            0x70 | 0x71 => (*bytes.get(2)?, at(12)),
-            0x72 | 0x73 => (*bytes.get(1)?, at(2)),
+        let (key, code, qualifier) = match format {
+            0x70 | 0x71 => (*bytes.get(2)?, at(12), at(13)),
+            0x72 | 0x73 => (*bytes.get(1)?, at(2), at(3)),
             _ => return None,
         };
-        Some(Self { deferred: format & 1 == 1, key: key & 0x0f, code })
+        Some(Self { deferred: format & 1 == 1, key: key & 0x0f, code, qualifier })
     }
 }
 
@@ -86,6 +94,11 @@ fn judge_sense(bytes: &[u8], moved: u32) -> Judged {
         // No sense, recovered error.
         Some(Sense { key: 0x0 | 0x1, .. }) => return Judged::Moved(moved),
         // Unit attention.
+        Some(Sense { key: 0x6, code, qualifier, .. })
+            if code == MEDIUM_MAY_HAVE_CHANGED || CHANGES.contains(&(code, qualifier)) =>
+        {
+            return Judged::Changed;
+        }
         Some(Sense { key: 0x6, .. }) => return again,
         // A command that was aborted: sent again, but not for its protection information.
         Some(Sense { key: 0xb, code: 0x10, .. }) => libc::EILSEQ,
