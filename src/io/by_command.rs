@@ -34,6 +34,11 @@ const MOVE: Duration = Duration::from_secs(60);
 const FLUSH: Duration = Duration::from_secs(180);
 /// How often a command is sent that the unit did not look at, or aborted: as often as the kernel tries.
 const ATTEMPTS: u32 = 5;
+/// How long a unit that is busy or becomes ready is waited for: a disk spins up within it after a reset.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The first rest of such waiting; each is twice as long as the one before, up to [`REST_MAX`].
+const REST_FIRST: Duration = Duration::from_millis(100);
+const REST_MAX: Duration = Duration::from_secs(5);
 
 /// A SCSI logical unit as a drive with blocks.
 #[derive(Debug)]
@@ -90,10 +95,11 @@ impl<P: ScsiPort> CommandDisk<P> {
         usize::try_from(length).expect("a transfer fits its buffer")
     }
 
-    /// Sends a command until the unit has looked at it; how many bytes it moved.
+    /// Sends a command until the unit has looked at it; how many bytes it moved. Waits while the unit is busy or becomes
+    /// ready, up to [`PATIENCE`].
     fn send(&mut self, block: &[u8], mut data: Data<'_>, timeout: Duration) -> Result<u32, Fault> {
-        let mut last = Fault::from_errno(libc::EIO);
-        for _ in 0..ATTEMPTS {
+        let (mut attempts, mut waited, mut rest) = (0, Duration::ZERO, REST_FIRST);
+        loop {
             let data = match &mut data {
                 Data::None => Data::None,
                 Data::FromDrive(buffer) => Data::FromDrive(buffer),
@@ -101,18 +107,28 @@ impl<P: ScsiPort> CommandDisk<P> {
             };
             let answer = self.port.execute(block, data, timeout);
             self.doubtful |= self.unflushed && casts_doubt(&answer);
-            match judge(&answer) {
+            let again = match judge(&answer) {
                 Judged::Moved(bytes) => return Ok(bytes),
                 Judged::Fault(fault) => return Err(fault),
-                Judged::Again(fault) => last = fault,
                 Judged::Changed if self.begun => {
                     self.changed = true;
                     return Err(Fault::changed());
                 }
-                Judged::Changed => {}
+                Judged::Later(_) if waited < PATIENCE => {
+                    self.port.rest(rest);
+                    waited += rest;
+                    rest = (rest * 2).min(REST_MAX);
+                    continue;
+                }
+                Judged::Later(fault) => return Err(fault),
+                Judged::Again(fault) => fault,
+                Judged::Changed => Fault::changed(),
+            };
+            attempts += 1;
+            if attempts == ATTEMPTS {
+                return Err(again);
             }
         }
-        Err(last)
     }
 
     /// Blocks and bytes of a block as the unit says now, by READ CAPACITY(16).

@@ -11,6 +11,7 @@ struct Scripted {
     sends: Vec<u8>,
     /// Last address and bytes of a block, for READ CAPACITY(16) as the first command; `None` leaves it to the answers.
     first_told: Option<(u64, u32)>,
+    rested: Duration,
 }
 
 impl ScsiPort for Scripted {
@@ -29,6 +30,10 @@ impl ScsiPort for Scripted {
         }
         self.answers.pop_front().unwrap_or(ScsiAnswer::NotCompleted { errno: libc::ENODEV })
     }
+
+    fn rest(&mut self, time: Duration) {
+        self.rested += time;
+    }
 }
 
 fn good(moved: u32) -> ScsiAnswer {
@@ -46,7 +51,13 @@ fn disk(answers: Vec<ScsiAnswer>) -> CommandDisk<Scripted> {
     let size = BlockSize::new(520).unwrap();
     let geometry = Geometry { block_size: size, physical_block_size: size, capacity: BlockCount(1000) };
     let first_told = Some((999, 520));
-    let port = Scripted { answers: answers.into(), asked: Vec::new(), sends: Vec::new(), first_told };
+    let port = Scripted {
+        answers: answers.into(),
+        asked: Vec::new(),
+        sends: Vec::new(),
+        first_told,
+        rested: Duration::ZERO,
+    };
     CommandDisk::new(port, geometry, 8 * 520 + 100)
 }
 
@@ -244,5 +255,31 @@ fn nothing_is_moved_on_a_unit_of_another_shape() {
         assert_eq!(write(&mut disk), Err(Fault::changed()), "{told:?}");
         assert_eq!(read(&mut disk, 0, 1).result, Err(Fault::changed()), "{told:?}");
         assert!(disk.port.asked.is_empty(), "{told:?}");
+    }
+}
+
+/// BUSY (08h), TASK SET FULL (28h), and NOT READY, in process of becoming ready (SAM, SPC).
+#[test]
+fn a_unit_that_is_busy_or_becomes_ready_is_waited_for_but_not_for_ever() {
+    let status = |status| ScsiAnswer::Answered { status, sense: Vec::new(), moved: 0 };
+    for answer in [status(0x08), status(0x28), qualified(0x70, 2, 4, 1), qualified(0x72, 2, 4, 1)] {
+        let mut later = disk([vec![answer.clone(); 8], vec![good(520)]].concat());
+        assert_eq!(write(&mut later), Ok(()), "{answer:?}");
+        // 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5 and 5 seconds.
+        assert_eq!(later.port.rested, Duration::from_millis(16_300), "{answer:?}");
+        let mut asked = disk([vec![answer.clone(); 8], vec![good(32)]].concat());
+        asked.port.first_told = None;
+        asked.port.sends = [&999_u64.to_be_bytes()[..], &520_u32.to_be_bytes()[..]].concat();
+        assert_eq!(asked.presence(), Presence::Here, "{answer:?}");
+        let mut never = disk(vec![answer.clone(); 1000]);
+        assert_eq!(write(&mut never).unwrap_err().kind, FaultKind::Other, "{answer:?}: a rest, then again");
+        let rested = never.port.rested;
+        assert!(rested >= Duration::from_mins(1) && rested < Duration::from_secs(66), "{rested:?}");
+    }
+    // It needs to be started, or is at work on itself: nobody knows how long.
+    for qualifier in [0x02, 0x04, 0x1b] {
+        let mut disk = disk(vec![qualified(0x70, 2, 4, qualifier); 2]);
+        assert!(write(&mut disk).is_err());
+        assert_eq!((disk.port.asked.len(), disk.port.rested), (1, Duration::ZERO), "{qualifier:02x}");
     }
 }

@@ -92,6 +92,11 @@ pub trait ScsiPort: Send {
     /// Sends a command block (6, 10, 12 or 16 bytes) and waits for its end, at most `timeout`.
     fn execute(&mut self, block: &[u8], data: Data<'_>, timeout: Duration) -> ScsiAnswer;
 
+    /// Lets time pass before a command is sent again. Simulated units have a time of their own.
+    fn rest(&mut self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
     /// What the kernel's TCG driver reads of the drive; `None` where it has none for it.
     fn kernel_opal(&self) -> Option<OpalStatus> {
         None

@@ -23,9 +23,13 @@ pub(super) enum Judged {
     Fault(Fault),
     /// The unit did not look at it.
     Again(Fault),
+    /// The unit cannot look at it yet: it is busy, or becomes ready after a reset.
+    Later(Fault),
     /// The unit did not look at it: it tells that its capacity, its medium or its identity is another.
     Changed,
 }
+
+const LATER: Judged = Judged::Later(Fault::from_errno(libc::EBUSY));
 
 pub(super) fn judge(answer: &ScsiAnswer) -> Judged {
     let fault = |errno| Judged::Fault(Fault::from_errno(errno));
@@ -33,7 +37,7 @@ pub(super) fn judge(answer: &ScsiAnswer) -> Judged {
         ScsiAnswer::Answered { status: GOOD, moved, .. } => Judged::Moved(*moved),
         ScsiAnswer::Answered { status: CHECK_CONDITION, sense, moved } => judge_sense(sense, *moved),
         ScsiAnswer::Answered { status: RESERVATION_CONFLICT, .. } => fault(libc::EBADE),
-        ScsiAnswer::Answered { status: BUSY | TASK_SET_FULL, .. } => fault(libc::EBUSY),
+        ScsiAnswer::Answered { status: BUSY | TASK_SET_FULL, .. } => LATER,
         ScsiAnswer::Answered { .. } => fault(libc::EIO),
         ScsiAnswer::Transport { host: HOST_TIMED_OUT, .. } => fault(libc::ETIMEDOUT),
         ScsiAnswer::Transport { .. } => fault(libc::ENOLINK),
@@ -93,6 +97,8 @@ fn judge_sense(bytes: &[u8], moved: u32) -> Judged {
         None | Some(Sense { deferred: true, .. }) => return again,
         // No sense, recovered error.
         Some(Sense { key: 0x0 | 0x1, .. }) => return Judged::Moved(moved),
+        // Not ready: in process of becoming ready.
+        Some(Sense { key: 0x2, code: 0x04, qualifier: 0x01, .. }) => return LATER,
         // Unit attention.
         Some(Sense { key: 0x6, code, qualifier, .. })
             if code == MEDIUM_MAY_HAVE_CHANGED || CHANGES.contains(&(code, qualifier)) =>

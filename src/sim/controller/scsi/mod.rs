@@ -195,4 +195,8 @@ impl ScsiPort for ScsiSimPort {
     fn execute(&mut self, block: &[u8], data: Data<'_>, timeout: Duration) -> ScsiAnswer {
         lock(&self.sim.0).execute(self.attachment, block, data, timeout)
     }
+
+    fn rest(&mut self, time: Duration) {
+        self.sim.pass_time(time);
+    }
 }
