@@ -155,6 +155,25 @@ impl<P: ScsiPort> CommandDisk<P> {
         Ok(told == (self.geometry.capacity.0, self.geometry.block_size.bytes()))
     }
 
+    /// Has the unit write its cache to the medium. One that has no such command is asked whether it has such a cache.
+    fn synchronize(&mut self) -> Result<(), Fault> {
+        match self.send(&SYNCHRONIZE_CACHE, Data::None, FLUSH) {
+            Err(fault) if fault.errno == libc::EOPNOTSUPP && self.has_no_write_cache() => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
+    /// Whether the unit says that it caches no writes: by its caching page, or because it has none, from which the kernel
+    /// concludes the same (`sd_read_cache_type`, from memory). Any other answer says nothing.
+    fn has_no_write_cache(&mut self) -> bool {
+        let mut told = [0; MODE_ROOM];
+        match self.send(&MODE_SENSE_CACHING, Data::FromDrive(&mut told), MOVE) {
+            Ok(moved) => told.get(..moved as usize).is_some_and(is_cache_off),
+            // Invalid field in the command: no such page.
+            Err(fault) => fault.errno == libc::EINVAL,
+        }
+    }
+
     /// Sees to it, before a transfer, that the unit is still the one of the job.
     fn begin(&mut self) -> Result<(), Fault> {
         if !self.begun {
@@ -185,6 +204,18 @@ const READ_16: u8 = 0x88;
 const WRITE_16: u8 = 0x8a;
 /// SYNCHRONIZE CACHE(10) of the whole unit, answered when it is done.
 const SYNCHRONIZE_CACHE: [u8; 10] = [0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// Room for the answer to [`MODE_SENSE_CACHING`].
+const MODE_ROOM: usize = 252;
+/// MODE SENSE(6) of the current values of the caching page (08h), without block descriptors (SBC, from memory).
+const MODE_SENSE_CACHING: [u8; 6] = [0x1a, 0x08, 0x08, 0, 252, 0];
+
+/// Whether a caching page says that the write cache is off (WCE is zero).
+fn is_cache_off(told: &[u8]) -> bool {
+    let page = told.get(3).and_then(|descriptors| told.get(4 + usize::from(*descriptors)..));
+    // Code of the page in bits 5:0, with no subpage; WCE is bit 2 of its third byte.
+    page.is_some_and(|page| matches!(page, [code, _, flags, ..] if code & 0x7f == 0x08 && flags & 0x04 == 0))
+}
 
 /// Whether all bytes came.
 fn whole(moved: Result<u32, Fault>, length: usize) -> Result<(), Fault> {
@@ -262,11 +293,11 @@ impl<P: ScsiPort> BlockWrite for CommandDisk<P> {
         if self.changed {
             return Err(Fault::changed());
         }
-        let answer = self.send(&SYNCHRONIZE_CACHE, Data::None, FLUSH);
+        let answer = self.synchronize();
         // Whoever is told of a failure writes everything again that was written since the last good flush.
         self.unflushed = false;
         let doubtful = std::mem::take(&mut self.doubtful);
-        answer.and_then(|_| if doubtful { Err(Fault::from_errno(libc::EIO)) } else { Ok(()) })
+        answer.and_then(|()| if doubtful { Err(Fault::from_errno(libc::EIO)) } else { Ok(()) })
     }
 }
 

@@ -95,6 +95,9 @@ fn what_the_unit_did_not_look_at_is_sent_again_and_what_it_refused_is_not() {
     for (answer, kind) in [
         (check(3, 0x11), FaultKind::Medium),
         (check(5, 0x21), FaultKind::Target),
+        (check(5, 0x26), FaultKind::Target),
+        (check(5, 0x20), FaultKind::Refused),
+        (check(5, 0x24), FaultKind::Unfit),
         (check(7, 0x27), FaultKind::Refused),
         (check(7, 0x20), FaultKind::Refused),
         (check(0xb, 0x10), FaultKind::Protection),
@@ -282,4 +285,45 @@ fn a_unit_that_is_busy_or_becomes_ready_is_waited_for_but_not_for_ever() {
         assert!(write(&mut disk).is_err());
         assert_eq!((disk.port.asked.len(), disk.port.rested), (1, Duration::ZERO), "{qualifier:02x}");
     }
+}
+
+/// MODE SENSE(6) answers with a header of 4 bytes (the last is the length of the block descriptors), them, and the page:
+/// 08h, 12h, and WCE in bit 2 (SPC, SBC).
+#[test]
+fn a_unit_without_flush_is_believed_only_if_it_says_that_it_has_no_write_cache() {
+    let no_such_command = || check(5, 0x20);
+    let page = |descriptors: u8, code: u8, flags: u8| {
+        let mut told = vec![0x17, 0, 0, descriptors];
+        told.resize(4 + usize::from(descriptors), 0xff);
+        told.extend([code, 0x12, flags]);
+        told.resize(24 + usize::from(descriptors), 0);
+        told
+    };
+    let flushed = |told: Vec<u8>, answer: ScsiAnswer| {
+        let mut disk = disk(vec![good(520), no_such_command(), answer]);
+        assert_eq!(write(&mut disk), Ok(()));
+        disk.port.sends = told;
+        let flush = disk.flush();
+        assert_eq!(disk.port.asked[2], [0x1a, 0x08, 0x08, 0, 252, 0]);
+        flush
+    };
+    // Off: alone, saveable (PS), behind a block descriptor, with read cache disabled (RCD); or no such page.
+    for told in [page(0, 0x08, 0), page(0, 0x88, 0), page(8, 0x08, 0), page(0, 0x08, 0x01)] {
+        assert_eq!(flushed(told.clone(), good(24)), Ok(()), "{told:02x?}");
+    }
+    assert_eq!(flushed(Vec::new(), check(5, 0x24)), Ok(()));
+    // On; another page; too little of an answer; no answer.
+    for told in [page(0, 0x08, 0x04), page(8, 0x88, 0x04), page(0, 0x0a, 0), page(0, 0x48, 0)] {
+        assert_eq!(flushed(told.clone(), good(24)).unwrap_err().kind, FaultKind::Refused, "{told:02x?}");
+    }
+    assert!(flushed(page(0, 0x08, 0), good(6)).is_err());
+    assert!(flushed(page(200, 0x08, 0), good(24)).is_err());
+    for answer in [check(5, 0x20), check(2, 0x3a), ScsiAnswer::Transport { host: 3, driver: 0 }] {
+        assert!(flushed(page(0, 0x08, 0), answer.clone()).is_err(), "{answer:?}");
+    }
+    // Whatever else a flush is answered with is its answer.
+    let mut disk = disk(vec![good(520), check(5, 0x24), good(24)]);
+    assert_eq!(write(&mut disk), Ok(()));
+    assert!(disk.flush().is_err());
+    assert_eq!(disk.port.asked.len(), 2);
 }

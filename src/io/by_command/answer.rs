@@ -1,6 +1,6 @@
 //! What the answer to a read, a write or a flush means. Sense becomes the errno that the kernel's block layer would give
-//! (`scsi_result_to_blk_status`, from memory), so that the engine treats both kinds of drives alike. Keys and codes: SPC,
-//! from memory.
+//! (`scsi_result_to_blk_status`, from memory), so that the engine treats both kinds of drives alike; commands and fields
+//! that the unit does not have are told apart from other illegal requests. Keys and codes: SPC, from memory.
 use crate::io::{Fault, ScsiAnswer};
 
 const GOOD: u8 = 0x00;
@@ -111,7 +111,10 @@ fn judge_sense(bytes: &[u8], moved: u32) -> Judged {
         Some(Sense { key: 0xb, .. }) => return again,
         // Medium error.
         Some(Sense { key: 0x3, .. }) => libc::ENODATA,
-        // Hardware error, illegal request, blank check, volume overflow, miscompare.
+        // Illegal request: no such command, which no block of the unit will take; invalid field.
+        Some(Sense { key: 0x5, code: 0x20, .. }) => libc::EOPNOTSUPP,
+        Some(Sense { key: 0x5, code: 0x24, .. }) => libc::EINVAL,
+        // Hardware error, other illegal requests, blank check, volume overflow, miscompare.
         Some(Sense { key: 0x4 | 0x5 | 0x8 | 0xd | 0xe, .. }) => libc::EREMOTEIO,
         // Data protect: write protection, and everything that locks.
         Some(Sense { key: 0x7, code: 0x27, .. }) => libc::EROFS,
