@@ -419,8 +419,9 @@ fn too_few(plan: &FirmwarePlan, count: u64) -> Reason {
         CanaryKind::Fingerprints => Reason::new(
             ReasonCode::FirmwareUnknown,
             format!(
-                "only {count} of {wanted} blocks hold something whose disappearance would tell anything, or the first or the \
-                 last block cannot be read: what the drive says of its command could not be shown to be true"
+                "only {count} of {wanted} blocks hold something whose disappearance would tell anything, or more than a \
+                 quarter of those that are not blank, or the first or the last block, cannot be read, or not twice the same: \
+                 what the drive says of its command could not be shown to be true"
             ),
             "plan with --canaries planted, which writes blocks that tell; or choose a --technique whose end can be read back \
              (block-erase, sanitize-overwrite)",

@@ -40,8 +40,8 @@ pub(super) fn unheld(plan: &Plan, interruptions: &[Interruption]) -> Option<Limi
 /// Existing blocks did not tell enough, and what the drive did is shown by something else, or by nothing.
 pub(super) fn few_fingerprints(plan: &Plan, steps: &[StepRun]) -> Option<Limit> {
     let tallies: Vec<StepTally> = steps.iter().map(|step| step.tally.clone()).collect();
-    let text = "too few existing blocks held anything whose disappearance would tell: what the drive did by its own command is \
-                judged as if there had been no canaries";
+    let text = "too few existing blocks held anything whose disappearance would tell, or too many could not be read: what the \
+                drive did by its own command is judged as if there had been no canaries";
     told_little(plan, &tallies).then(|| Limit { code: LimitCode::FewFingerprints, text: text.to_owned() })
 }
 

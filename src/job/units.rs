@@ -214,7 +214,8 @@ fn unprovable(unit: &str, kind: CanaryKind) -> Reason {
         ),
         CanaryKind::Fingerprints => (
             ReasonCode::FirmwareUnknown,
-            "too few blocks hold something whose disappearance would tell anything, or the first or last block cannot be read",
+            "too few blocks hold something whose disappearance would tell anything, or too many of them, or the first or last \
+             block, cannot be read, or not twice the same",
             "plan with --canaries planted, which writes blocks that tell",
         ),
     };

@@ -347,7 +347,8 @@ pub enum LimitCode {
     ZonesNotReached,
     /// Addresses at the ends of zones have no cells by the drive's word, and are neither written nor compared.
     AddressesWithoutCells,
-    /// Too few existing blocks held anything whose disappearance would tell: as if there had been no canaries.
+    /// Too few existing blocks held anything whose disappearance would tell, or too many could not be read: as if there had
+    /// been no canaries.
     FewFingerprints,
 }
 

@@ -95,6 +95,9 @@ impl Demand {
     /// Whether there are so many that a command which spares part of the drive would hardly miss all of them: three
     /// quarters of those that were planned, among them the first block and the last. An end that was read and is blank
     /// needs none, because nothing could survive there. Those of another kind than was planned never are enough.
+    ///
+    /// Of planted ones at most a quarter can be lost to a drive that fails. The same holds for fingerprints: of the blocks
+    /// that were not blank three quarters must tell, or those that do stand for the readable part of the drive alone.
     pub fn is_met_by(&self, planted: &RangeSet, fingerprints: Option<&Fingerprints>) -> bool {
         let wanted = u64::from(self.canaries).min(self.capacity.0);
         let Some(last) = self.capacity.0.checked_sub(1) else { return false };
@@ -102,7 +105,7 @@ impl Demand {
             (CanaryKind::Planted, None) => planted.contains(Lba(0)) && planted.contains(Lba(last)),
             (CanaryKind::Fingerprints, Some(taken)) => {
                 let known = |lba| planted.contains(lba) || taken.blank_ends.contains(lba);
-                known(Lba(0)) && known(Lba(last))
+                known(Lba(0)) && known(Lba(last)) && taken.stand_for_the_rest(planted)
             }
             (CanaryKind::Planted, Some(_)) | (CanaryKind::Fingerprints, None) => false,
         };
@@ -269,6 +272,14 @@ impl Of<'_> {
 }
 
 impl Fingerprints {
+    /// Whether at least three quarters of the blocks that were not blank tell. What a block holds that cannot be read, or
+    /// not twice the same, nobody knows.
+    fn stand_for_the_rest(&self, telling: &RangeSet) -> bool {
+        let [telling, unreadable, unsteady] =
+            [telling.count(), self.unreadable, self.unsteady].map(|count| u128::from(count.0));
+        telling * 4 >= (telling + unreadable + unsteady) * 3
+    }
+
     /// Whether every block that was looked at is counted once, `telling` among them, and the ends are ends.
     fn accounts_for(&self, telling: &RangeSet, geometry: &Geometry) -> bool {
         let parts =

@@ -1,5 +1,7 @@
 use super::*;
+use crate::plan::firmware::CanaryKind;
 use crate::unit::fingerprint::is_blank;
+use crate::verify::canaries::Demand;
 
 /// What reading `drawn` gives on a drive on which every `one_in`-th block, and no other, holds something.
 fn prints(drawn: &[Lba], one_in: u64, unreadable: &[u64]) -> Prints {
@@ -81,6 +83,21 @@ fn what_cannot_be_read_is_counted_and_ends_the_looking() {
     let (end, _) = looked_at(1000, 64, 1, &[999]);
     assert_eq!((end.taken.unreadable.0, end.telling.len()), (1, 64));
     assert!(end.taken.blank_ends.is_empty());
+}
+
+/// A head is dead: of what reads, as many tell as ever are asked for.
+#[test]
+fn the_half_of_a_drive_that_reads_does_not_stand_for_the_other() {
+    let capacity = 1 << 16;
+    let enough = |bad_of_20: u64| {
+        let unreadable: Vec<u64> = (1..capacity - 1).filter(|lba| lba % 20 < bad_of_20).collect();
+        let (survey, _) = looked_at(capacity, 64, 1, &unreadable);
+        let demand = Demand { canaries: 64, kind: CanaryKind::Fingerprints, capacity: BlockCount(capacity) };
+        assert!(survey.telling.len() >= 48, "{:?}", survey.taken);
+        demand.is_met_by(&set_of(&lbas(&survey.telling)), Some(&survey.taken))
+    };
+    assert!(enough(2));
+    assert!(!enough(11));
 }
 
 #[test]

@@ -68,6 +68,22 @@ fn an_end_needs_no_canary_where_it_was_read_and_is_blank() {
 }
 
 #[test]
+fn fingerprints_of_the_readable_part_of_a_dying_drive_are_not_enough() {
+    let telling: Vec<u64> = (0..99).step_by(2).chain([99]).collect();
+    let demand = Demand { canaries: 64, ..DEMAND };
+    assert_eq!(telling.len(), 51);
+    // Of 68 blocks that are not blank, 51 are three quarters.
+    for (unreadable, unsteady, enough) in
+        [(0, 0, true), (17, 0, true), (18, 0, false), (9, 8, true), (9, 9, false), (0, 18, false)]
+    {
+        let [unreadable, unsteady] = [unreadable, unsteady].map(BlockCount);
+        let taken = Fingerprints { unreadable, unsteady, blank: BlockCount(9), ..Default::default() };
+        let met = demand.is_met_by(&set(&telling), Some(&taken));
+        assert_eq!(met, enough, "{unreadable} unreadable, {unsteady} unsteady");
+    }
+}
+
+#[test]
 fn one_kind_never_stands_for_the_other() {
     let planted = Demand { kind: CanaryKind::Planted, ..DEMAND };
     let both_ends = set(&[0, 7, 99]);
