@@ -8,7 +8,7 @@ use crate::engine::PassTally;
 use crate::engine::firmware::areas::RestoreReport;
 use crate::io::Adapter;
 use crate::plan::RuleName;
-use crate::unit::{BlockCount, FingerprintKey, LbaRange, Pattern, Print, RangeSet};
+use crate::unit::{BlockCount, FingerprintKey, LbaRange, Pattern, Print, RangeSet, Reason};
 use crate::verify::{Ending, RepairTally, StepTally, VerificationTally};
 use crate::worker::message::Opened;
 
@@ -137,6 +137,8 @@ pub struct Course {
     /// Seed of a sample whose reading was begun and did not end: the same blocks are read again, or a job could be
     /// stopped and gone on with until a sample misses what is wrong.
     pub seed: Option<String>,
+    /// Defects that grew, by a verdict of an earlier sitting: what the drive says of itself later takes none of it back.
+    pub grown: Option<Reason>,
     /// Time that earlier sittings took.
     pub spent: Duration,
     /// Whether what was written must be looked at before going on.

@@ -215,6 +215,7 @@ pub(super) fn sit(
 ) -> Finished {
     let told = if sitting.facts.capability.is_some() { Told::OfItself } else { Told::Nothing };
     let course = Course { told, ..std::mem::take(&mut sitting.course) };
+    let grown = course.grown.clone();
     let mut run = drive(shared, &sitting, course, &mut journal, listener);
     expect_restored(&mut sitting.claimed, &run);
     let Sitting { job, facts, claimed, plan, given, notes, self_test, started, clock, .. } = sitting;
@@ -232,7 +233,8 @@ pub(super) fn sit(
     let told = facts.capability.as_deref().zip(run.capability.as_deref());
     let growth = told.and_then(|(before, after)| Growth::between(&before.health, &after.health));
     let verdict = judge(&plan, &steps, &tallies, read.map(|run| &run.tally), repair, &run.ending)
-        .with_growth(&plan, &tallies, growth);
+        .with_growth(&plan, &tallies, growth)
+        .with_growth_of(&plan, &tallies, grown.as_slice());
     let mut limits = limits::of_job(&notes, facts.capability.as_deref(), run.capability.as_deref());
     limits.extend(limits::unheld(&plan, &interruptions));
     let work = Work {

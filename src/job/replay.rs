@@ -17,6 +17,7 @@ use crate::engine::PassTally;
 use crate::plan::{Plan, RuleName};
 use crate::unit::term::{Outcome, word};
 use crate::unit::{BlockCount, Digest, Pattern, RangeSet, Reason, ReasonCode};
+use crate::verify::growth::counts_defects;
 use crate::verify::{RepairTally, UnitCanaries};
 use crate::worker::message::Ended;
 
@@ -423,7 +424,11 @@ impl Story {
         self.planting = None;
         self.planting_unit = None;
         self.key_slots = None;
-        self.verdict = None;
+        if let Some((_, reasons)) = self.verdict.take() {
+            // Like blocks that were found wrong, it stays found.
+            let grown = reasons.into_iter().find(|reason| counts_defects(reason.code));
+            self.course.grown = self.course.grown.take().or(grown);
+        }
         self.record = None;
         if !self.armed {
             self.state = State::Intended;

@@ -36,6 +36,11 @@ impl Growth {
     }
 }
 
+/// Whether a reason is one that the counters of defects give.
+pub fn counts_defects(code: ReasonCode) -> bool {
+    code == ReasonCode::DefectsGrew
+}
+
 impl Verdict {
     /// The same verdict where nothing grew, or the plan lets it stand with a limit. Else what would have been done is
     /// incomplete: sectors that were remapped took their old data to where no address leads.
@@ -55,10 +60,11 @@ impl Verdict {
         Self::incomplete(passes, reason)
     }
 
-    /// The same after an interruption: the journal has the reasons of the verdict, and not what the drive said of itself.
+    /// The same after an interruption: the journal has the reasons of the verdict, and not what the drive said of itself. What
+    /// was judged stands, whatever the drive says later.
     #[must_use]
     pub fn with_growth_of(self, plan: &Plan, passes: &[PassTally], reasons: &[Reason]) -> Self {
-        let grown = reasons.iter().find(|reason| reason.code == ReasonCode::DefectsGrew);
+        let grown = reasons.iter().find(|reason| counts_defects(reason.code));
         match grown.filter(|_| self.is_lost_by_growth(plan)) {
             Some(reason) => Self::incomplete(passes, reason.clone()),
             None => self,

@@ -12,7 +12,7 @@ use expunge::sim::controller::AtaTraits;
 use expunge::sim::controller::quirk::draw_menu;
 use expunge::sim::dice::Dice;
 use expunge::unit::term::{DriveKind, Outcome};
-use expunge::unit::{BlockCount, RangeSet};
+use expunge::unit::{BlockCount, RangeSet, Reason, ReasonCode};
 use expunge::verify::{Ending, Growth};
 use serde_json::{Value, json};
 
@@ -173,6 +173,29 @@ fn growth_is_a_limit_or_the_end_of_a_success_as_the_rule_says() {
         let text = texts(&report.findings);
         assert!(text.contains("do not bear that out"), "{name}: {text}");
     }
+}
+
+/// A sitting before an interruption judged so, and the drive does not say it any more.
+#[test]
+fn growth_that_an_earlier_sitting_saw_is_believed_against_the_job() {
+    let mut job = grown(GrowthRule::Fail);
+    job.firmware.as_mut().unwrap().after.as_mut().unwrap().health.reallocated = None;
+    job.limits.retain(|limit| limit.code != LimitCode::SectorsGivenUp);
+    let passes: Vec<_> = job.passes.iter().map(|pass| pass.tally.clone()).collect();
+    let plan = job.plan.clone().unwrap();
+    let reason = Reason::new(ReasonCode::DefectsGrew, "five after", "destroy it");
+    let judged = verdict(&job, &Ending::Completed).with_growth_of(&plan, &passes, &[reason]);
+    assert_eq!(judged.outcome(), Outcome::Partial);
+    let borne_out = |job: &RecordInput| {
+        let text = match build(job.clone(), &judged) {
+            Ok(statement) => texts(&resigned(&statement, |_| {}).findings),
+            Err(fault) => fault.to_string(),
+        };
+        !text.contains("do not bear that out")
+    };
+    assert!(!borne_out(&job), "nothing came between");
+    job.interruptions = vec![interrupted_job().interruptions.remove(0)];
+    assert!(borne_out(&job));
 }
 
 /// A drive that holds too little: what it says is believed where its blocks are read, and the record says what was missing.

@@ -346,6 +346,7 @@ impl World {
             keeper: &mut keeping,
         };
         let told = if self.facts.capability.is_some() { Told::OfItself } else { Told::Nothing };
+        let grown = course.grown.clone();
         let mut run = carry_out(&plan, &patterns, Course { told, ..course }, means);
         if self.hooks.dead.load(Ordering::SeqCst) {
             return Sat::Stopped;
@@ -358,7 +359,11 @@ impl World {
         let growth = self.growth(&run);
         let passes: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
         let seen = growth.filter(|_| self.defect != Defect::GrowthOverlooked);
-        let judged = verdict(&plan, &run).with_growth(&plan, &passes, seen);
+        let judged = verdict(&plan, &run).with_growth(&plan, &passes, seen).with_growth_of(
+            &plan,
+            &passes,
+            grown.as_slice(),
+        );
         let limit = Limit { code: LimitCode::SectorsGivenUp, text: "defects grew".into() };
         let work = Work {
             drive: DriveRecord::new(&self.facts, after),

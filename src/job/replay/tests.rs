@@ -268,6 +268,28 @@ fn what_ended_for_good_is_not_gone_on_with_and_what_was_interrupted_is() {
     assert_eq!(ended("gone").state, State::Recorded);
 }
 
+/// The record of it was not stored, and the drive may be silent about it by the next sitting.
+#[test]
+fn growth_that_was_judged_stands_over_every_resume() {
+    let grew = json!({"code": "defects-grew", "class": "medium", "text": "five after", "remedy": "r"});
+    let verdict =
+        |reasons: Value| json!({"entry": "verdict", "at": at(5), "outcome": "partial", "reasons": reasons});
+    let mut lines = journal(&["intent", "armed", "pass", "verifying", "verified"]);
+    lines.push(serde_json::to_vec(&verdict(json!([grew]))).unwrap());
+    for later in [6, 7] {
+        lines.push(serde_json::to_vec(&entry("resumed", &at(later))).unwrap());
+        let story = replay(&lines).unwrap();
+        assert_eq!((story.state, story.verdict), (State::Verifying, None));
+        let grown = story.course.grown.expect("it is not forgotten");
+        assert_eq!((grown.code, grown.text.as_str()), (ReasonCode::DefectsGrew, "five after"));
+    }
+    let mut other = journal(&["intent", "armed", "pass", "verifying", "verified"]);
+    let stopped = json!({"code": "stopped", "class": "request", "text": "t", "remedy": "r"});
+    other.push(serde_json::to_vec(&verdict(json!([stopped]))).unwrap());
+    other.push(serde_json::to_vec(&entry("resumed", &at(6))).unwrap());
+    assert_eq!(replay(&other).unwrap().course.grown, None);
+}
+
 #[test]
 fn entries_that_do_not_follow_are_refused() {
     let bad: [&[&str]; 14] = [
