@@ -35,7 +35,7 @@ use crate::journal::{Journal, Store};
 use crate::plan::{Limit, Plan};
 use crate::unit::term::Exit;
 use crate::unit::{Digest, Pattern, Reason, ReasonCode};
-use crate::verify::{Ending, Growth, Verdict, judge};
+use crate::verify::{Counted, Ending, Verdict, judge};
 use crate::worker::Worker;
 use crate::worker::parent::Farewell;
 
@@ -230,13 +230,15 @@ pub(super) fn sit(
     let read = run.verification.as_ref();
     let repair = read.and_then(|run| run.repair.as_ref());
     let steps: Vec<_> = run.steps.iter().map(|step| step.tally.clone()).collect();
-    let told = facts.capability.as_deref().zip(run.capability.as_deref());
-    let growth = told.and_then(|(before, after)| Growth::between(&before.health, &after.health));
+    let health = |told: Option<&Capability>| told.map(|told| told.health.clone());
+    let [before, after_it] = [&facts.capability, &run.capability].map(|told| health(told.as_deref()));
+    let counted = Counted::between(before.as_ref(), after_it.as_ref());
     let verdict = judge(&plan, &steps, &tallies, read.map(|run| &run.tally), repair, &run.ending)
-        .with_growth(&plan, &tallies, growth)
+        .with_growth(&plan, &tallies, counted)
         .with_growth_of(&plan, &tallies, grown.as_slice());
     let mut limits = limits::of_job(&notes, facts.capability.as_deref(), run.capability.as_deref());
     limits.extend(limits::unheld(&plan, &interruptions));
+    limits.extend(limits::not_counted(&plan, verdict.outcome(), before.as_ref(), after_it.as_ref()));
     let work = Work {
         drive: DriveRecord::new(&facts, after),
         plan: Some(&plan),

@@ -1,10 +1,12 @@
 //! Limits that only a job that ran knows of, beyond those of its plan.
 use super::course::StepRun;
+use crate::certificate::check::growth::leaves_growth_open;
 use crate::certificate::check::limits::{has_worsened, told_little};
 use crate::certificate::record::Interruption;
 use crate::device::Capability;
+use crate::device::capability::Health;
 use crate::plan::{Limit, LimitCode, Plan};
-use crate::unit::term::DriveKind;
+use crate::unit::term::{DriveKind, Outcome};
 use crate::verify::StepTally;
 
 /// What could not be seen before the job, and what became of the drive while it ran.
@@ -43,6 +45,19 @@ pub(super) fn few_fingerprints(plan: &Plan, steps: &[StepRun]) -> Option<Limit> 
     let text = "too few existing blocks held anything whose disappearance would tell, or too many could not be read: what the \
                 drive did by its own command is judged as if there had been no canaries";
     told_little(plan, &tallies).then(|| Limit { code: LimitCode::FewFingerprints, text: text.to_owned() })
+}
+
+/// Defects may have grown where the technique does not reach them, and nobody knows.
+pub(super) fn not_counted(
+    plan: &Plan,
+    outcome: Outcome,
+    before: Option<&Health>,
+    after: Option<&Health>,
+) -> Option<Limit> {
+    let text = "whether the drive remapped sectors while the job ran is not known: it does not count them, or it did before the \
+                job and not after it";
+    let due = leaves_growth_open(plan, outcome, before, after);
+    due.then(|| Limit { code: LimitCode::DefectsNotCounted, text: text.to_owned() })
 }
 
 /// What could not be seen belongs on the record: the job went on without it.

@@ -269,7 +269,7 @@ impl fmt::Display for RuleSetting {
 const OFF: &str = "off";
 
 /// Codes of the rules that leave a job incomplete: a limit ended it, and not what the drive did.
-const ENDERS: [(ReasonCode, &str); 7] = [
+const ENDERS: [(ReasonCode, &str); 8] = [
     (ReasonCode::TooManyErrors, "errors-max"),
     (ReasonCode::ErrorShare, "errors-percent"),
     (ReasonCode::TooSlow, "floor"),
@@ -277,6 +277,7 @@ const ENDERS: [(ReasonCode, &str); 7] = [
     (ReasonCode::TooHot, "stop"),
     (ReasonCode::TooHot, "pause-time"),
     (ReasonCode::DefectsGrew, "defect-growth"),
+    (ReasonCode::DefectsNotTold, "defect-growth"),
 ];
 
 /// Whether a rule with this value never leaves a job incomplete.

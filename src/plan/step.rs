@@ -339,6 +339,8 @@ pub enum LimitCode {
     LowerMethod,
     /// While the job ran, the drive remapped sectors or gave some up.
     SectorsGivenUp,
+    /// Whether defects grew while the job ran is not known: the drive told no counters, or not any more.
+    DefectsNotCounted,
     /// The drive hides blocks (HPA, DCO, accessible maximum address), and they stay hidden.
     HiddenAreasLeft,
     /// Units or places that the drive's command reaches or may, of which nothing was compared.

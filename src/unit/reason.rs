@@ -120,6 +120,8 @@ reason_codes! {
     TooHot => Medium,
     /// The drive remapped sectors, or more began to wait for it, while the job ran (rule defect-growth).
     DefectsGrew => Medium,
+    /// The drive counted its defects before the job and does not tell the same counters after it (rule defect-growth).
+    DefectsNotTold => Medium,
     /// The drive, its node or its path refuses to be written.
     WriteRefused => Capability,
     /// Another host has reserved the drive.

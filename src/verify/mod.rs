@@ -13,7 +13,7 @@ pub mod verdict;
 
 pub use canaries::{Canaries, Fingerprints, UnitCanaries};
 pub use fingerprint::{Prints, fingerprint};
-pub use growth::Growth;
+pub use growth::{Counted, Growth};
 pub use read_back::{ReadBackEnd, read_back};
 pub use repair::{RepairTally, repair};
 pub use sample::{Sample, Seed};

@@ -13,7 +13,7 @@ use expunge::sim::controller::quirk::draw_menu;
 use expunge::sim::dice::Dice;
 use expunge::unit::term::{DriveKind, Outcome};
 use expunge::unit::{BlockCount, RangeSet, Reason, ReasonCode};
-use expunge::verify::{Ending, Growth};
+use expunge::verify::{Counted, Ending};
 use serde_json::{Value, json};
 
 use crate::contradictions::resigned;
@@ -150,7 +150,7 @@ fn growth_is_a_limit_or_the_end_of_a_success_as_the_rule_says() {
     assert!(refused(&job).contains("the plan says defect-growth=fail"), "{}", refused(&job));
     let told = job.firmware.as_ref().unwrap();
     let (before, after) = told.before.as_ref().zip(told.after.as_ref()).unwrap();
-    let growth = Growth::between(&before.health, &after.health);
+    let growth = Counted::between(Some(&before.health), Some(&after.health));
     let passes: Vec<_> = job.passes.iter().map(|pass| pass.tally.clone()).collect();
     let judged = verdict(&job, &Ending::Completed).with_growth(job.plan.as_ref().unwrap(), &passes, growth);
     assert_eq!(judged.outcome(), Outcome::Partial);
@@ -173,6 +173,56 @@ fn growth_is_a_limit_or_the_end_of_a_success_as_the_rule_says() {
         let text = texts(&report.findings);
         assert!(text.contains("do not bear that out"), "{name}: {text}");
     }
+}
+
+/// A drive that counts its defects before the job and is silent after it has not shown that none grew.
+#[test]
+fn a_counter_that_is_gone_is_a_limit_or_the_end_of_a_success_as_the_rule_says() {
+    let silences: [(&str, fn(&mut RecordInput)); 3] = [
+        ("not told", |job| job.firmware.as_mut().unwrap().after.as_mut().unwrap().health.reallocated = None),
+        ("fell", |job| job.firmware.as_mut().unwrap().after.as_mut().unwrap().health.reallocated = Some(2)),
+        ("no answer at all", |job| job.firmware.as_mut().unwrap().after = None),
+    ];
+    for (name, silence) in silences {
+        let of = |rule| {
+            let mut job = grown(rule);
+            job.limits.retain(|limit| limit.code != LimitCode::SectorsGivenUp);
+            silence(&mut job);
+            job
+        };
+        let mut stated = of(GrowthRule::State);
+        assert!(refused(&stated).contains("defects-not-counted"), "{name}: {}", refused(&stated));
+        stated.limits.push(Limit { code: LimitCode::DefectsNotCounted, text: "silent".into() });
+        assert!(build(stated.clone(), &verdict(&stated, &Ending::Completed)).is_ok(), "{}", refused(&stated));
+        let mut job = of(GrowthRule::Fail);
+        job.limits.push(Limit { code: LimitCode::DefectsNotCounted, text: "silent".into() });
+        assert!(refused(&job).contains("before and not after"), "{name}: {}", refused(&job));
+        let told = job.firmware.as_ref().unwrap();
+        let [before, after] = [&told.before, &told.after].map(|told| told.as_ref().map(|told| &told.health));
+        let passes: Vec<_> = job.passes.iter().map(|pass| pass.tally.clone()).collect();
+        let counted = Counted::between(before, after);
+        let judged =
+            verdict(&job, &Ending::Completed).with_growth(job.plan.as_ref().unwrap(), &passes, counted);
+        assert_eq!(judged.outcome(), Outcome::Partial, "{name}");
+        let statement = build(job, &judged).unwrap();
+        let report = resigned(&statement, |_| {});
+        assert_eq!(report.status, CheckStatus::AuthenticOther, "{name}: {}", texts(&report.findings));
+        let report = resigned(&statement, |value| {
+            value["predicate"]["firmware"]["after"] = value["predicate"]["firmware"]["before"].clone();
+        });
+        assert!(texts(&report.findings).contains("do not bear that out"), "{name}");
+    }
+    // One that never told a counter has nothing to compare, and the record says so where the rule is strict.
+    let mut never = grown(GrowthRule::Fail);
+    never.limits.retain(|limit| limit.code != LimitCode::SectorsGivenUp);
+    let told = never.firmware.as_mut().unwrap();
+    for told in [&mut told.before, &mut told.after] {
+        let health = &mut told.as_mut().unwrap().health;
+        (health.reallocated, health.pending) = (None, None);
+    }
+    assert!(refused(&never).contains("defects-not-counted"), "{}", refused(&never));
+    never.limits.push(Limit { code: LimitCode::DefectsNotCounted, text: "it does not count".into() });
+    assert!(build(never.clone(), &verdict(&never, &Ending::Completed)).is_ok(), "{}", refused(&never));
 }
 
 /// A sitting before an interruption judged so, and the drive does not say it any more.
@@ -205,7 +255,7 @@ fn too_few_fingerprints_are_a_limit_where_blocks_are_compared_and_no_proof_elsew
         let mut job = by_fingerprints(job);
         let canaries = job.firmware.as_mut().unwrap().steps[0].tally.canaries.as_mut().unwrap();
         (canaries.planted, canaries.after) = (RangeSet::new(), None);
-        canaries.fingerprints.as_mut().unwrap().blank = BlockCount(7);
+        canaries.fingerprints.as_mut().unwrap().blank = BlockCount(8);
         job
     };
     let mut read = few(nvme_sanitized());
@@ -312,7 +362,7 @@ fn a_purge_in_words() {
         assert!(text.contains(part), "{part:?} not in\n{text}");
     }
     let text = shown(by_fingerprints(reverted()));
-    for part in ["fingerprints of 5 blocks; of 9 that were looked at 2 were blank", "5 changed, 0 survived"] {
+    for part in ["fingerprints of 5 blocks; of 9 that were looked at 3 were blank", "5 changed, 0 survived"] {
         assert!(text.contains(part), "{part:?} not in\n{text}");
     }
     let text = shown(only_asked());

@@ -322,9 +322,9 @@ pub(crate) fn by_fingerprints(mut job: RecordInput) -> RecordInput {
     canaries.pattern = None;
     canaries.fingerprints = Some(Fingerprints {
         looked: BlockCount(9),
-        blank: BlockCount(2),
+        blank: BlockCount(3),
         blank_ends: set(&[]),
-        unreadable: BlockCount(1),
+        unreadable: BlockCount(0),
         unsteady: BlockCount(1),
     });
     job

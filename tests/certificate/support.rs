@@ -326,6 +326,7 @@ pub(crate) fn interrupted_job() -> RecordInput {
         .map(|rule| rule.parse::<RuleSetting>().unwrap());
     plan.rules = Some(Rules::with(DriveKind::Rotating, &settings).unwrap());
     let mut job = finished(plan);
+    job.limits.push(Limit { code: LimitCode::DefectsNotCounted, text: "it does not count them".into() });
     job.passes[1].tally.flush_failures = 1;
     job.interruptions = vec![Interruption {
         last_sign: time(10),

@@ -31,7 +31,7 @@ use expunge::plan::{Decision, Limit, LimitCode, Plan, Policy, decide};
 use expunge::sim::controller::quirk::Return;
 use expunge::sim::{Residue, SimStore};
 use expunge::unit::{Digest, Geometry, Pattern, Reason, ReasonCode};
-use expunge::verify::{Ending, Growth, StepTally, Verdict, judge};
+use expunge::verify::{Counted, Ending, StepTally, Verdict, judge};
 
 use crate::drive::Drive;
 use crate::ledger::Ledger;
@@ -356,22 +356,26 @@ impl World {
             gap.went_on = *went_on;
         }
         let after = self.identity_after(&mut link, &mut run);
-        let growth = self.growth(&run);
+        let counted = self.counted(&run);
         let passes: Vec<_> = run.passes.iter().map(|pass| pass.tally.clone()).collect();
-        let seen = growth.filter(|_| self.defect != Defect::GrowthOverlooked);
+        let seen = if self.defect == Defect::GrowthOverlooked { Counted::Same } else { counted };
         let judged = verdict(&plan, &run).with_growth(&plan, &passes, seen).with_growth_of(
             &plan,
             &passes,
             grown.as_slice(),
         );
-        let limit = Limit { code: LimitCode::SectorsGivenUp, text: "defects grew".into() };
+        let code = match counted {
+            Counted::Grew(_) => Some(LimitCode::SectorsGivenUp),
+            Counted::Nothing | Counted::NotTold(_) => Some(LimitCode::DefectsNotCounted),
+            Counted::Same => None,
+        };
         let work = Work {
             drive: DriveRecord::new(&self.facts, after),
             plan: Some(&plan),
             capability: self.facts.capability.clone(),
             run: Some(&run),
             interruptions,
-            limits: growth.map(|_| limit).into_iter().collect(),
+            limits: code.map(|code| Limit { code, text: "of its defects".into() }).into_iter().collect(),
         };
         let circumstances = |journal: Option<Digest>| Circumstances {
             job: JOB,
@@ -392,9 +396,10 @@ impl World {
         Sat::Over(Box::new(Over { verdict, judged, run, trouble, filed: filed.into_inner() }))
     }
 
-    fn growth(&self, run: &Run) -> Option<Growth> {
-        let (before, after) = self.facts.capability.as_deref().zip(run.capability.as_deref())?;
-        Growth::between(&before.health, &after.health)
+    fn counted(&self, run: &Run) -> Counted {
+        let [before, after] = [&self.facts.capability, &run.capability]
+            .map(|told| told.as_deref().map(|told| told.health.clone()));
+        Counted::between(before.as_ref(), after.as_ref())
     }
 
     /// Who the drive is after the last step, if the node that was opened still leads to it.

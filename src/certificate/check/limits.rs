@@ -1,6 +1,7 @@
 //! Which limits a record must state, derived again from the drive, the plan and what the drive said: not by the code
 //! that makes plans.
-use crate::certificate::record::Record;
+use super::growth::leaves_growth_open;
+use crate::certificate::record::{FirmwareRecord, Record};
 use crate::device::capability::{Health, Interface, Support};
 use crate::plan::firmware::{CanaryKind, FirmwarePlan, Scope};
 use crate::plan::{LimitCode, PassPattern, Plan, VerificationPlan};
@@ -53,6 +54,10 @@ pub(super) fn due_limits(record: &Record, plan: &Plan) -> Vec<LimitCode> {
     {
         due.push(LimitCode::SectorsGivenUp);
     }
+    let looks = [|told: &FirmwareRecord| told.before.clone(), |told: &FirmwareRecord| told.after.clone()];
+    let [before, after] = looks.map(|look| record.firmware.as_ref().and_then(look).map(|told| told.health));
+    let open = leaves_growth_open(plan, record.outcome, before.as_ref(), after.as_ref());
+    due.extend(open.then_some(LimitCode::DefectsNotCounted));
     due
 }
 

@@ -9,7 +9,7 @@ mod conduct;
 mod counts;
 pub mod finding;
 mod firmware;
-mod growth;
+pub mod growth;
 pub mod limits;
 mod needs;
 mod pattern;
