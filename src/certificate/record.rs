@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::provenance::Provenance;
 use super::time::UtcTime;
 use crate::device::facts::DeviceNumber;
-use crate::device::{Capability, DriveFacts, Identity};
+use crate::device::{Capability, DriveFacts, Identity, Zoned};
 use crate::engine::firmware::areas::RestoreReport;
 use crate::engine::{HeatTally, PassTally};
 use crate::plan::{Claim, Limit, PassSpec, Plan, VerificationPlan};
@@ -112,6 +112,9 @@ pub struct DriveRecord {
     pub bay: Option<String>,
     /// Removable medium.
     pub removable: bool,
+    /// How it is divided into zones; `None` for one that is not, or that hides them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zoned: Option<Zoned>,
     /// Other units of the same drive, which this record does not cover.
     pub other_units: Vec<String>,
     /// Other nodes of this very unit.
@@ -134,6 +137,7 @@ impl DriveRecord {
             transport: before.transport.clone(),
             bay: before.bay.clone(),
             removable: before.removable,
+            zoned: Some(before.zoned).filter(|zoned| *zoned != Zoned::None),
             other_units: before.other_units.clone(),
             other_paths: before.other_paths.clone(),
         }

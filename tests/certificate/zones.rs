@@ -4,6 +4,7 @@ use expunge::certificate::check::CheckStatus;
 use expunge::certificate::check::FindingCode::{
     Claim, Limits, PassSum, PayloadMalformed, Plan as PlanFinding, SampleSize,
 };
+use expunge::device::Zoned;
 use expunge::plan::{Limit, LimitCode, PassPattern};
 use expunge::unit::term::{DriveKind, Outcome};
 use expunge::unit::{BlockCount, Digest, Lba, LbaRange, RangeSet, Zone, ZoneCondition, ZoneKind, ZoneMap};
@@ -50,6 +51,7 @@ fn zoned_job() -> RecordInput {
     plan.limits.push(limit(LimitCode::AddressesWithoutCells));
     plan.claim.as_mut().unwrap().scope += ", without the 40 addresses that have no cells";
     let mut job = finished(plan);
+    job.drive.zoned = Some(Zoned::HostManaged);
     let written = BlockCount(CAPACITY - 40);
     let tally = &mut job.passes[0].tally;
     (tally.written, tally.absent) = (written, BlockCount(40));
@@ -118,6 +120,16 @@ fn zones_that_hide_what_nobody_can_see_are_no_zones() {
     ] {
         finds(&good, PayloadMalformed, |value| *at(value, pointer) = lie);
     }
+}
+
+/// Addresses without cells are for zones that must be written in sequence: no other drive can be said to have any.
+#[test]
+fn a_plan_has_zones_only_for_a_drive_that_is_divided_so() {
+    let good = statement(zoned_job());
+    finds(&good, PlanFinding, |value| *at(value, "/predicate/drive/zoned") = json!("host-aware"));
+    finds(&good, PlanFinding, |value| {
+        at(value, "/predicate/drive").as_object_mut().unwrap().remove("zoned");
+    });
 }
 
 /// Of a zone that was not full after its last cell nothing counts as written, and all of it as unreached.

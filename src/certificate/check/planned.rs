@@ -6,6 +6,7 @@ use super::limits::due_limits;
 use super::needs;
 use crate::certificate::record::{DriveRecord, Record};
 use crate::command::DriveCommand;
+use crate::device::Zoned;
 use crate::plan::firmware::CommandReach;
 use crate::plan::policy::{Case, InterfaceKind, Medium, PassRule, Ruling};
 use crate::plan::scheme::Scheme;
@@ -28,6 +29,10 @@ pub(super) fn planned(record: &Record, out: &mut Vec<Finding>) {
     }
     if let Some(Err(why)) = plan.rules.clone().map(Rules::checked) {
         out.push(Finding::error(FindingCode::Plan, why.to_string()));
+    }
+    if plan.zones.is_some() && record.drive.zoned != Some(Zoned::HostManaged) {
+        let text = "the plan has zones that must be written in sequence, and the drive has none";
+        out.push(Finding::error(FindingCode::Plan, text));
     }
     scope(plan, out);
     content(plan, out);
