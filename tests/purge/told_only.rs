@@ -1,7 +1,7 @@
 //! Drives that tell of a sanitize command and answer that there is none such: nothing is done in its place. Without another
 //! technique that the policy accepts there is no purge, and the drive is to be destroyed; with one it is kept and that is named.
-use expunge::plan::Request;
 use expunge::plan::request::Fallback;
+use expunge::plan::{Profile, Request};
 use expunge::sim::Wear;
 use expunge::sim::controller::{AtaTraits, NvmeSpec, Personality, ScsiSpec, ScsiTraits};
 use expunge::unit::term::{Outcome, Standard, Technique};
@@ -49,18 +49,33 @@ fn ended(name: &str, drive: DriveSpec, request: Request) -> (Outcome, Reason) {
 
 #[test]
 fn without_another_technique_the_drive_is_to_be_destroyed() {
-    for (name, drive) in [("nvme", nvme()), ("scsi", scsi()), ("ata", ata(AtaTraits::solid()))] {
-        let (outcome, reason) = ended(name, drive, purge(Standard::NistR2, None));
+    let request = || purge(Standard::NistR2, None);
+    // Of an ATA drive a restricted command alone shows it: see below.
+    let retired = Profile::Retire.fill_in(&request()).expect("a purge");
+    for (name, drive, request) in
+        [("nvme", nvme(), request()), ("scsi", scsi(), request()), ("ata", ata(AtaTraits::solid()), retired)]
+    {
+        let (outcome, reason) = ended(name, drive, request);
         assert_eq!((outcome, reason.code), (Outcome::Unsanitizable, ReasonCode::PurgeUnavailable), "{name}");
         assert!(reason.text.starts_with("purge unavailable: "), "{name}: {reason:?}");
         assert!(reason.remedy.starts_with("destroy the drive"), "{name}: {reason:?}");
     }
 }
 
+/// An ATA drive that is shut since a restricted sanitize failed answers an unrestricted one in the same words, but has a purge.
+#[test]
+fn an_ata_drive_is_not_condemned_by_a_command_that_a_shut_one_aborts_too() {
+    let (outcome, reason) = ended("ata", ata(AtaTraits::solid()), purge(Standard::NistR2, None));
+    assert_eq!((outcome, reason.code), (Outcome::Failed, ReasonCode::FirmwareRefused));
+    assert!(reason.remedy.contains("--profile retire"), "{reason:?}");
+    assert!(!reason.remedy.contains("destroy"), "{reason:?}");
+}
+
 /// Under Rev. 1 the policy accepts Security Erase of a magnetic drive as well: it is kept, and that is not begun.
 #[test]
 fn with_another_technique_it_is_kept_and_that_is_named() {
     let request = purge(Standard::NistR1, Some(Technique::SanitizeOverwrite));
+    let request = Profile::Retire.fill_in(&request).expect("a purge");
     let (outcome, reason) = ended("ata", ata(AtaTraits::magnetic()), request);
     assert_eq!((outcome, reason.code), (Outcome::Failed, ReasonCode::NoSuchCommand));
     assert!(reason.remedy.contains("--technique security-erase-enhanced"), "{reason:?}");

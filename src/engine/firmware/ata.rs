@@ -214,7 +214,8 @@ fn send(talk: &mut Talk<'_>, sanitize: &Sanitize, before: &Before, watch: &mut d
             not_started(refused("the drive was busy and did not take the command"))
         }
         Reply::Aborted { registers: Some(registers) } if registers.is_aborted() => {
-            aborted(talk, Status::decode(Reply::Aborted { registers: Some(registers) }), before, watch)
+            let refusal = Status::decode(Reply::Aborted { registers: Some(registers) });
+            aborted(talk, sanitize.after_failure, refusal, before, watch)
         }
         Reply::Aborted { .. } | Reply::Unavailable | Reply::Sense(_) | Reply::Status(_) | Reply::Lost => {
             Sending::Begun(Sent::MayBe)
@@ -223,7 +224,13 @@ fn send(talk: &mut Talk<'_>, sanitize: &Sanitize, before: &Before, watch: &mut d
 }
 
 /// The drive aborted the command. That nothing runs is believed only when the status says so.
-fn aborted(talk: &mut Talk<'_>, refusal: Status, before: &Before, watch: &mut dyn Watch) -> Sending {
+fn aborted(
+    talk: &mut Talk<'_>,
+    mode: AfterFailure,
+    refusal: Status,
+    before: &Before,
+    watch: &mut dyn Watch,
+) -> Sending {
     let reason = match refusal {
         Status::Frozen => frozen(),
         Status::Failed { reason } => refused(&format!("the drive aborted the command: {}", reason.text())),
@@ -237,7 +244,7 @@ fn aborted(talk: &mut Talk<'_>, refusal: Status, before: &Before, watch: &mut dy
     let bare = |status| matches!(status, Status::Failed { reason: AbortReason::NotTold });
     match ask_status(talk, watch) {
         now @ Status::Failed { .. } if bare(refusal) && bare(now) && bare(status_before(before)) => {
-            Sending::Ended(Conclusion::NotStarted { reason: no_such_command() })
+            Sending::Ended(Conclusion::NotStarted { reason: nothing_but_aborts(mode) })
         }
         Status::Failed { reason: now } if !matches!(status_before(before), Status::Failed { .. }) => {
             Sending::Ended(Conclusion::Failed { reason: failed(now) })
@@ -282,13 +289,22 @@ fn refused(text: &str) -> Reason {
 }
 
 /// A drive aborts a command that it does not have without a reason. One whose last operation failed answers the status
-/// in the same way, but takes another sanitize.
-fn no_such_command() -> Reason {
-    Reason::new(
-        ReasonCode::NoSuchCommand,
-        "the drive aborts every SANITIZE DEVICE command without a reason, its status too, as one that has none",
-        "use another technique",
-    )
+/// in the same way, and while it is shut after a restricted one every sanitize that is not restricted, too. It takes a
+/// restricted one: only a drive that aborts that has none.
+fn nothing_but_aborts(mode: AfterFailure) -> Reason {
+    match mode {
+        AfterFailure::Restricted => Reason::new(
+            ReasonCode::NoSuchCommand,
+            "the drive aborts every SANITIZE DEVICE command without a reason, its status too, as one that has none",
+            "use another technique",
+        ),
+        AfterFailure::Unrestricted => Reason::new(
+            ReasonCode::FirmwareRefused,
+            "the drive aborts the command without a reason, and its status too: it has no such command, or it is shut \
+             since an operation failed and takes a restricted one only",
+            "try a restricted one, which a shut drive takes: --profile retire; or use another technique",
+        ),
+    }
 }
 
 fn frozen() -> Reason {

@@ -233,6 +233,22 @@ fn ata_failure_mode_restricted_rerun() {
     assert_eq!(port.seen[2].0[6], 0, "COUNT 7:0 without FAILURE MODE");
 }
 
+/// A drive that is shut after a restricted operation aborts an unrestricted one and its status without a reason, as one
+/// does that has no such command (ACS): only the restricted one tells them apart.
+#[test]
+fn a_drive_that_aborts_everything_is_without_the_command_only_if_it_aborts_a_restricted_one() {
+    let aborts = |command| {
+        let steps = vec![identify(drive()), asked(abort(0)), Step::new(ERASE, abort(0)), asked(abort(0))];
+        carried_out(&command, steps)
+    };
+    let report = aborts(BLOCK_ERASE);
+    is_not_started(&report, ReasonCode::FirmwareRefused);
+    let Conclusion::NotStarted { reason } = &report.conclusion else { unreachable!() };
+    assert!(reason.remedy.contains("--profile retire"), "{reason:?}");
+    let restricted = Sanitize { after_failure: AfterFailure::Restricted, ..BLOCK_ERASE };
+    is_not_started(&aborts(restricted), ReasonCode::NoSuchCommand);
+}
+
 #[test]
 fn a_failure_is_left_only_when_the_drive_says_so() {
     let cleared = |after: Step| {
