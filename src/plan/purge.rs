@@ -7,7 +7,7 @@ use super::technique::Candidate;
 use super::{PassPattern, PassSpec, VerificationPlan};
 use crate::command::{DriveCommand, ata, nvme, scsi};
 use crate::device::DriveFacts;
-use crate::device::capability::Interface;
+use crate::device::capability::{Interface, Support};
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::{Technique, word};
 use crate::unit::{Geometry, Reason, ReasonCode};
@@ -167,27 +167,48 @@ pub(super) fn writing(candidate: &Candidate, request: &Request, facts: &DriveFac
 }
 
 /// Why the job could show nothing: without canaries something that the command itself leaves must be compared. A
-/// reading of our own pass after it says nothing about the command.
+/// reading of our own pass after it says nothing about the command. Fingerprints are none where blocks change by themselves.
 pub(super) fn unproven(candidate: &Candidate, request: &Request, facts: &DriveFacts) -> Option<Reason> {
-    match request.canaries {
-        CanaryChoice::Planted | CanaryChoice::Fingerprints => return None,
-        CanaryChoice::None => {}
-    }
     let last = candidate.steps.last()?;
     let compared = expected(last, facts) != Expected::Changed
         && !is_overwritten(&candidate.steps, request, facts)
         && request.verification != VerificationChoice::None;
-    (!compared).then(|| {
-        Reason::new(
+    if compared {
+        return None;
+    }
+    let technique = word(last.technique());
+    match request.canaries {
+        CanaryChoice::Planted => None,
+        CanaryChoice::Fingerprints if !changes_by_itself(facts) => None,
+        CanaryChoice::Fingerprints => Some(Reason::new(
             ReasonCode::BadRequest,
             format!(
-                "--canaries none with {}: nothing that this command leaves would be compared, so nothing would show that \
-                 the drive did it",
-                word(last.technique())
+                "--canaries fingerprints with {technique}: the drive does not promise that trimmed blocks always read the same, \
+                 so that they may change by themselves, and nothing else that this command leaves would be compared"
+            ),
+            "leave --canaries out, so that canaries are planted; or choose a --technique whose end can be read back",
+        )),
+        CanaryChoice::None => Some(Reason::new(
+            ReasonCode::BadRequest,
+            format!(
+                "--canaries none with {technique}: nothing that this command leaves would be compared, so nothing would show \
+                 that the drive did it"
             ),
             "leave --no-canaries out; where nothing is to be written before the command: --canaries fingerprints",
-        )
-    })
+        )),
+    }
+}
+
+/// Whether blocks that were trimmed may read as their old data now and as something else later, without any command: what has
+/// changed then shows nothing. ATA has two bits for it (words 69 and 169); a SCSI unit that can unmap says LBPRZ 0 where it
+/// promises nothing, and a disk that turns unmaps nothing. Of NVMe the reads are always the same until a write, whatever
+/// DLFEAT says (NVM Command Set, deallocated logical blocks; from memory).
+fn changes_by_itself(facts: &DriveFacts) -> bool {
+    match facts.capability.as_deref().map(|capability| &capability.interface) {
+        Some(Interface::Ata(ata)) => ata.trim != Support::No && !ata.deterministic_after_trim.is_yes(),
+        Some(Interface::Scsi(scsi)) => scsi.unmapped_reads == 0 && scsi.rotation.is_none_or(|rate| rate < 2),
+        Some(Interface::Nvme(_)) | None => false,
+    }
 }
 
 /// Whether the blocks can be read after this command before they are written: SCSI says so (WABEREQ, WACEREQ: 2 and 3

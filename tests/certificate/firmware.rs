@@ -3,7 +3,7 @@ use expunge::certificate::check::FindingCode;
 use expunge::certificate::record::Interruption;
 use expunge::certificate::{BuildFault, CheckStatus, RecordInput, build, recordable, show};
 use expunge::command::{DriveCommand, ata};
-use expunge::device::capability::Interface;
+use expunge::device::capability::{Interface, Support};
 use expunge::engine::firmware::audit::Contradiction;
 use expunge::engine::firmware::{Conclusion, Proof, audit};
 use expunge::plan::growth::GrowthRule;
@@ -36,6 +36,40 @@ fn genuine_purges_pass_over_every_interface() {
     }
     let report = resigned(&statement(only_asked()), |_| {});
     assert_eq!(report.status, CheckStatus::Passes, "{}", texts(&report.findings));
+}
+
+#[test]
+fn fingerprints_alone_are_no_evidence_where_blocks_change_by_themselves() {
+    let said = |change: fn(&mut Interface)| {
+        let ata = *ata_sanitized().firmware.unwrap().before.unwrap();
+        let mut job = by_fingerprints(reverted());
+        let told = job.firmware.as_mut().unwrap().before.as_mut().unwrap();
+        told.interface = ata.interface;
+        change(&mut told.interface);
+        refused(&job).contains("may change by themselves")
+    };
+    assert!(!said(|interface| {
+        let Interface::Ata(ata) = interface else { panic!() };
+        (ata.trim, ata.deterministic_after_trim) = (Support::Yes, Support::Yes);
+    }));
+    assert!(said(|interface| {
+        let Interface::Ata(ata) = interface else { panic!() };
+        (ata.trim, ata.deterministic_after_trim) = (Support::Yes, Support::No);
+    }));
+    assert!(!said(|interface| {
+        let Interface::Ata(ata) = interface else { panic!() };
+        (ata.trim, ata.deterministic_after_trim) = (Support::No, Support::No);
+    }));
+    let scsi = |reads: u8, rotation: Option<u16>| {
+        let mut job = by_fingerprints(reverted());
+        let mut told = *scsi_sanitized().firmware.unwrap().before.unwrap();
+        let Interface::Scsi(facts) = &mut told.interface else { panic!() };
+        (facts.unmapped_reads, facts.rotation) = (reads, rotation);
+        job.firmware.as_mut().unwrap().before.as_mut().unwrap().interface = told.interface;
+        refused(&job).contains("may change by themselves")
+    };
+    assert!(scsi(0, Some(1)) && scsi(0, None));
+    assert!(!scsi(0, Some(7200)) && !scsi(1, Some(1)) && !scsi(2, None));
 }
 
 /// Whatever a drawn drive does, the engine's report bears out what it concludes, by a second reading.

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::finding::{Finding, FindingCode};
 use crate::certificate::record::{FirmwareRecord, Record, RestoreRecord, StepRecord};
+use crate::device::capability::{Interface, Support};
 use crate::engine::firmware::audit::quotes_sending;
 use crate::engine::firmware::{self, Conclusion};
 use crate::plan::Plan;
-use crate::plan::firmware::{Expected, FirmwarePlan};
+use crate::plan::firmware::{CanaryKind, Expected, FirmwarePlan};
 use crate::plan::hidden::{self, Hidden};
 use crate::unit::pattern::FixedBytes;
 use crate::unit::term::Outcome;
@@ -35,12 +36,35 @@ pub(super) fn firmware(record: &Record, out: &mut Vec<Finding>) {
             steps(record, plan, planned, done, out);
             keys(record, done, out);
             expected(record, plan, planned, out);
+            if record.outcome == Outcome::Done {
+                steady(plan, planned, done, out);
+            }
         }
     }
 }
 
 fn wrong(text: impl Into<String>) -> Finding {
     Finding::error(FindingCode::Firmware, text)
+}
+
+/// Fingerprints alone show nothing where blocks that were trimmed may change by themselves: for ATA without deterministic
+/// reads after TRIM, and for a SCSI unit that does not turn and promises nothing of what it has unmapped (LBPRZ 0).
+fn steady(plan: &Plan, planned: &FirmwarePlan, done: &FirmwareRecord, out: &mut Vec<Finding>) {
+    let alone = planned.steps.len().checked_sub(1).map(|last| Compared::after(plan, last));
+    let compared = matches!(alone, None | Some(Compared::Blocks));
+    if planned.canary_kind != CanaryKind::Fingerprints || compared {
+        return;
+    }
+    let unsteady = match done.before.as_deref().map(|before| &before.interface) {
+        Some(Interface::Ata(ata)) => ata.trim != Support::No && ata.deterministic_after_trim != Support::Yes,
+        Some(Interface::Scsi(scsi)) => {
+            scsi.unmapped_reads == 0 && !scsi.rotation.is_some_and(|rate| rate > 1)
+        }
+        Some(Interface::Nvme(_)) | None => false,
+    };
+    if unsteady {
+        out.push(wrong("fingerprints alone stand for what the command did, and blocks of this drive may change by themselves"));
+    }
 }
 
 /// Capacity is restored where that is planned, before anything else, and by what is quoted of the drive's own answers.

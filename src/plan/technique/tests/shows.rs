@@ -57,6 +57,44 @@ fn without_canaries_something_that_the_command_leaves_is_compared() {
     }
 }
 
+/// Stale data reads now, and zeros after the drive has tidied up: a drive that did nothing would look as if it had.
+#[test]
+fn fingerprints_alone_carry_no_plan_where_trimmed_blocks_change_by_themselves() {
+    let keys = Request { technique: Some(Technique::CryptoErase), crypto: declared(), ..purge() };
+    let after = Request { afterwards: Afterwards::Overwrite, ..purge() };
+    let scsi_drive = |change: fn(&mut ScsiFacts)| {
+        let mut facts = scsi();
+        change(&mut facts);
+        on(DriveKind::Flash, Interface::Scsi(Box::new(facts)))
+    };
+    let unsteady = ata_drive(DriveKind::Flash, |facts| facts.deterministic_after_trim = No);
+    let not_told = ata_drive(DriveKind::Flash, |facts| facts.deterministic_after_trim = NotTold);
+    let thin = scsi_drive(|facts| facts.unmapped_reads = 0);
+    for (request, facts) in [
+        (&keys, &unsteady),
+        (&purge(), &unsteady),
+        (&after, &unsteady),
+        (&keys, &not_told),
+        (&keys, &thin),
+        (&purge(), &thin),
+    ] {
+        planned(request, facts);
+        assert_eq!(refused(&known(request), facts), [ReasonCode::BadRequest], "{request:?}");
+        assert!(refusal(&known(request), facts).contains("may change by themselves"));
+    }
+    // What the drive overwrites itself is read back; and what unmaps nothing, or always reads the same, holds still.
+    let overwrite = Request { technique: Some(Technique::SanitizeOverwrite), ..purge() };
+    let shingled = ata_drive(DriveKind::Rotating, |facts| facts.deterministic_after_trim = No);
+    assert!(planned(&known(&overwrite), &shingled).verification != VerificationPlan::Canaries);
+    let no_trim = ata_drive(DriveKind::Flash, |facts| {
+        (facts.trim, facts.deterministic_after_trim) = (No, No);
+    });
+    let turning = scsi_drive(|facts| (facts.unmapped_reads, facts.rotation) = (0, Some(7200)));
+    for facts in [&no_trim, &turning, &scsi_drive(|facts| facts.unmapped_reads = 2), &scsi_drive(|_| {})] {
+        assert_eq!(planned(&known(&keys), facts).verification, VerificationPlan::Canaries);
+    }
+}
+
 /// DLFEAT 1 and 2: zeros and ones; WABEREQ 1 with LBPRZ 1: reads complete, zeros.
 #[test]
 fn a_block_erase_must_read_as_zeros_or_ones_only_where_the_drive_promises_it() {
