@@ -414,6 +414,25 @@ fn fingerprints_of_each_namespace_vanish_and_are_known_again_after_an_interrupti
     }
 }
 
+/// What was over when the host died is carried out anew, on a drive that holds what it left: a survivor is no lie then.
+#[test]
+fn fingerprints_that_are_taken_anew_may_be_of_what_the_job_left() {
+    let by_job = |run: &Run| {
+        let canaries = run.steps[0].tally.canaries.as_ref().unwrap();
+        let others = canaries.others.iter().map(|unit| &unit.fingerprints);
+        let all = others.chain([&canaries.fingerprints]).map(|taken| taken.as_ref().unwrap().left_by_job);
+        all.collect::<Vec<bool>>()
+    };
+    let mut world = World::new(&[], &by_fingerprints());
+    let (before, _) = world.begin(Other::HasAWorker, Some("unit-canaries-read"));
+    assert_eq!(by_job(&before), [false, false]);
+    let (after, _) = world.resume();
+    assert!(world.entries().iter().any(|entry| entry == "commands-anew"));
+    let known = by_job(&after);
+    assert!(!known.is_empty() && known.iter().all(|anew| *anew), "{known:?}");
+    assert!(world.story().course.commands_anew, "and a later sitting knows it");
+}
+
 /// A namespace that holds nothing tells nothing: the command is not sent, whatever the other one holds.
 #[test]
 fn a_blank_namespace_has_no_fingerprints_that_tell() {

@@ -78,6 +78,7 @@ pub fn carry_out_with<'a>(
     let mut talk = Talk::new(plan.geometry, plan.rules(), course.spent, means);
     talk.units = units;
     talk.zones.clone_from(&plan.zones);
+    talk.commands_anew = course.commands_anew;
     let slots = still_there(plan, &course);
     let mut run = Run {
         restores: course.restores,
@@ -141,6 +142,8 @@ pub(super) struct Talk<'a> {
     pub(super) rules: Rules,
     /// The zones of the drive, where they must be written in sequence.
     zones: Option<ZoneMap>,
+    /// Whether what the drive holds may be what this job's commands left: they are carried out anew.
+    pub(super) commands_anew: bool,
     spent: Duration,
     began: Instant,
     pub(super) means: Means<'a>,
@@ -164,6 +167,7 @@ impl<'a> Talk<'a> {
             geometry,
             rules,
             zones: None,
+            commands_anew: false,
             spent,
             began: now,
             means,

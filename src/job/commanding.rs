@@ -81,6 +81,7 @@ impl Talk<'_> {
         }
         let number = u32::try_from(from).unwrap_or(u32::MAX);
         self.keep(&Entry::CommandsAnew { at: self.now(), from: number })?;
+        self.commands_anew = true;
         run.steps.truncate(from);
         Ok(None)
     }

@@ -124,6 +124,8 @@ pub struct Course {
     pub steps: Vec<StepRun>,
     /// The command that was begun and is not over.
     pub begun: Option<Box<StepRun>>,
+    /// Whether commands that had been sent are carried out anew: what the drive holds may be what they left.
+    pub commands_anew: bool,
     /// Passes that are over.
     pub passes: Vec<PassRun>,
     /// Blocks of the next pass that are written and durable.

@@ -55,6 +55,7 @@ impl Talk<'_> {
         self.is_given_up(settled)?;
         let steady: Vec<Print> =
             telling.iter().filter(|print| again.prints.contains(print)).copied().collect();
+        taken.left_by_job = self.commands_anew;
         taken.unsteady = BlockCount((telling.len() - steady.len()) as u64);
         let mut prints = steady;
         prints.sort_by_key(|print| print.lba);

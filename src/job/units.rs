@@ -196,6 +196,7 @@ impl Talk<'_> {
             keeper: &mut NotKept,
         };
         let mut talk = Talk::new(means.geometry, whole.rules, spent, own);
+        talk.commands_anew = self.commands_anew;
         let result = work(&mut talk);
         if let Some(who) = talk.conduct.left_behind {
             self.conduct.left_behind.get_or_insert(who);

@@ -63,6 +63,10 @@ pub struct Fingerprints {
     pub unreadable: BlockCount,
     /// Those that did not read the same twice.
     pub unsteady: BlockCount,
+    /// Whether the commands of this job may have left what the blocks hold: they were sent before an interruption, and are
+    /// carried out anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_by_job: bool,
 }
 
 /// What the canaries tell.
@@ -76,6 +80,8 @@ pub enum CanaryWord {
     NoneSeen,
     /// At least one still holds what it held before.
     Survived,
+    /// The same, and it may be what the same command left there before: no lie is certain.
+    LeftBefore,
     /// Too few to tell anything, or not all were read.
     Silent,
 }
@@ -158,6 +164,12 @@ impl Canaries {
         demand.is_met_by(&self.planted, self.fingerprints.as_ref())
     }
 
+    /// Whether they are known by their fingerprints, and every one holds what it held.
+    pub fn are_all_fingerprints_unchanged(&self) -> bool {
+        let unchanged = |after: &VerificationTally| after.matched == self.planted.count();
+        self.fingerprints.is_some() && self.after.as_ref().is_some_and(unchanged)
+    }
+
     /// Whether all were read, in every unit.
     pub fn are_read(&self) -> bool {
         let others = self.others.iter().map(|unit| (&unit.planted, &unit.after));
@@ -224,7 +236,8 @@ impl Of<'_> {
     fn word(&self, demand: &Demand) -> CanaryWord {
         let Some(after) = self.after else { return CanaryWord::Silent };
         if !after.matched.is_zero() {
-            return CanaryWord::Survived;
+            let left = self.fingerprints.is_some_and(|taken| taken.left_by_job);
+            return if left { CanaryWord::LeftBefore } else { CanaryWord::Survived };
         }
         let read = after.mismatched.count() + after.unreadable.count();
         let enough = demand.is_met_by(self.planted, self.fingerprints);

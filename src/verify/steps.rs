@@ -7,6 +7,7 @@ use crate::command::DriveCommand;
 use crate::engine::firmware::{Before, CommandReport, Conclusion};
 use crate::plan::firmware::FirmwarePlan;
 use crate::plan::{Plan, VerificationPlan};
+use crate::unit::term::Technique;
 use crate::unit::{Geometry, Reason, ReasonCode};
 
 /// One command as it was carried out.
@@ -54,8 +55,17 @@ pub fn step_word(step: &StepTally, compared: Compared, demand: &Demand) -> StepW
         (Conclusion::NotStarted { reason }, _) => StepWord::NotStarted(reason.clone()),
         (Conclusion::Failed { reason }, _) => StepWord::Failed(reason.clone()),
         (Conclusion::Unknown { reason }, _) => StepWord::Unknown(reason.clone()),
+        (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::Survived)
+            if step.command.technique() == Technique::SecurityEraseEnhanced
+                && canaries.is_some_and(Canaries::are_all_fingerprints_unchanged) =>
+        {
+            StepWord::Unknown(unknown(MAKERS_PATTERN))
+        }
         (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::Survived) => canaries
             .map_or_else(|| StepWord::Unknown(unknown(NOTHING_SEEN)), |one| StepWord::Failed(one.lies())),
+        (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::LeftBefore) => {
+            StepWord::Unknown(unknown(LEFT_BEFORE))
+        }
         (Conclusion::Confirmed | Conclusion::Claimed, CanaryWord::AllChanged) => StepWord::Proven,
         (Conclusion::Confirmed, CanaryWord::AllUnreadable) => match compared {
             // Reads that fail until written are what some drives announce after an erase.
@@ -102,6 +112,14 @@ pub fn uncovered(step: &StepTally, plan: &FirmwarePlan) -> Option<Reason> {
 
 const NOTHING_SEEN: &str = "the drive says that it is done, but its canaries could not be compared before and after, \
                             and nothing else that the command left behind is compared";
+
+const MAKERS_PATTERN: &str = "the drive says that it is done, and all blocks hold what they held right before; this command writes a pattern of \
+                              the maker's choice, and a drive that was erased so before holds just that: nothing shows whether the \
+                              drive did anything";
+
+const LEFT_BEFORE: &str = "the drive says that it is done, and blocks still hold what they held right before; but this job had sent its \
+                           commands before an interruption, and what they leave may be the same each time: nothing shows whether \
+                           the drive did anything";
 
 /// What is compared after a command, besides its canaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -326,6 +326,7 @@ pub(crate) fn by_fingerprints(mut job: RecordInput) -> RecordInput {
         blank_ends: set(&[]),
         unreadable: BlockCount(0),
         unsteady: BlockCount(1),
+        left_by_job: false,
     });
     job
 }

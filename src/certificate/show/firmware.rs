@@ -132,7 +132,7 @@ fn known(
     if let Some(planted) = planted {
         text.row("", format!("{place}{count} canaries planted, {}", pattern(planted)));
     }
-    if let Some(Fingerprints { looked, blank, unreadable, unsteady, .. }) = taken {
+    if let Some(Fingerprints { looked, blank, unreadable, unsteady, left_by_job, .. }) = taken {
         text.row(
             "",
             format!(
@@ -140,6 +140,12 @@ fn known(
                  unreadable, {unsteady} did not read the same twice"
             ),
         );
+        if *left_by_job {
+            text.row(
+                "",
+                format!("{place}they may be of what this job's commands had left before an interruption"),
+            );
+        }
     }
 }
 

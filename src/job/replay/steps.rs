@@ -289,6 +289,7 @@ impl Story {
         }
         self.course.steps.truncate(from);
         self.course.begun = None;
+        self.course.commands_anew = true;
         self.enter_step();
         Ok(())
     }

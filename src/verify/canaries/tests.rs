@@ -20,6 +20,7 @@ fn taken() -> Fingerprints {
         blank_ends: set(&[99]),
         unreadable: BlockCount(1),
         unsteady: BlockCount(0),
+        left_by_job: false,
     }
 }
 

@@ -1,9 +1,9 @@
 use super::*;
-use crate::command::ata::{Sanitize, SanitizeAction};
+use crate::command::ata::{EraseMode, Sanitize, SanitizeAction, SecurityErase};
 use crate::command::{AfterFailure, DriveCommand};
 use crate::plan::firmware::CanaryKind;
 use crate::unit::{BlockCount, Digest, Lba, LbaRange, Pattern, PatternKey, RangeSet};
-use crate::verify::VerificationTally;
+use crate::verify::{Fingerprints, VerificationTally};
 
 fn set(ranges: &[(u64, u64)]) -> RangeSet {
     ranges.iter().filter_map(|&(first, count)| LbaRange::new(Lba(first), BlockCount(count))).collect()
@@ -255,4 +255,39 @@ fn a_command_that_was_not_begun_condemns_no_drive() {
         assert_eq!(verdict.exit(), Exit::Failed);
         assert!(verdict.evidence().is_none() && !verdict.reasons().is_empty());
     }
+}
+
+/// Whether the drive was erased so before, or did nothing, looks the same.
+#[test]
+fn an_unchanged_block_is_a_lie_only_where_nothing_else_can_have_left_it() {
+    let by_prints = |left_by_job, canaries: Canaries| {
+        let taken = Fingerprints { looked: BlockCount(3), left_by_job, ..Default::default() };
+        Canaries { pattern: None, fingerprints: Some(taken), ..canaries }
+    };
+    let demand = Demand { kind: CanaryKind::Fingerprints, ..DEMAND };
+    let none_changed = || canaries(3, &[], &[]);
+    let some_changed = || canaries(1, &[(7, 1), (99, 1)], &[]);
+    let judged = |mode: Option<EraseMode>, canaries| {
+        let mut step = step(Conclusion::Confirmed, Some(canaries));
+        if let Some(mode) = mode {
+            step.command = DriveCommand::AtaSecurityErase(SecurityErase { mode });
+        }
+        code(&step_word(&step, Compared::CanariesOnly, &demand))
+    };
+    let (lied, unknown) = (Some(ReasonCode::FirmwareLied), Some(ReasonCode::FirmwareUnknown));
+    assert_eq!(judged(None, by_prints(false, none_changed())), lied);
+    assert_eq!(judged(None, by_prints(true, none_changed())), unknown, "this job's own command left them");
+    assert_eq!(judged(None, by_prints(true, some_changed())), unknown);
+    assert_eq!(judged(None, by_prints(true, all_changed())), None, "what changed has changed");
+    let (enhanced, normal) = (Some(EraseMode::Enhanced), Some(EraseMode::Normal));
+    assert_eq!(
+        judged(enhanced, by_prints(false, none_changed())),
+        unknown,
+        "a pattern of the maker's choice"
+    );
+    assert_eq!(judged(enhanced, by_prints(false, some_changed())), lied, "it would be the same everywhere");
+    assert_eq!(judged(normal, by_prints(false, none_changed())), lied);
+    let beside =
+        Canaries { others: beside(by_prints(true, none_changed())).others, ..by_prints(true, all_changed()) };
+    assert_eq!(judged(None, beside), unknown, "in another unit too");
 }
