@@ -45,7 +45,7 @@ pub struct RequestArgs {
     #[arg(long)]
     pub overwrite_after: bool,
     /// Blocks that must be gone after the drive's own command: planted (random data is written before it), fingerprints (of
-    /// what the drive holds; nothing is written before it) or none (refused where nothing else would be compared)
+    /// what the drive holds; no canaries are written) or none (refused where nothing else would be compared)
     /// [default: planted]
     #[arg(long, value_enum, value_name = "KIND")]
     pub canaries: Option<CanariesArg>,
@@ -210,7 +210,7 @@ impl From<ScopeArg> for Scope {
 pub enum CanariesArg {
     /// Random data is written before the drive's own command, and must be gone after it
     Planted,
-    /// What the drive holds is fingerprinted before its own command, and must be gone after it; nothing is written before it
+    /// What the drive holds is fingerprinted before its own command, and must be gone after it; no canaries are written
     Fingerprints,
     /// There are none
     None,

@@ -76,7 +76,7 @@ pub enum CanaryChoice {
     /// Blocks that are written with random data before the drive's own command.
     #[default]
     Planted,
-    /// Blocks that the drive holds, known again by their fingerprints: nothing is written before its command.
+    /// Blocks that the drive holds, known again by their fingerprints: no canaries are written before its command.
     Fingerprints,
     /// None: nothing is written, and nothing is known again.
     None,
