@@ -40,7 +40,7 @@ struct Inside {
 struct Unit(Arc<Mutex<Inside>>);
 
 fn answered(status: u8, sense: Vec<u8>, moved: usize) -> ScsiAnswer {
-    ScsiAnswer::Answered { status, sense, moved: u32::try_from(moved).unwrap() }
+    ScsiAnswer::Answered { status, sense, moved: u32::try_from(moved).expect("of this size") }
 }
 
 fn good(moved: usize) -> ScsiAnswer {
@@ -54,7 +54,7 @@ fn check([response, key, code, qualifier]: Sense) -> ScsiAnswer {
 }
 
 fn address(block: &[u8]) -> usize {
-    usize::try_from(u64::from_be_bytes(block[2..10].try_into().unwrap())).unwrap()
+    usize::try_from(u64::from_be_bytes(block[2..10].try_into().expect("of this size"))).expect("of this size")
 }
 
 impl Inside {
@@ -89,7 +89,7 @@ impl Inside {
 
 impl ScsiPort for Unit {
     fn execute(&mut self, block: &[u8], data: Data<'_>, _timeout: Duration) -> ScsiAnswer {
-        let mut unit = self.0.lock().unwrap();
+        let mut unit = self.0.lock().expect("no test panicked with it");
         if let Some(sense) = unit.pending.pop_front() {
             return check(sense);
         }
@@ -97,7 +97,7 @@ impl ScsiPort for Unit {
             (0x8a, Data::ToDrive(bytes)) => unit.write(address(block), bytes),
             (0x9e, Data::FromDrive(out)) => {
                 out[..8].copy_from_slice(&(unit.blocks as u64 - 1).to_be_bytes());
-                out[8..12].copy_from_slice(&u32::try_from(BLOCK).unwrap().to_be_bytes());
+                out[8..12].copy_from_slice(&u32::try_from(BLOCK).expect("of this size").to_be_bytes());
                 good(32)
             }
             (0x35, Data::None) => {
@@ -121,16 +121,16 @@ fn written(event: Event, at: usize) -> (PassEnd, usize) {
         event,
     };
     let unit = Unit(Arc::new(Mutex::new(inside)));
-    let size = BlockSize::new(u32::try_from(BLOCK).unwrap()).unwrap();
+    let size = BlockSize::new(u32::try_from(BLOCK).expect("of this size")).expect("of this size");
     let geometry =
         Geometry { block_size: size, physical_block_size: size, capacity: BlockCount(BLOCKS as u64) };
-    let mut disk = CommandDisk::new(unit.clone(), geometry, u32::try_from(BLOCK).unwrap());
+    let mut disk = CommandDisk::new(unit.clone(), geometry, u32::try_from(BLOCK).expect("of this size"));
     let rules = Rules::of_kind(DriveKind::Rotating);
     let pattern = Pattern::byte(0);
     let pass = Pass { index: 0, pattern: &pattern, written: &RangeSet::new(), zones: None, rules: &rules };
     let mut buffers = disk.take_buffers();
-    let end = write_pass(&mut disk, &mut buffers, &pass, &mut Unobserved).unwrap();
-    let unit = unit.0.lock().unwrap();
+    let end = write_pass(&mut disk, &mut buffers, &pass, &mut Unobserved).expect("the port goes on");
+    let unit = unit.0.lock().expect("no test panicked with it");
     let old = unit.cells.chunks(BLOCK).filter(|block| block.contains(&OLD)).count();
     (end, old)
 }
