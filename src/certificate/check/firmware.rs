@@ -57,9 +57,7 @@ fn steady(plan: &Plan, planned: &FirmwarePlan, done: &FirmwareRecord, out: &mut 
     }
     let unsteady = match done.before.as_deref().map(|before| &before.interface) {
         Some(Interface::Ata(ata)) => ata.trim != Support::No && ata.deterministic_after_trim != Support::Yes,
-        Some(Interface::Scsi(scsi)) => {
-            scsi.unmapped_reads == 0 && !scsi.rotation.is_some_and(|rate| rate > 1)
-        }
+        Some(Interface::Scsi(scsi)) => scsi.unmapped_reads == 0 && scsi.rotation.is_none_or(|rate| rate <= 1),
         Some(Interface::Nvme(_)) | None => false,
     };
     if unsteady {
