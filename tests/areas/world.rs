@@ -26,7 +26,7 @@ use expunge::job::arm::draw_patterns;
 use expunge::job::carry_out::{Means, carry_out};
 use expunge::job::clock::Clock;
 use expunge::job::conclude::{Circumstances, KeyPlace, RecordFault};
-use expunge::job::course::Course;
+use expunge::job::course::{Course, Told};
 use expunge::job::entry::{Entry, Keeper};
 use expunge::job::execute::{Work, conclude};
 use expunge::job::listen::Deaf;
@@ -248,6 +248,8 @@ impl World {
             listener: &mut Deaf,
             keeper: &mut keeping,
         };
+        // As it was asked before the job, it is asked after it.
+        let course = Course { told: Told::OfItself, ..course };
         let run = carry_out(&self.plan, patterns, course, means);
         if let (Some((probe, went_on)), Some(gap)) = (&run.probe, interruptions.last_mut()) {
             gap.probe = Some(probe.clone());
