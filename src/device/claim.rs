@@ -149,7 +149,6 @@ fn attempt(
     let Findings { reasons: found, notes } = Scene::new(root, &target, own.to_vec(), &order.state).run(set);
     reasons.append(&mut seen.blockers);
     reasons.extend(found);
-    seen.notes.extend(notes);
     if seen.facts.read_only {
         reasons.push(read_only(order));
     }
@@ -164,6 +163,8 @@ fn attempt(
         seen = looked_at_again(root, order, &opened, seen, bytes)?;
         reasons.append(&mut seen.blockers);
     }
+    // After the last look: what the guards could not see belongs on the record, whichever look it keeps.
+    seen.notes.extend(notes);
     if reasons.is_empty() {
         Ok(ClaimedHere { file: opened.file, seen })
     } else {
